@@ -1,0 +1,201 @@
+package mainstem
+
+import (
+	"context"
+	"net/http"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/mainstemio/mainstem/internal/server/httpapi"
+	"github.com/mainstemio/mainstem/record"
+)
+
+// sampleEvery is how often counts are read for rates; rateOver the number of samples a rate is taken over.
+const (
+	sampleEvery = 500 * time.Millisecond
+	rateOver    = 6
+)
+
+// A flow keeps the figures of the page: counts are sampled here, so that a hundred visitors cost no more than one.
+type flow struct {
+	node *Node // read only: its pipelines, sinks and door
+	mu   struct {
+		sync.Mutex
+		flow httpapi.Flow
+		past map[string][]sample
+	}
+}
+
+type sample struct {
+	at    time.Duration
+	count int64
+}
+
+func newFlow(n *Node) *flow {
+	f := &flow{node: n}
+	f.mu.past = map[string][]sample{}
+	return f
+}
+
+// now returns the newest figures.
+func (f *flow) now() httpapi.Flow {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := f.mu.flow
+	out.Node.UptimeMs = (f.node.o.clock.Mono() - f.node.started).Milliseconds()
+	return out
+}
+
+func (f *flow) run(ctx context.Context) {
+	for {
+		f.sample(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.node.o.clock.After(sampleEvery):
+		}
+	}
+}
+
+func (f *flow) sample(ctx context.Context) {
+	n := f.node
+	n.mu.Lock()
+	pipelines, sinks := append([]*Pipeline(nil), n.mu.pipelines...), append([]*Delivery(nil), n.mu.sinks...)
+	n.mu.Unlock()
+	next := httpapi.Flow{
+		Node:   httpapi.Node{Version: n.o.version, Broker: "embedded", Kafka: n.Kafka(), Directory: n.dir},
+		Topics: []httpapi.Topic{}, Pipelines: []httpapi.Pipeline{}, Sinks: []httpapi.Sink{},
+	}
+	if n.broker == nil {
+		next.Node.Broker = n.Kafka()
+	}
+	names := map[string]bool{}
+	for _, p := range pipelines {
+		next.Pipelines = append(next.Pipelines, f.pipeline(p))
+		for _, t := range append(p.topology.SourceTopics(), p.topology.SinkTopics()...) {
+			names[t] = true
+		}
+	}
+	for _, d := range sinks {
+		next.Sinks = append(next.Sinks, f.sink(d))
+		for _, t := range d.topics {
+			names[t] = true
+		}
+	}
+	if n.broker != nil {
+		for name, t := range n.broker.Topics().ByName {
+			names[name] = names[name] || !t.Internal && !internalTopic(name)
+		}
+	}
+	topics, err := f.topics(ctx, names)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		topics = f.mu.flow.Topics // the broker is away: the last figures are better than none
+	}
+	next.Topics = topics
+	f.mu.flow = next
+}
+
+// internalTopic tells the topics that pipelines keep for themselves by the suffixes that Kafka Streams' users know.
+func internalTopic(name string) bool {
+	for _, suffix := range []string{"-changelog", "-repartition"} {
+		if len(name) > len(suffix) && name[len(name)-len(suffix):] == suffix {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *flow) topics(ctx context.Context, names map[string]bool) ([]httpapi.Topic, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	var list []string
+	for name, show := range names {
+		if show {
+			list = append(list, name)
+		}
+	}
+	sort.Strings(list)
+	infos, err := f.node.door.Topics(ctx, list...)
+	if err != nil {
+		return nil, err
+	}
+	var tps []record.TopicPartition
+	for name, info := range infos {
+		for p := range info.Partitions {
+			tps = append(tps, record.TopicPartition{Topic: name, Partition: p})
+		}
+	}
+	starts, err := f.node.door.Starts(ctx, tps...)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := f.node.door.Ends(ctx, tps...)
+	if err != nil {
+		return nil, err
+	}
+	counts := map[string]int64{}
+	for _, tp := range tps {
+		counts[tp.Topic] += int64(ends[tp] - starts[tp])
+	}
+	out := []httpapi.Topic{}
+	for _, name := range list {
+		if info, ok := infos[name]; ok {
+			out = append(out, httpapi.Topic{Name: name, Partitions: info.Partitions, Records: counts[name], Rate: f.rate("topic "+name, counts[name])})
+		}
+	}
+	return out, nil
+}
+
+func (f *flow) pipeline(p *Pipeline) httpapi.Pipeline {
+	st := p.engine.Status()
+	out := httpapi.Pipeline{
+		Name: p.topology.Name, State: st.State.String(), Sources: p.topology.SourceTopics(), Sinks: p.topology.SinkTopics(),
+		Processed: st.Processed, Rate: f.rate("pipeline "+p.topology.Name, st.Processed), Lag: st.Lag, Dropped: st.Dropped,
+		Topology: p.topology.Describe(),
+	}
+	if st.Err != nil {
+		out.Error = st.Err.Error()
+	}
+	return out
+}
+
+func (f *flow) sink(d *Delivery) httpapi.Sink {
+	figures := d.Freshness()
+	state, err := d.state()
+	out := httpapi.Sink{
+		Name: d.name, Target: d.target, Link: d.link, State: state, Topics: d.topics, Delivered: figures.Records, Lag: figures.Lag,
+		Rate: f.rate("sink "+d.name, figures.Records), FreshnessP50: millis(figures.P50), FreshnessP99: millis(figures.P99),
+	}
+	if err != nil {
+		out.Error = err.Error()
+	}
+	return out
+}
+
+func millis(d time.Duration) int64 {
+	if d < 0 {
+		return -1
+	}
+	return d.Milliseconds()
+}
+
+// rate returns a count's growth per second over the last samples. Only the sampler calls it.
+func (f *flow) rate(name string, count int64) float64 {
+	now := f.node.o.clock.Mono()
+	past := append(f.mu.past[name], sample{now, count})
+	if len(past) > rateOver {
+		past = past[len(past)-rateOver:]
+	}
+	f.mu.past[name] = past
+	first := past[0]
+	if now <= first.at || count < first.count {
+		return 0
+	}
+	return float64(count-first.count) / (now - first.at).Seconds()
+}
+
+// metrics serves the figures as Prometheus text.
+func (f *flow) metrics() http.Handler { return metricsHandler(f.node) }

@@ -1,0 +1,315 @@
+package broker
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/mainstemio/mainstem/internal/commitlog"
+	"github.com/mainstemio/mainstem/internal/journal"
+	"github.com/mainstemio/mainstem/internal/vfs"
+	"github.com/mainstemio/mainstem/record"
+)
+
+// A checkpoint is the whole state at an LSN, as bytes, with the logs that must be synced before it is true on disk.
+// File format: docs/format/broker.md.
+type checkpoint struct {
+	lsn    journal.LSN
+	body   []byte
+	dirty  []*partition
+	starts []startMark
+}
+
+// A startMark is a first offset that the checkpoint knows: the files below it may go once it is durable.
+type startMark struct {
+	p     *partition
+	start record.Offset
+}
+
+const (
+	checkpointMagic   = "MSBK"
+	checkpointVersion = 1
+	checkpointHeader  = 4 + 2 + 4 + 8 // magic, version, CRC-32C of what follows it, body length
+	checkpointPrefix  = "checkpoint-"
+	checkpointTemp    = "checkpoint.tmp"
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func checkpointName(lsn journal.LSN) string {
+	return fmt.Sprintf("%s%016x", checkpointPrefix, uint64(lsn))
+}
+
+func parseCheckpointName(name string) (journal.LSN, bool) {
+	hex, ok := strings.CutPrefix(name, checkpointPrefix)
+	if !ok || len(hex) != 16 {
+		return 0, false
+	}
+	lsn, err := strconv.ParseUint(hex, 16, 64)
+	return journal.LSN(lsn), err == nil
+}
+
+// checkpoint encodes the state behind frame lsn. All logs hold exactly what the frames up to lsn gave them.
+func (st *state) checkpoint(lsn journal.LSN, clean bool) *checkpoint {
+	c := &checkpoint{lsn: lsn}
+	before := st.now - record.Timestamp(producerExpiry.Milliseconds())
+	b := appendBool(nil, clean)
+	b = binary.AppendUvarint(b, uint64(lsn))
+	b = appendString(b, st.clusterID)
+	b = binary.AppendUvarint(b, uint64(st.nextPart))
+	b = binary.AppendUvarint(b, uint64(len(st.topics)))
+	for _, name := range slices.Sorted(maps.Keys(st.topics)) {
+		t := st.topics[name]
+		b = append(appendString(b, t.Name), t.ID[:]...)
+		b = appendConfigs(appendBool(b, t.Internal), t.Configs)
+		b = binary.AppendUvarint(b, uint64(len(t.parts)))
+		for _, p := range t.parts {
+			p.expireProducers(before)
+			b = p.appendTo(b)
+			c.note(p)
+		}
+	}
+	b = appendBytes(b, st.groups.AppendSnapshot(nil))
+	c.body = appendBytes(b, st.txns.AppendSnapshot(nil))
+	return c
+}
+
+func (c *checkpoint) note(p *partition) {
+	if p.unsynced {
+		c.dirty = append(c.dirty, p)
+		p.unsynced = false
+	}
+	if log := p.log.Load(); log != nil && p.start > log.Start() {
+		c.starts = append(c.starts, startMark{p, p.start})
+	}
+}
+
+// appendTo encodes one partition with the mark of its log.
+func (p *partition) appendTo(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(p.number))
+	b = binary.AppendUvarint(b, uint64(p.start))
+	b = binary.AppendUvarint(b, uint64(p.next))
+	b = binary.AppendUvarint(b, uint64(len(p.epochs)))
+	for _, e := range p.epochs {
+		b = binary.AppendUvarint(b, uint64(e.epoch))
+		b = binary.AppendUvarint(b, uint64(e.start))
+	}
+	mark, has := p.logMark()
+	b = appendBool(b, has)
+	if has {
+		for _, v := range []int64{int64(mark.Start), int64(mark.End), int64(mark.Segment), mark.Size} {
+			b = binary.AppendUvarint(b, uint64(v))
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(len(p.producers)))
+	for pid, s := range p.producers {
+		b = s.appendTo(binary.AppendUvarint(b, uint64(pid)))
+	}
+	b = binary.AppendUvarint(b, uint64(len(p.open)))
+	for _, o := range p.open {
+		b = binary.AppendUvarint(b, uint64(o.pid))
+		b = binary.AppendUvarint(b, uint64(o.first))
+	}
+	b = binary.AppendUvarint(b, uint64(len(p.aborted)))
+	for _, a := range p.aborted {
+		for _, v := range []int64{a.pid, int64(a.first), int64(a.last), int64(a.stable)} {
+			b = binary.AppendUvarint(b, uint64(v))
+		}
+	}
+	return b
+}
+
+// logMark is the log's durable description; a damaged log keeps the one it could not be opened at.
+func (p *partition) logMark() (m commitlog.Mark, has bool) {
+	if log := p.log.Load(); log != nil {
+		m = log.Mark()
+		m.Start = max(m.Start, p.start)
+		return m, true
+	}
+	return p.mark, p.mark != commitlog.Mark{}
+}
+
+func (s *producerState) appendTo(b []byte) []byte {
+	b = binary.AppendVarint(b, int64(s.epoch))
+	b = binary.AppendVarint(b, int64(s.last))
+	b = binary.AppendVarint(b, int64(s.used))
+	b = binary.AppendVarint(b, int64(s.txnFirst))
+	b = binary.AppendUvarint(b, uint64(len(s.batches)))
+	for _, e := range s.batches {
+		for _, v := range []int64{int64(e.first), int64(e.last), int64(e.base), int64(e.appended)} {
+			b = binary.AppendVarint(b, v)
+		}
+	}
+	return b
+}
+
+// restore decodes a checkpoint's body into an empty state. Logs are opened later, at the marks left in their partitions.
+func (st *state) restore(body []byte) (lsn journal.LSN, clean bool, err error) {
+	d := &decoder{b: body}
+	clean, lsn = d.bool(), journal.LSN(d.uvarint())
+	st.clusterID = d.string()
+	nextPart := uint32(d.uvarint())
+	for range d.count() {
+		st.restoreTopic(d)
+	}
+	groups, txns := d.bytes(), d.bytes()
+	if err := d.end("checkpoint"); err != nil {
+		return 0, false, err
+	}
+	st.nextPart = max(st.nextPart, nextPart)
+	if err := st.groups.LoadSnapshot(groups); err != nil {
+		return 0, false, fmt.Errorf("load groups: %w", err)
+	}
+	if err := st.txns.LoadSnapshot(txns); err != nil {
+		return 0, false, fmt.Errorf("load transactions: %w", err)
+	}
+	return lsn, clean, nil
+}
+
+func (st *state) restoreTopic(d *decoder) {
+	desc := &Topic{Name: d.string(), ID: d.topicID(), Internal: d.bool(), Configs: d.configs()}
+	t := &topicState{Topic: desc, rules: new(atomic.Pointer[rules])}
+	r := st.defaults.with(desc.Configs)
+	t.rules.Store(&r)
+	for i := range d.count() {
+		number := uint32(d.uvarint())
+		p := st.newPartition(desc, t.rules, int32(i), number)
+		p.restore(d)
+		t.parts = append(t.parts, p)
+	}
+	desc.Partitions = int32(len(t.parts))
+	st.putTopic(t)
+}
+
+func (p *partition) restore(d *decoder) {
+	p.start, p.next = record.Offset(d.uvarint()), record.Offset(d.uvarint())
+	epochs := make([]epochStart, d.count())
+	for i := range epochs {
+		epochs[i] = epochStart{int32(d.uvarint()), record.Offset(d.uvarint())}
+	}
+	if len(epochs) == 0 {
+		d.fail()
+		return
+	}
+	p.epochs = epochs
+	if d.bool() {
+		p.mark = commitlog.Mark{
+			Start: record.Offset(d.uvarint()), End: record.Offset(d.uvarint()),
+			Segment: record.Offset(d.uvarint()), Size: int64(d.uvarint()),
+		}
+	}
+	if n := d.count(); n > 0 {
+		p.producers = make(map[int64]*producerState, n)
+		for range n {
+			pid := int64(d.uvarint())
+			p.producers[pid] = d.producerState()
+		}
+	}
+	for range d.count() {
+		p.open = append(p.open, openTxn{int64(d.uvarint()), record.Offset(d.uvarint())})
+	}
+	for range d.count() {
+		p.aborted = append(p.aborted, abortedTxn{
+			int64(d.uvarint()), record.Offset(d.uvarint()), record.Offset(d.uvarint()), record.Offset(d.uvarint()),
+		})
+	}
+}
+
+func (d *decoder) producerState() *producerState {
+	s := &producerState{
+		epoch: int16(d.varint()), last: record.Timestamp(d.varint()), used: record.Timestamp(d.varint()),
+		txnFirst: record.Offset(d.varint()),
+	}
+	for range d.count() {
+		s.batches = append(s.batches, sentBatch{
+			int32(d.varint()), int32(d.varint()), record.Offset(d.varint()), record.Timestamp(d.varint()),
+		})
+	}
+	return s
+}
+
+// sealCheckpoint puts the header before body.
+func sealCheckpoint(body []byte) []byte {
+	b := make([]byte, 0, checkpointHeader+len(body))
+	b = append(b, checkpointMagic...)
+	b = binary.BigEndian.AppendUint16(b, checkpointVersion)
+	b = append(b, 0, 0, 0, 0)
+	b = binary.BigEndian.AppendUint64(b, uint64(len(body)))
+	b = append(b, body...)
+	binary.BigEndian.PutUint32(b[6:], crc32.Checksum(b[10:], castagnoli))
+	return b
+}
+
+var errDamaged = errors.New("checkpoint is damaged")
+
+// openCheckpoint checks b and returns its body: ErrNewerFormat or errDamaged.
+func openCheckpoint(b []byte) ([]byte, error) {
+	if len(b) < checkpointHeader || string(b[:4]) != checkpointMagic {
+		return nil, errDamaged
+	}
+	if v := binary.BigEndian.Uint16(b[4:]); v > checkpointVersion {
+		return nil, fmt.Errorf("checkpoint has format %d, this version reads up to %d: %w", v, checkpointVersion, ErrNewerFormat)
+	}
+	if binary.BigEndian.Uint32(b[6:]) != crc32.Checksum(b[10:], castagnoli) ||
+		binary.BigEndian.Uint64(b[10:]) != uint64(len(b)-checkpointHeader) {
+		return nil, errDamaged
+	}
+	return b[checkpointHeader:], nil
+}
+
+// writeCheckpoint makes a checkpoint file durable under its name, then removes older ones.
+func writeCheckpoint(fs vfs.FS, dir string, lsn journal.LSN, body []byte) error {
+	temp := fs.PathJoin(dir, checkpointTemp)
+	if err := writeFile(fs, temp, sealCheckpoint(body)); err != nil {
+		return err
+	}
+	name := checkpointName(lsn)
+	if err := fs.Rename(temp, fs.PathJoin(dir, name)); err != nil {
+		return err
+	}
+	if err := vfs.SyncDir(fs, dir); err != nil {
+		return err
+	}
+	names, err := fs.List(dir)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if old, ok := parseCheckpointName(n); ok && old < lsn {
+			if err := fs.Remove(fs.PathJoin(dir, n)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func writeFile(fs vfs.FS, path string, b []byte) error {
+	f, err := fs.Create(path, vfs.Category)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(b); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Sync(); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return f.Close()
+}
+
+func readFile(fs vfs.FS, path string) ([]byte, error) {
+	f, err := fs.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(f)
+	return b, errors.Join(err, f.Close())
+}

@@ -1,0 +1,170 @@
+package broker
+
+import (
+	"errors"
+	"sort"
+
+	"github.com/mainstemio/mainstem/internal/batch"
+	"github.com/mainstemio/mainstem/internal/commitlog"
+	"github.com/mainstemio/mainstem/record"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Fetch asks for one partition. Committed hides open and lists aborted transactions. LeaderEpoch -1 is not checked.
+type Fetch struct {
+	Ref         TopicRef
+	Partition   int32
+	Offset      record.Offset
+	MaxBytes    int
+	Committed   bool
+	LeaderEpoch int32
+}
+
+// FetchResult holds whole batches (read-only bytes), also when they exceed MaxBytes: at least one, if any is there. The first may
+// begin below the offset asked for. Offsets are -1 when they are not known.
+type FetchResult struct {
+	Err           *kerr.Error
+	HighWatermark record.Offset
+	LastStable    record.Offset
+	LogStart      record.Offset
+	Aborted       []Aborted
+	Batches       []byte
+}
+
+// Aborted is a transaction whose records a read_committed consumer must skip from First on until its abort marker.
+type Aborted struct {
+	ProducerID int64
+	First      record.Offset
+}
+
+// Fetch reads without waiting.
+func (b *Broker) Fetch(f Fetch) FetchResult {
+	none := FetchResult{HighWatermark: -1, LastStable: -1, LogStart: -1}
+	p, err := b.partition(f.Ref, f.Partition)
+	if err != nil {
+		none.Err = err
+		return none
+	}
+	now, err := p.look()
+	if err == nil {
+		err = checkLeaderEpoch(now.epochs, f.LeaderEpoch)
+	}
+	if err != nil {
+		none.Err = err
+		return none
+	}
+	out := FetchResult{HighWatermark: now.high, LastStable: now.stable, LogStart: now.start}
+	if f.Offset < now.start || f.Offset > now.high {
+		out.Err = kerr.OffsetOutOfRange
+		return out
+	}
+	below := now.high
+	if f.Committed {
+		below = now.stable
+	}
+	log := p.log.Load()
+	if log == nil || f.Offset >= below {
+		return out
+	}
+	bytes, failed := log.Read(f.Offset, below, max(f.MaxBytes, 1))
+	if failed != nil {
+		out.Err = b.readError(p, failed)
+		return out
+	}
+	out.Batches = bytes
+	if f.Committed && len(now.aborted) > 0 && len(bytes) > 0 {
+		out.Aborted = abortedIn(now.aborted, f.Offset, endOf(bytes))
+	}
+	return out
+}
+
+// checkLeaderEpoch compares what a client believes with what is (KIP-320).
+func checkLeaderEpoch(es []epochStart, want int32) *kerr.Error {
+	switch have := es[len(es)-1].epoch; {
+	case want < 0 || want == have:
+		return nil
+	case want < have:
+		return kerr.FencedLeaderEpoch
+	}
+	return kerr.UnknownLeaderEpoch
+}
+
+// endOf is the offset behind the last of whole batches.
+func endOf(b []byte) record.Offset {
+	end := record.Offset(0)
+	for len(b) > 0 {
+		v, rest, err := batch.Next(b)
+		if err != nil {
+			break // the log checked them
+		}
+		end, b = v.LastOffset()+1, rest
+	}
+	return end
+}
+
+// abortedIn lists the aborted transactions that overlap [from, end). all is ordered by marker.
+func abortedIn(all []abortedTxn, from, end record.Offset) []Aborted {
+	var out []Aborted
+	for i := sort.Search(len(all), func(i int) bool { return all[i].last >= from }); i < len(all); i++ {
+		if all[i].first < end {
+			out = append(out, Aborted{all[i].pid, all[i].first})
+		}
+		if all[i].stable >= end {
+			break // whatever aborted later began at or behind this
+		}
+	}
+	return out
+}
+
+// readError names what went wrong with a read. Damaged bytes are told to the operator once per partition; what is readable stays so.
+func (b *Broker) readError(p *partition, err error) *kerr.Error {
+	if _, gone := p.look(); gone != nil {
+		return gone
+	}
+	if errors.Is(err, commitlog.ErrOutOfRange) {
+		return kerr.OffsetOutOfRange
+	}
+	if p.readFailed.CompareAndSwap(false, true) {
+		b.o.Events(Event{"read failed", []any{"topic", p.Topic, "partition", p.Partition, "error", err.Error()}})
+	}
+	return kerr.KafkaStorageError
+}
+
+// A Waiter wakes when a watched partition's high watermark or last stable offset moves, or the partition goes away. Watch before
+// reading: then nothing that comes after the read is missed.
+type Waiter struct {
+	C     chan struct{} // capacity 1: a wake-up is never lost and never blocks the broker
+	parts []*partition
+}
+
+// Watch registers a new Waiter with the partitions (unknown ones are ignored) until Unwatch.
+func (b *Broker) Watch(tps []record.TopicPartition) *Waiter {
+	w := &Waiter{C: make(chan struct{}, 1), parts: make([]*partition, 0, len(tps))}
+	for _, tp := range tps {
+		p, err := b.named(tp)
+		if err != nil {
+			continue
+		}
+		w.parts = append(w.parts, p)
+		p.shown.Lock()
+		if p.shown.waiters == nil {
+			p.shown.waiters = map[*Waiter]struct{}{}
+		}
+		p.shown.waiters[w] = struct{}{}
+		if p.shown.gone {
+			p.wakeLocked()
+		}
+		p.shown.Unlock()
+	}
+	return w
+}
+
+// Unwatch ends w; it may be called once.
+func (b *Broker) Unwatch(w *Waiter) {
+	for _, p := range w.parts {
+		p.shown.Lock()
+		delete(p.shown.waiters, w)
+		p.shown.Unlock()
+	}
+	w.parts = nil
+}

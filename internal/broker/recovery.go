@@ -1,0 +1,322 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+
+	"github.com/mainstemio/mainstem/internal/commitlog"
+	"github.com/mainstemio/mainstem/internal/journal"
+	"github.com/mainstemio/mainstem/internal/vfs"
+)
+
+const (
+	lockName    = "LOCK"
+	journalName = "journal"
+	logsName    = "partitions"
+)
+
+// A recovery brings the state of a data directory back: newest checkpoint, logs cut at its marks, journal applied behind it.
+// Everything is read and checked before the first byte is changed.
+type recovery struct {
+	o       Options
+	home    logHome
+	journal string
+
+	st       *state
+	from     journal.LSN // of the checkpoint
+	clean    bool        // the checkpoint was the last thing that a Close wrote
+	last     journal.LSN
+	frames   int
+	doomed   map[uint32]bool // partitions that the journal deletes: their files may be gone
+	fragment []byte
+	torn     journal.Recovery
+	rescue   rescue
+}
+
+func newRecovery(o Options) *recovery {
+	home := logHome{fs: o.FS, dir: o.FS.PathJoin(o.Dir, logsName), segmentBytes: o.SegmentBytes}
+	return &recovery{
+		o: o, home: home, journal: o.FS.PathJoin(o.Dir, journalName),
+		st: newState(home, o), doomed: map[uint32]bool{},
+	}
+}
+
+// run returns the journal, ready to append behind the last frame.
+func (r *recovery) run() (*journal.Journal, error) {
+	if err := r.load(); err != nil {
+		return nil, r.unreadable(err)
+	}
+	j, err := r.resume()
+	if err != nil {
+		return nil, r.unreadable(err)
+	}
+	if j == nil {
+		if err := r.survey(); err != nil {
+			return nil, r.unreadable(err)
+		}
+	}
+	err = r.openLogs()
+	if err == nil && j == nil {
+		j, err = r.replay()
+	}
+	if err == nil {
+		err = r.sweep()
+	}
+	if err != nil {
+		err = errors.Join(r.unreadable(err), r.closeLogs())
+		if j != nil {
+			err = errors.Join(err, j.Close())
+		}
+		return nil, err
+	}
+	r.restored()
+	return j, nil
+}
+
+// restored lets the coordinators' time begin.
+func (r *recovery) restored() {
+	now := r.o.Clock.Mono()
+	r.st.groups.Restored(now)
+	r.st.txns.Restored(now)
+}
+
+// unreadable names the directory, keeps the sentinel of a newer format and says what to do.
+func (r *recovery) unreadable(err error) error {
+	if errors.Is(err, ErrNewerFormat) || errors.Is(err, journal.ErrNewerFormat) {
+		return fmt.Errorf("open %s: %w: %w; use the version that wrote it, or a newer one", r.o.Dir, ErrNewerFormat, err)
+	}
+	return fmt.Errorf("open %s: %w: %w; keep the directory as it is and restore it from a backup, or open another one", r.o.Dir, ErrUnreadable, err)
+}
+
+// load reads the newest checkpoint, or makes the first one of an empty directory.
+func (r *recovery) load() error {
+	names, err := r.o.FS.List(r.o.Dir)
+	if err != nil {
+		return err
+	}
+	newest, found := journal.LSN(0), false
+	for _, n := range names {
+		if lsn, ok := parseCheckpointName(n); ok {
+			newest, found = max(newest, lsn), true
+		}
+	}
+	if !found {
+		return r.found(names)
+	}
+	path := r.o.FS.PathJoin(r.o.Dir, checkpointName(newest))
+	b, err := readFile(r.o.FS, path)
+	if err != nil {
+		return err
+	}
+	body, err := openCheckpoint(b)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	r.from, r.clean, err = r.st.restore(body)
+	if err == nil && r.from != newest {
+		err = fmt.Errorf("it describes LSN %d", r.from)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// found begins a new data directory: its first checkpoint holds the cluster id. It comes before any journal file, so a journal
+// without a checkpoint means that the checkpoint was lost.
+func (r *recovery) found(names []string) error {
+	for _, n := range names {
+		if n != journalName && n != logsName {
+			continue
+		}
+		if inside, err := r.o.FS.List(r.o.FS.PathJoin(r.o.Dir, n)); err != nil {
+			return err
+		} else if len(inside) > 0 {
+			return fmt.Errorf("%s holds data, but there is no checkpoint", r.o.FS.PathJoin(r.o.Dir, n))
+		}
+	}
+	id, err := newClusterID()
+	if err != nil {
+		return err
+	}
+	r.st.clusterID, r.clean = id, true
+	return writeCheckpoint(r.o.FS, r.o.Dir, 0, r.st.checkpoint(0, true).body)
+}
+
+// errFrames says that a journal goes on behind a clean checkpoint.
+var errFrames = errors.New("frames follow the checkpoint")
+
+// resume opens the journal behind a clean checkpoint, where there is nothing to replay; nil when there is, or may be.
+func (r *recovery) resume() (*journal.Journal, error) {
+	if !r.clean {
+		return nil, nil
+	}
+	if err := r.makeDirs(); err != nil {
+		return nil, err
+	}
+	j, err := r.openJournal()
+	if err != nil {
+		return nil, err
+	}
+	found, err := j.Replay(r.from, func(journal.Frame) error { return errFrames })
+	if err != nil {
+		if err = errors.Join(err, j.Close()); errors.Is(err, errFrames) {
+			err = nil
+		}
+		return nil, err
+	}
+	r.last, r.torn = found.Last, found
+	return j, nil
+}
+
+func (r *recovery) makeDirs() error {
+	for _, dir := range []string{r.journal, r.home.dir} {
+		if err := r.o.FS.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	return vfs.SyncDir(r.o.FS, r.o.Dir)
+}
+
+// survey walks through the journal without changing anything but a torn tail: a damaged one must be found before logs are cut.
+func (r *recovery) survey() error {
+	if err := r.makeDirs(); err != nil {
+		return err
+	}
+	ids := map[TopicID][]uint32{}
+	for _, t := range r.st.topics {
+		for _, p := range t.parts {
+			ids[t.ID] = append(ids[t.ID], p.number)
+		}
+	}
+	j, err := r.openJournal()
+	if err != nil {
+		return err
+	}
+	torn, err := j.Replay(r.from, func(f journal.Frame) error {
+		r.frames++
+		return r.look(f, ids)
+	})
+	r.torn = torn
+	return errors.Join(err, j.Close())
+}
+
+func (r *recovery) openJournal() (*journal.Journal, error) {
+	return journal.Open(journal.Options{FS: r.o.FS, Dir: r.journal, FileSize: r.o.JournalFileSize})
+}
+
+// look notes what opening the logs needs to know of a frame.
+func (r *recovery) look(f journal.Frame, ids map[TopicID][]uint32) error {
+	switch {
+	case f.Kind == 0 || f.Kind > kindLast:
+		return fmt.Errorf("journal frame %d has kind %d: %w", f.LSN, f.Kind, ErrNewerFormat)
+	case f.Kind == kindTopicDeleted:
+		id, err := decodeTopicDeleted(f.Body)
+		for _, n := range ids[id] {
+			r.doomed[n] = true
+		}
+		return err
+	}
+	return nil
+}
+
+// openLogs opens every log at its mark, or marks the partition as damaged. Missing files stop the start before anything is cut.
+func (r *recovery) openLogs() error {
+	ps := r.partitions()
+	for _, p := range ps {
+		if (p.mark == commitlog.Mark{}) || r.doomed[p.number] {
+			continue
+		}
+		names, err := r.o.FS.List(r.home.path(p.number))
+		if err == nil && len(names) == 0 {
+			err = fs.ErrNotExist
+		}
+		if err != nil {
+			return fmt.Errorf("the log of %v is missing from %s: %w", p.TopicPartition, r.home.path(p.number), err)
+		}
+	}
+	for _, p := range ps {
+		if r.doomed[p.number] {
+			p.damage.Store(&errDoomed)
+			continue
+		}
+		if (p.mark == commitlog.Mark{}) {
+			continue
+		}
+		if err := r.openLog(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errDoomed keeps replay off a partition that a later frame deletes.
+var errDoomed = errors.New("partition is about to be deleted")
+
+func (r *recovery) openLog(p *partition) error {
+	log, err := commitlog.Open(r.home.options(p), p.mark)
+	switch {
+	case err == nil:
+		p.log.Store(log)
+		if p.start > log.Start() {
+			err = log.AdvanceStart(p.start)
+		}
+		return err
+	case errors.Is(err, fs.ErrNotExist), !errors.Is(err, commitlog.ErrCorrupt):
+		return fmt.Errorf("open the log of %v: %w", p.TopicPartition, err)
+	}
+	p.damage.Store(&err)
+	r.o.Events(Event{"partition damaged", []any{
+		"topic", p.Topic, "partition", p.Partition, "path", r.home.path(p.number), "error", err.Error(),
+	}})
+	return nil
+}
+
+// partitions are all of the checkpoint, in the order of their numbers.
+func (r *recovery) partitions() []*partition {
+	var ps []*partition
+	for _, t := range r.st.topics {
+		ps = append(ps, t.parts...)
+	}
+	slices.SortFunc(ps, func(a, b *partition) int { return int(int64(a.number) - int64(b.number)) })
+	return ps
+}
+
+func (r *recovery) closeLogs() error {
+	var errs []error
+	for _, p := range r.st.parts {
+		if log := p.log.Load(); log != nil {
+			errs = append(errs, log.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// sweep removes the files of deleted partitions that a crash left behind: numbers given out once and not in use any more.
+func (r *recovery) sweep() error {
+	for _, p := range r.st.removed {
+		if log := p.log.Load(); log != nil {
+			if err := log.Close(); err != nil {
+				return err
+			}
+		}
+	}
+	names, err := r.o.FS.List(r.home.dir)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		number, err := strconv.ParseUint(n, 10, 32)
+		if err != nil || n != partitionDir(uint32(number)) || uint32(number) >= r.st.nextPart || r.st.parts[uint32(number)] != nil {
+			continue
+		}
+		if err := r.o.FS.RemoveAll(r.home.path(uint32(number))); err != nil {
+			return err
+		}
+	}
+	r.st.removed = nil
+	return nil
+}

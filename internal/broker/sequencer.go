@@ -1,0 +1,237 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/mainstemio/mainstem/internal/batch"
+	"github.com/mainstemio/mainstem/internal/clock"
+	"github.com/mainstemio/mainstem/internal/coordinator/group"
+	"github.com/mainstemio/mainstem/internal/journal"
+	"github.com/mainstemio/mainstem/record"
+)
+
+// The sequencer turns commands into frames, one round at a time. A round is what gathered while the previous one ran: its frames
+// are appended and applied, its batches are written to the logs, and its outcomes wait for the journal to be durable.
+type sequencer struct {
+	clock   clock.Clock
+	journal *journal.Journal
+	frame   int // a frame longer than this many bytes travels as fragments
+	queue   *queue
+	commits *committer
+	limits  limits
+	figures *figures
+
+	mu      sync.Mutex // held for a round; those who look at the pending state from outside hold it too
+	st      *state
+	writers map[string]*EpochWriter // the newest of each group
+
+	round    *round
+	commands []command
+	parked   map[group.Token]parked
+	token    group.Token
+	last     journal.LSN // of the newest frame
+	err      error       // first failure of the journal or a log: the round must not be acknowledged
+	keeping  bool        // a checkpoint is being written
+
+	scratch []byte
+	pieces  [][]byte
+}
+
+// limits are the parts of Options that decide about requests.
+type limits struct {
+	nodeID            int32
+	defaultPartitions int32
+	autoCreate        bool
+	maxMetadata       int
+}
+
+// run works until ctx ends (nil) or the storage failed.
+func (s *sequencer) run(ctx context.Context) error {
+	var wake <-chan time.Time
+	var armed time.Duration
+	for {
+		if at, ok := s.nextTick(); !ok {
+			wake = nil
+		} else if wake == nil || at != armed {
+			armed, wake = at, s.clock.After(at-s.clock.Mono())
+		}
+		select {
+		case <-s.queue.ready:
+		case <-wake:
+			wake = nil
+		case <-s.commits.failed:
+			return s.commits.failure()
+		case <-ctx.Done():
+			return nil
+		}
+		if err := s.step(); err != nil {
+			return err
+		}
+	}
+}
+
+// finish takes what came before the queue was stopped and gives up on parked requests.
+func (s *sequencer) finish(why *stop) error {
+	if err := s.step(); err != nil {
+		return err
+	}
+	s.abandon(why)
+	return nil
+}
+
+// abandon fails what is queued or parked.
+func (s *sequencer) abandon(why *stop) {
+	for _, c := range s.queue.take(nil) {
+		s.queue.release(c.cost())
+		c.fail(why)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for t, p := range s.parked {
+		delete(s.parked, t)
+		p.fail(why)
+	}
+}
+
+func (s *sequencer) nextTick() (at time.Duration, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, ok = s.st.groups.Next()
+	if t, more := s.st.txns.Next(); more && (!ok || t < at) {
+		at, ok = t, true
+	}
+	return at, ok
+}
+
+// step is one round.
+func (s *sequencer) step() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.round = s.commits.newRound()
+	before := s.last
+	s.st.now = record.Timestamp(s.clock.Now().UnixMilli())
+	s.tick()
+	s.commands = s.queue.take(s.commands)
+	for _, c := range s.commands {
+		s.round.cost += c.cost()
+		c.exec(s)
+	}
+	clear(s.commands)
+	if s.last != before {
+		s.commits.kick()
+	}
+	return s.close()
+}
+
+// close hands the round to the committer. The flush may begin before the logs are written: a round is handed out only after both.
+func (s *sequencer) close() error {
+	if s.err == nil {
+		s.err = s.st.writeLogs()
+	}
+	r := s.round
+	s.round = nil
+	r.lsn = s.last
+	if s.err != nil {
+		s.commits.fail(s.err, r)
+		return s.err
+	}
+	s.st.publish(r)
+	if !s.keeping && s.journal.Files() > 1 {
+		s.keeping = true
+		r.checkpoint = s.st.checkpoint(s.last, false)
+	}
+	s.commits.add(r)
+	if cap(s.scratch) > keptScratch {
+		s.scratch = nil
+	}
+	return nil
+}
+
+// publish moves what the round changed for readers into r.
+func (st *state) publish(r *round) {
+	for i, p := range st.dirty {
+		p.dirty = false
+		if !p.deleted {
+			r.changes = append(r.changes, change{p, p.publication()})
+		}
+		st.dirty[i] = nil
+	}
+	st.dirty = st.dirty[:0]
+	if st.topicsMoved {
+		r.topics = st.snapshot()
+	}
+	r.removed = append(r.removed, st.removed...)
+	st.removed, st.topicsMoved = nil, false
+}
+
+// tick gives the coordinators their time.
+func (s *sequencer) tick() {
+	now := s.clock.Mono()
+	if at, ok := s.st.groups.Next(); ok && at <= now {
+		s.effects(s.st.groups.Tick(now))
+	}
+	if at, ok := s.st.txns.Next(); ok && at <= now {
+		for _, e := range s.st.txns.Tick(now) {
+			s.endTxn(e)
+		}
+	}
+}
+
+// append puts one frame into the journal, in fragments when it is long. The parts are copied.
+func (s *sequencer) append(kind journal.Kind, parts ...[]byte) {
+	if s.err != nil {
+		return
+	}
+	size := 0
+	for _, p := range parts {
+		size += len(p)
+	}
+	if size > s.frame {
+		s.appendFragments(kind, size, parts)
+		return
+	}
+	if lsn, err := s.journal.Append(kind, parts...); err != nil {
+		s.err = fmt.Errorf("append to the journal: %w", err)
+	} else {
+		s.last = lsn
+	}
+}
+
+// appendFragments splits a frame that is too long for the journal. The first fragment says so and only the last one names the kind:
+// recovery applies the whole or, when a crash cut the series, nothing.
+func (s *sequencer) appendFragments(kind journal.Kind, size int, parts [][]byte) {
+	whole := make([]byte, 0, size)
+	for _, p := range parts {
+		whole = append(whole, p...)
+	}
+	for first := true; len(whole) > 0 && s.err == nil; first = false {
+		n := min(len(whole), s.frame)
+		head := appendBool(nil, first)
+		if n == len(whole) {
+			head = append(head, byte(kind))
+		} else {
+			head = append(head, 0)
+		}
+		lsn, err := s.journal.Append(kindFragment, head, whole[:n])
+		if err != nil {
+			s.err = fmt.Errorf("append to the journal: %w", err)
+			return
+		}
+		s.last, whole = lsn, whole[n:]
+	}
+}
+
+// appendBatch gives v its place at the end of p and makes it pending.
+func (s *sequencer) appendBatch(p *partition, v batch.View) record.Offset {
+	base := p.next
+	v.SetBaseOffset(base)
+	v.SetLeaderEpoch(p.epoch())
+	s.scratch = appendBatchHead(s.scratch[:0], p.number, base)
+	s.append(kindBatch, s.scratch, v)
+	s.st.applyBatch(p, v)
+	s.figures.add(int64(v.Count()), len(v))
+	return base
+}

@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mainstemio/mainstem"
+)
+
+// Where a node listens and keeps its data unless told otherwise.
+const (
+	defaultKafka = "127.0.0.1:9092"
+	defaultHTTP  = "127.0.0.1:8080"
+	defaultData  = "mainstem-data"
+)
+
+// nodeFlags are the flags that dev and demo share.
+type nodeFlags struct {
+	env     Env
+	data    string
+	kafka   string
+	http    string
+	verbose bool
+}
+
+func (f *nodeFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.data, "data", defaultData, "directory of all data")
+	cmd.Flags().StringVar(&f.kafka, "kafka", defaultKafka, "address for Kafka clients")
+	cmd.Flags().StringVar(&f.http, "http", defaultHTTP, "address of the page and the HTTP API")
+	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log what the node does")
+}
+
+func newDev(env Env) *cobra.Command {
+	f := &nodeFlags{env: env}
+	cmd := &cobra.Command{
+		Use: "dev", Short: "Run a node on this machine: durable broker, page and API", Args: exact(),
+		Example: "  mainstem dev --data ./data\n  mainstem dev --kafka 127.0.0.1:19092",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			n, err := f.open(cmd, nil)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(env.Out, "Kafka  %s\nPage   http://%s\nData   %s\n\nNext:\n", n.kafka, n.http, f.data)
+			fmt.Fprintf(env.Out, "  echo 'hello' | mainstem topic produce greetings -b %s\n", n.kafka)
+			fmt.Fprintf(env.Out, "  mainstem topic consume greetings -b %s\n  mainstem demo payments\n", n.kafka)
+			return n.wait(cmd.Context())
+		},
+	}
+	f.register(cmd)
+	return cmd
+}
+
+// A node is an open node with the addresses it really has.
+type node struct {
+	*mainstem.Node
+	kafka, http string
+}
+
+// wait runs until ctx ends or the node fails, and closes it.
+func (n *node) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+	case <-n.Done():
+	}
+	return n.close()
+}
+
+func (n *node) close() error {
+	if err := n.Close(); err != nil {
+		return nodeError(err)
+	}
+	return nil
+}
+
+// open listens and opens the node; on a cluster (bootstrap) there is no Kafka listener.
+func (f *nodeFlags) open(cmd *cobra.Command, bootstrap []string) (*node, error) {
+	opts := []mainstem.Option{mainstem.WithLogger(f.logger()), mainstem.WithVersion(version())}
+	var listeners []net.Listener
+	fail := func(err error) (*node, error) {
+		for _, l := range listeners {
+			_ = l.Close() // nothing was accepted yet
+		}
+		return nil, err
+	}
+	out := &node{}
+	if len(bootstrap) == 0 {
+		l, err := f.listen("kafka", f.kafka, cmd.Flags().Changed("kafka"))
+		if err != nil {
+			return fail(err)
+		}
+		listeners = append(listeners, l)
+		opts = append(opts, mainstem.WithKafka(l))
+	} else {
+		opts = append(opts, mainstem.WithBroker("kafka://"+joinComma(bootstrap)))
+	}
+	l, err := f.listen("http", f.http, cmd.Flags().Changed("http"))
+	if err != nil {
+		return fail(err)
+	}
+	listeners = append(listeners, l)
+	out.http = l.Addr().String()
+	dir, err := filepath.Abs(f.data)
+	if err != nil {
+		return fail(failed("data", err, ""))
+	}
+	out.Node, err = mainstem.Open(cmd.Context(), dir, append(opts, mainstem.WithHTTP(l))...)
+	if err != nil {
+		return fail(nodeError(err))
+	}
+	out.kafka = out.Kafka()
+	return out, nil
+}
+
+func joinComma(s []string) string {
+	out := s[0]
+	for _, v := range s[1:] {
+		out += "," + v
+	}
+	return out
+}
+
+func (f *nodeFlags) logger() *slog.Logger {
+	level := slog.LevelWarn
+	if f.verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(f.env.Err, &slog.HandlerOptions{Level: level}))
+}
+
+// portTries is how many ports after a taken default one are tried.
+const portTries = 100
+
+// listen opens addr. A default port that is taken moves to the next free one and says so; an explicit one is an error.
+func (f *nodeFlags) listen(name, addr string, explicit bool) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err == nil {
+		return l, nil
+	}
+	if explicit || !errors.Is(err, syscall.EADDRINUSE) {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, failed("port_in_use", fmt.Errorf("--%s %s is in use by another program", name, addr), "stop that program, or choose another address")
+		}
+		return nil, failed("listen", fmt.Errorf("--%s %s: %w", name, addr, err), "give an address of this machine as host:port")
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, usage("--%s %s: %w", name, addr, err)
+	}
+	first, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, usage("--%s %s: %w", name, addr, err)
+	}
+	for p := first + 1; p <= first+portTries; p++ {
+		if l, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(p))); err == nil {
+			fmt.Fprintf(f.env.Err, "port %d is in use, %s moves to %d\n", first, name, p)
+			return l, nil
+		}
+	}
+	return nil, failed("port_in_use", fmt.Errorf("no free port from %d to %d for --%s: %w", first, first+portTries, name, err), "")
+}
+
+// nodeError gives what ends a node its stable name and next step.
+func nodeError(err error) error {
+	switch {
+	case errors.Is(err, mainstem.ErrLocked):
+		return failed("locked", err, "stop the other process, or choose another --data directory")
+	case errors.Is(err, mainstem.ErrNewerFormat):
+		return failed("newer_format", err, "run the version of mainstem that wrote it, or a later one; nothing was changed")
+	case errors.Is(err, mainstem.ErrUnreadable):
+		return failed("unreadable_data", err, "keep the directory and restore a backup, or choose another --data directory; nothing was changed")
+	case errors.Is(err, syscall.ENOSPC):
+		return failed("disk_full", err, "free space and start again: everything acknowledged is there")
+	case errors.Is(err, fs.ErrPermission):
+		return failed("permission", err, "make the directory writable for this user, or choose another --data directory")
+	}
+	return failed("failed", err, "")
+}

@@ -1,0 +1,102 @@
+// Package client is the engine's only door to topics (DESIGN §2): reading partitions, committing epochs, administering topics.
+//
+// Two packages implement it: local (the embedded broker in this process) and remote (any Kafka cluster). Both pass the kit in
+// package clienttest, so a pipeline cannot tell which one it runs on. Readers see committed data only, on either.
+package client
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mainstemio/mainstem/record"
+)
+
+// Sentinels. Errors wrap them with the topic, partition or application concerned.
+var (
+	// ErrFenced: a newer instance of the application has taken over; this one must stop.
+	ErrFenced = errors.New("fenced by a newer instance")
+	// ErrUnknownTopic: the topic or partition does not exist.
+	ErrUnknownTopic = errors.New("unknown topic")
+	// ErrGap: the position is no longer in the log (retention or deleted records); skipping would lose data, so it is never silent.
+	ErrGap = errors.New("records are missing from the log")
+	// ErrRecreated: the topic was deleted and made anew while it was being read.
+	ErrRecreated = errors.New("topic was re-created")
+	// ErrTooLarge: a record is larger than its topic accepts.
+	ErrTooLarge = errors.New("record is too large")
+)
+
+// A Chunk is a run of consecutive records of one partition in columns. The columns have equal length and may be kept: nobody
+// changes them or the bytes they point to. A nil key or value is null.
+type Chunk struct {
+	record.TopicPartition
+	Offsets    []record.Offset
+	Timestamps []record.Timestamp
+	Keys       [][]byte
+	Values     [][]byte
+	Headers    [][]record.Header // nil when no record of the chunk has headers
+	Next       record.Offset     // where reading goes on, behind control and aborted records
+	End        record.Offset     // end of the committed log when the chunk was read: End - Next is the lag
+}
+
+// A Reader reads partitions from given positions. One goroutine uses it.
+type Reader interface {
+	// Poll waits until at least one chunk is there (maybe with no records but a moved Next) and returns about maxBytes at most, one
+	// batch at least. It ends with ctx's error, or one of the sentinels.
+	Poll(ctx context.Context, maxBytes int) ([]Chunk, error)
+	// Pause and Resume stop and restart delivery from a partition; what was polled stays polled.
+	Pause(tp record.TopicPartition)
+	Resume(tp record.TopicPartition)
+	Close()
+}
+
+// An Epoch gathers the outputs of one commit. It is filled by one goroutine and handed to Commit once.
+type Epoch interface {
+	// Append copies one record in.
+	Append(tp record.TopicPartition, ts record.Timestamp, key, value []byte, headers []record.Header) error
+	// Size is the bytes gathered, Count the records.
+	Size() int
+	Count() int
+}
+
+// A Producer commits epochs for one application. Opening it again, anywhere, fences this one.
+type Producer interface {
+	NewEpoch() Epoch
+	// Commit makes e's records and the input positions (offset of the next record to read) durable in one step: all or nothing,
+	// visible at once. Epochs become durable in the order of calls; call it from one goroutine. After an error the application must
+	// be reopened from its committed positions.
+	Commit(ctx context.Context, e Epoch, positions map[record.TopicPartition]record.Offset) error
+	Close()
+}
+
+// TopicInfo describes an existing topic.
+type TopicInfo struct {
+	Name       string
+	ID         [16]byte
+	Partitions int32
+	Configs    map[string]string // as far as known: those set on the topic
+}
+
+// A TopicSpec asks for a topic. Partitions 0 means the broker's default.
+type TopicSpec struct {
+	Name       string
+	Partitions int32
+	Configs    map[string]string
+}
+
+// A Door opens all of this on one broker or cluster. Safe for concurrent use.
+type Door interface {
+	// Topics describes the named topics; missing ones are absent from the map.
+	Topics(ctx context.Context, names ...string) (map[string]TopicInfo, error)
+	// EnsureTopics creates what is missing and returns all; an existing topic is left as it is.
+	EnsureTopics(ctx context.Context, specs ...TopicSpec) (map[string]TopicInfo, error)
+	// Starts and Ends return first offsets and committed ends (last stable offsets).
+	Starts(ctx context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error)
+	Ends(ctx context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error)
+	// Committed returns the application's durable input positions; partitions without one are absent.
+	Committed(ctx context.Context, app string) (map[record.TopicPartition]record.Offset, error)
+	// OpenReader reads from the positions; every partition must exist and every position lie in its log (ErrGap).
+	OpenReader(ctx context.Context, positions map[record.TopicPartition]record.Offset) (Reader, error)
+	// OpenProducer starts committing for app; an older producer of app is fenced and its unfinished epoch discarded.
+	OpenProducer(ctx context.Context, app string) (Producer, error)
+	Close() error
+}

@@ -1,0 +1,66 @@
+package clienttest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/mainstemio/mainstem/internal/client"
+	"github.com/mainstemio/mainstem/record"
+)
+
+var topicTests = map[string]func(*testing.T, *world){
+	"EnsureCreatesWhatIsMissingAndLeavesTheRest": func(t *testing.T, w *world) {
+		a, b := w.name("a"), w.name("b")
+		first, err := w.Door.EnsureTopics(w.ctx, client.TopicSpec{Name: a, Partitions: 3, Configs: map[string]string{"cleanup.policy": "compact"}})
+		must(t, err)
+		all, err := w.Door.EnsureTopics(w.ctx, client.TopicSpec{Name: a, Partitions: 5}, client.TopicSpec{Name: b})
+		must(t, err)
+		if len(all) != 2 || all[a].Partitions != 3 || all[a].ID != first[a].ID || all[b].Partitions < 1 || all[b].Name != b {
+			t.Errorf("got %+v", all)
+		}
+		if all[a].ID == all[b].ID {
+			t.Error("two topics with one id")
+		}
+		got, err := w.Door.Topics(w.ctx, a, b, w.name("missing"))
+		must(t, err)
+		if len(got) != 2 || got[a].ID != first[a].ID || got[a].Partitions != 3 {
+			t.Errorf("Topics returned %+v", got)
+		}
+		equal(t, "cleanup.policy", "compact", got[a].Configs["cleanup.policy"])
+	},
+
+	"StartsAndEndsFollowTheLog": func(t *testing.T, w *world) {
+		tps := w.topic(t, "t", 2)
+		p := w.producer(t, w.Door, w.app)
+		e := p.NewEpoch()
+		fill(t, e, tps[0], numbered(5)...)
+		must(t, p.Commit(w.ctx, e, nil))
+		w.DeleteRecords(t, tps[0], 2)
+		starts, err := w.Door.Starts(w.ctx, tps...)
+		must(t, err)
+		equal(t, "starts", positions{tps[0]: 2, tps[1]: 0}, starts)
+		ends, err := w.Door.Ends(w.ctx, tps...)
+		must(t, err)
+		if ends[tps[0]] < 5 || ends[tps[1]] != 0 { // a transaction's marker has an offset of its own
+			t.Errorf("ends are %v", ends)
+		}
+	},
+
+	"UnknownTopicsAndPartitionsAreErrors": func(t *testing.T, w *world) {
+		tp := w.topic(t, "t", 1)[0]
+		for _, missing := range []record.TopicPartition{{Topic: w.name("missing")}, {Topic: tp.Topic, Partition: 7}} {
+			if _, err := w.Door.Ends(w.ctx, tp, missing); !errors.Is(err, client.ErrUnknownTopic) {
+				t.Errorf("Ends of %s: %v", missing, err)
+			}
+			if _, err := w.Door.Starts(w.ctx, missing); !errors.Is(err, client.ErrUnknownTopic) {
+				t.Errorf("Starts of %s: %v", missing, err)
+			}
+			if _, err := w.Door.OpenReader(w.ctx, at(0, tp, missing)); !errors.Is(err, client.ErrUnknownTopic) {
+				t.Errorf("OpenReader of %s: %v", missing, err)
+			}
+		}
+		got, err := w.Door.Topics(w.ctx, w.name("missing"))
+		must(t, err)
+		equal(t, "nothing was created by asking", map[string]client.TopicInfo{}, got)
+	},
+}

@@ -1,0 +1,213 @@
+// Package epoch builds the record batches of one commit: what both doors' producers fill and send.
+//
+// Packages local and remote call it; it calls package batch.
+//
+// Owner and locks: a Pool is safe for concurrent use. An Epoch belongs to whoever fills it, then to the producer that takes
+// its batches and gives it back.
+//
+// Format: per partition a run of RecordBatch v2 with base offset 0 and no producer, cut at about 512 KiB or at the topic's
+// max.message.bytes, in the order of the records. A batch is stamped for a transactional producer by Batch.Stamp.
+//
+// Not here: durability, transactions, which partition a record goes to.
+package epoch
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/mainstemio/mainstem/internal/batch"
+	"github.com/mainstemio/mainstem/internal/client"
+	"github.com/mainstemio/mainstem/record"
+)
+
+const (
+	// batchBytes is where a batch is cut: large enough to amortise its header, small enough for a reader to hold one.
+	batchBytes = 512 << 10
+	// idleEpochs without records after which a partition's buffer is given back.
+	idleEpochs = 64
+)
+
+// ErrForeign: the epoch was made by another producer, or was committed already.
+var ErrForeign = errors.New("epoch is not open in this producer")
+
+// A Batch is a whole record batch for a partition. Its bytes belong to whoever took it.
+type Batch struct {
+	record.TopicPartition
+	Bytes batch.View
+}
+
+// A Limit returns the largest batch a partition takes, in bytes, or why it takes none; 0 means that it is not known.
+type Limit func(tp record.TopicPartition) (maxBytes int, err error)
+
+// A Pool makes epochs and keeps their buffers between commits: two epochs in practice, one filling and one committing.
+type Pool struct {
+	limit Limit
+	mu    struct {
+		sync.Mutex
+		free  []*Epoch
+		round int // counts Forget
+	}
+}
+
+// NewPool returns an empty pool whose epochs ask limit once per partition.
+func NewPool(limit Limit) *Pool { return &Pool{limit: limit} }
+
+// Get returns an empty open epoch.
+func (p *Pool) Get() *Epoch {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e := &Epoch{pool: p, round: p.mu.round, parts: map[record.TopicPartition]*part{}}
+	if n := len(p.mu.free); n > 0 {
+		e = p.mu.free[n-1]
+		p.mu.free = p.mu.free[:n-1]
+	}
+	e.open = true
+	return e
+}
+
+// Put gives back an epoch whose batches were taken.
+func (p *Pool) Put(e *Epoch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e.round == p.mu.round {
+		p.mu.free = append(p.mu.free, e)
+	}
+}
+
+// Forget makes the next epochs ask for limits again: topics have changed.
+func (p *Pool) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.free = nil
+	p.mu.round++
+}
+
+// Take ends the filling of ce, which must be an open epoch of this pool, and returns its batches: partitions in order of
+// first record, batches of a partition in order.
+func (p *Pool) Take(ce client.Epoch) (*Epoch, []Batch, error) {
+	e, ok := ce.(*Epoch)
+	if !ok || e.pool != p || !e.open {
+		return nil, nil, ErrForeign
+	}
+	return e, e.take(), nil
+}
+
+// An Epoch implements client.Epoch with one batch.Builder per partition.
+type Epoch struct {
+	pool  *Pool
+	round int  // of the pool, when the epoch was made: it knows limits of that time
+	open  bool // between Get and Take
+	parts map[record.TopicPartition]*part
+	used  []*part // those with records, in order of first record
+	last  *part   // the part of the last record
+	size  int
+	count int
+}
+
+// A part is the share of one partition.
+type part struct {
+	tp       record.TopicPartition
+	builder  batch.Builder
+	finished []Batch // whole batches before builder's
+	maxBytes int     // the partition's limit; 0: not known
+	idle     int     // epochs since the last record
+	used     bool    // stands in Epoch.used
+}
+
+// Size implements client.Epoch.
+func (e *Epoch) Size() int { return e.size }
+
+// Count implements client.Epoch.
+func (e *Epoch) Count() int { return e.count }
+
+// Append implements client.Epoch. A record that is refused leaves the epoch as it was.
+func (e *Epoch) Append(tp record.TopicPartition, ts record.Timestamp, key, value []byte, headers []record.Header) error {
+	pt, err := e.part(tp)
+	if err != nil {
+		return fmt.Errorf("append to %s: %w", tp, err)
+	}
+	before := pt.builder.Size()
+	if pt.builder.Count() > 0 && before+recordBound(key, value, headers) > pt.cutBytes() {
+		pt.finish()
+		before = pt.builder.Size()
+	}
+	pt.builder.Append(ts, key, value, headers)
+	after := pt.builder.Size()
+	if pt.maxBytes > 0 && after > pt.maxBytes { // it is alone in its batch, for a batch with others was cut before
+		pt.builder.Reset(batch.Params{ProducerID: -1})
+		return fmt.Errorf("append to %s: %w: %d bytes as a batch, max.message.bytes is %d", tp, client.ErrTooLarge, after, pt.maxBytes)
+	}
+	if !pt.used {
+		pt.used = true
+		e.used = append(e.used, pt)
+	}
+	e.size += after - before
+	e.count++
+	return nil
+}
+
+// recordBound is the most a record can take in a batch: its bytes and the longest varints around them.
+func recordBound(key, value []byte, headers []record.Header) int {
+	n := 32 + len(key) + len(value)
+	for i := range headers {
+		n += 10 + len(headers[i].Key) + len(headers[i].Value)
+	}
+	return n
+}
+
+func (e *Epoch) part(tp record.TopicPartition) (*part, error) {
+	if !e.open {
+		return nil, ErrForeign
+	}
+	if e.last != nil && e.last.tp == tp {
+		return e.last, nil
+	}
+	pt := e.parts[tp]
+	if pt == nil {
+		maxBytes, err := e.pool.limit(tp)
+		if err != nil {
+			return nil, err
+		}
+		pt = &part{tp: tp, maxBytes: maxBytes}
+		e.parts[tp] = pt
+	}
+	e.last = pt
+	return pt, nil
+}
+
+func (p *part) cutBytes() int {
+	if p.maxBytes > 0 {
+		return min(batchBytes, p.maxBytes)
+	}
+	return batchBytes
+}
+
+// finish cuts the current batch. Its bytes are made anew: they will belong to whoever takes them.
+func (p *part) finish() {
+	b := p.builder.AppendTo(make([]byte, 0, p.builder.Size()))
+	p.finished = append(p.finished, Batch{p.tp, b})
+}
+
+// take returns all batches and empties the epoch.
+func (e *Epoch) take() []Batch {
+	var batches []Batch
+	for _, pt := range e.used {
+		if pt.builder.Count() > 0 {
+			pt.finish()
+		}
+		batches = append(batches, pt.finished...)
+		clear(pt.finished)
+		pt.finished, pt.idle = pt.finished[:0], 0
+	}
+	for tp, pt := range e.parts {
+		if pt.used {
+			pt.used = false
+		} else if pt.idle++; pt.idle >= idleEpochs {
+			delete(e.parts, tp)
+		}
+	}
+	clear(e.used)
+	e.used, e.last, e.size, e.count, e.open = e.used[:0], nil, 0, 0, false
+	return batches
+}

@@ -1,0 +1,120 @@
+package local
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/mainstemio/mainstem/internal/batch"
+	"github.com/mainstemio/mainstem/internal/broker"
+	"github.com/mainstemio/mainstem/internal/client"
+	"github.com/mainstemio/mainstem/record"
+)
+
+// maxInflated bounds what one compressed batch may become in memory. The broker refuses larger ones on produce.
+const maxInflated = 256 << 20
+
+// decode turns fetched batches into columns, from offset next on. Uncompressed records alias the fetched bytes, which the
+// broker never changes; each compressed batch is inflated into its own memory, for a chunk may be kept.
+func decode(tp record.TopicPartition, next record.Offset, f broker.FetchResult) (client.Chunk, error) {
+	c := client.Chunk{TopicPartition: tp, Next: next, End: f.LastStable}
+	n, err := countRecords(f.Batches)
+	if err != nil {
+		return c, err
+	}
+	d := decoder{chunk: &c, from: next, aborted: slices.Clone(f.Aborted)}
+	slices.SortFunc(d.aborted, func(a, b broker.Aborted) int { return cmp.Compare(a.First, b.First) })
+	c.Offsets = make([]record.Offset, 0, n)
+	c.Timestamps = make([]record.Timestamp, 0, n)
+	columns := make([][]byte, 2*n)
+	c.Keys, c.Values = columns[:0:n], columns[n:n:2*n]
+	for rest := f.Batches; len(rest) > 0; {
+		var v batch.View
+		if v, rest, err = batch.Next(rest); err != nil {
+			return c, err
+		}
+		if err := d.add(v); err != nil {
+			return c, err
+		}
+		c.Next = max(c.Next, v.LastOffset()+1)
+	}
+	return c, nil
+}
+
+// countRecords is the capacity of the columns: all records, also those to be skipped.
+func countRecords(b []byte) (int, error) {
+	n := 0
+	for len(b) > 0 {
+		v, rest, err := batch.Next(b)
+		if err != nil {
+			return 0, err
+		}
+		if !v.Control() {
+			n += int(v.Count())
+		}
+		b = rest
+	}
+	return n, nil
+}
+
+// A decoder walks the batches of one fetch.
+type decoder struct {
+	chunk   *client.Chunk
+	from    record.Offset
+	aborted []broker.Aborted   // by first offset, those not yet reached
+	open    map[int64]struct{} // producers whose transaction, to be aborted, goes on here
+	plain   batch.Reader       // for uncompressed batches: it holds no memory of its own
+}
+
+func (d *decoder) add(v batch.View) error {
+	for len(d.aborted) > 0 && d.aborted[0].First <= v.LastOffset() {
+		if d.open == nil {
+			d.open = make(map[int64]struct{})
+		}
+		d.open[d.aborted[0].ProducerID] = struct{}{}
+		d.aborted = d.aborted[1:]
+	}
+	if v.Control() {
+		if commit, ok := batch.ParseEndMarker(v); ok && !commit {
+			delete(d.open, v.ProducerID())
+		}
+		return nil
+	}
+	if v.Transactional() {
+		if _, skip := d.open[v.ProducerID()]; skip {
+			return nil
+		}
+	}
+	if v.LastOffset() < d.from {
+		return nil
+	}
+	if v.Codec() == batch.None {
+		return d.records(&d.plain, v)
+	}
+	return d.records(&batch.Reader{}, v)
+}
+
+func (d *decoder) records(r *batch.Reader, v batch.View) error {
+	if err := r.Reset(v, maxInflated); err != nil {
+		return err
+	}
+	c := d.chunk
+	for r.Next() {
+		if r.Offset < d.from {
+			continue
+		}
+		c.Offsets = append(c.Offsets, r.Offset)
+		c.Timestamps = append(c.Timestamps, r.Timestamp)
+		c.Keys = append(c.Keys, r.Key)
+		c.Values = append(c.Values, r.Value)
+		switch {
+		case r.HeaderCount() > 0:
+			if c.Headers == nil { // the records before had none
+				c.Headers = make([][]record.Header, len(c.Offsets)-1, cap(c.Offsets))
+			}
+			c.Headers = append(c.Headers, r.Headers())
+		case c.Headers != nil:
+			c.Headers = append(c.Headers, nil)
+		}
+	}
+	return r.Err()
+}

@@ -1,0 +1,188 @@
+// Package local is the client's door to the embedded broker in this process: Go calls in place of sockets, record batches
+// handed over as they are.
+//
+// The root opens a Door on its broker and gives it to the engine. It calls packages broker, epoch and batch.
+//
+// Owner and locks: a Door has no state and may be used from anywhere. A Reader belongs to one goroutine, except that Pause,
+// Resume and Close may be called from another. A Producer's NewEpoch may run beside its Commit. There are no locks and no
+// goroutines.
+//
+// Format: the broker stores an epoch's batches and the group's offsets in one journal frame, so there are no control records
+// and nothing to abort.
+//
+// Not here: durability and fencing (broker), what positions mean (engine), other processes (package remote).
+package local
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/mainstemio/mainstem/internal/broker"
+	"github.com/mainstemio/mainstem/internal/client"
+	"github.com/mainstemio/mainstem/internal/clock"
+	"github.com/mainstemio/mainstem/internal/coordinator/txn"
+	"github.com/mainstemio/mainstem/record"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// pendingRetry is how often Committed looks again while a foreign transaction holds newer positions.
+const pendingRetry = 10 * time.Millisecond
+
+// A Door is the door to one broker, which stays its owner's.
+type Door struct {
+	b     *broker.Broker
+	clock clock.Clock
+}
+
+var _ client.Door = (*Door)(nil)
+
+// New returns a Door on b. clk times the waiting for foreign transactions.
+func New(b *broker.Broker, clk clock.Clock) *Door { return &Door{b: b, clock: clk} }
+
+// Close implements client.Door; the broker goes on.
+func (d *Door) Close() error { return nil }
+
+// Topics implements client.Door.
+func (d *Door) Topics(_ context.Context, names ...string) (map[string]client.TopicInfo, error) {
+	all := d.b.Topics()
+	infos := make(map[string]client.TopicInfo, len(names))
+	for _, name := range names {
+		if t := all.ByName[name]; t != nil {
+			infos[name] = info(t)
+		}
+	}
+	return infos, nil
+}
+
+func info(t *broker.Topic) client.TopicInfo {
+	return client.TopicInfo{Name: t.Name, ID: t.ID, Partitions: t.Partitions, Configs: t.Configs}
+}
+
+// EnsureTopics implements client.Door.
+func (d *Door) EnsureTopics(ctx context.Context, specs ...client.TopicSpec) (map[string]client.TopicInfo, error) {
+	infos := make(map[string]client.TopicInfo, len(specs))
+	var missing []broker.TopicSpec
+	all := d.b.Topics()
+	for _, s := range specs {
+		if t := all.ByName[s.Name]; t != nil {
+			infos[s.Name] = info(t)
+			continue
+		}
+		partitions := s.Partitions
+		if partitions == 0 {
+			partitions = -1
+		}
+		missing = append(missing, broker.TopicSpec{Name: s.Name, Partitions: partitions, Replication: -1, Configs: s.Configs})
+	}
+	if len(missing) == 0 {
+		return infos, nil
+	}
+	results, err := d.b.CreateTopics(missing, false).Wait(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("create %d topics: %w", len(missing), err)
+	}
+	for _, r := range results {
+		t := r.Topic
+		if r.Err == kerr.TopicAlreadyExists { // made by somebody else meanwhile
+			t = d.b.Topics().ByName[r.Name]
+		} else if r.Err != nil {
+			return nil, fmt.Errorf("create topic %s: %w", r.Name, explain(r.Err, r.Detail))
+		}
+		if t == nil {
+			return nil, fmt.Errorf("create topic %s: %w", r.Name, client.ErrUnknownTopic)
+		}
+		infos[r.Name] = info(t)
+	}
+	return infos, nil
+}
+
+// Times of ListOffset.
+const (
+	timeEnd   = -1
+	timeStart = -2
+)
+
+// Starts implements client.Door.
+func (d *Door) Starts(_ context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error) {
+	return d.offsets(tps, timeStart)
+}
+
+// Ends implements client.Door.
+func (d *Door) Ends(_ context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error) {
+	return d.offsets(tps, timeEnd)
+}
+
+func (d *Door) offsets(tps []record.TopicPartition, at int64) (map[record.TopicPartition]record.Offset, error) {
+	m := make(map[record.TopicPartition]record.Offset, len(tps))
+	for _, tp := range tps {
+		r := d.b.ListOffset(broker.TopicRef{Name: tp.Topic}, tp.Partition, at, true)
+		if r.Err != nil {
+			return nil, fmt.Errorf("list offset of %s: %w", tp, explain(r.Err, ""))
+		}
+		m[tp] = r.Offset
+	}
+	return m, nil
+}
+
+// Committed implements client.Door. It waits while an open transaction (of an instance on the remote door) may still move a position.
+func (d *Door) Committed(ctx context.Context, app string) (map[record.TopicPartition]record.Offset, error) {
+	for {
+		all, err := d.b.FetchOffsets(app, nil).Wait(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("committed positions of %s: %w", app, err)
+		}
+		pending := false
+		m := make(map[record.TopicPartition]record.Offset, len(all))
+		for tp, c := range all {
+			pending = pending || c.Pending
+			if c.Offset >= 0 {
+				m[tp] = c.Offset
+			}
+		}
+		if !pending {
+			return m, nil
+		}
+		select {
+		case <-d.clock.After(pendingRetry):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("committed positions of %s: a transaction is open: %w", app, context.Cause(ctx))
+		}
+	}
+}
+
+// OpenProducer implements client.Door. It takes the application's transactional id too: that fences an instance on the remote
+// door and aborts what it left unfinished.
+func (d *Door) OpenProducer(ctx context.Context, app string) (client.Producer, error) {
+	r, err := d.b.InitProducer(txn.Init{ID: app, Timeout: time.Minute, Current: txn.None}).Wait(ctx)
+	if err == nil && r.Err != nil {
+		err = explain(r.Err, "")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open producer of %s: %w", app, err)
+	}
+	return newProducer(d.b, app), nil
+}
+
+// sentinels maps the broker's errors to the client's; others are passed on as they are.
+var sentinels = map[*kerr.Error]error{
+	kerr.UnknownTopicOrPartition: client.ErrUnknownTopic,
+	kerr.UnknownTopicID:          client.ErrUnknownTopic,
+	kerr.OffsetOutOfRange:        client.ErrGap,
+	kerr.MessageTooLarge:         client.ErrTooLarge,
+	kerr.RecordListTooLarge:      client.ErrTooLarge,
+	kerr.ProducerFenced:          client.ErrFenced,
+	kerr.InvalidProducerEpoch:    client.ErrFenced,
+}
+
+// explain returns the sentinel for err, with the broker's sentence.
+func explain(err *kerr.Error, detail string) error {
+	var e error = err
+	if s := sentinels[err]; s != nil {
+		e = s
+	}
+	if detail != "" {
+		return fmt.Errorf("%w: %s", e, detail)
+	}
+	return e
+}

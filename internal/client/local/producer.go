@@ -1,0 +1,113 @@
+package local
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/mainstemio/mainstem/internal/broker"
+	"github.com/mainstemio/mainstem/internal/client"
+	"github.com/mainstemio/mainstem/internal/client/epoch"
+	"github.com/mainstemio/mainstem/internal/coordinator/group"
+	"github.com/mainstemio/mainstem/record"
+)
+
+// defaultMaxMessageBytes is Kafka's default of message.max.bytes, for a broker that doesn't tell.
+const defaultMaxMessageBytes = 1048588
+
+var errClosed = errors.New("producer is closed")
+
+// A producer commits epochs through the broker's epoch writer, which does the fencing.
+type producer struct {
+	b      *broker.Broker
+	app    string
+	w      *broker.EpochWriter
+	pool   *epoch.Pool
+	topics atomic.Pointer[broker.Topics] // the snapshot that the pool's limits come from
+	closed atomic.Bool
+}
+
+func newProducer(b *broker.Broker, app string) *producer {
+	p := &producer{b: b, app: app, w: b.OpenEpochs(app)}
+	p.pool = epoch.NewPool(p.limit)
+	return p
+}
+
+// NewEpoch implements client.Producer.
+func (p *producer) NewEpoch() client.Epoch {
+	if topics := p.b.Topics(); p.topics.Swap(topics) != topics { // topics or settings changed: limits are looked up again
+		p.pool.Forget()
+	}
+	return p.pool.Get()
+}
+
+// limit is the topic's max.message.bytes, else the broker's.
+func (p *producer) limit(tp record.TopicPartition) (int, error) {
+	t := p.b.Topics().ByName[tp.Topic]
+	if t == nil || tp.Partition < 0 || tp.Partition >= t.Partitions {
+		return 0, client.ErrUnknownTopic
+	}
+	if n, err := strconv.Atoi(t.Configs["max.message.bytes"]); err == nil {
+		return n, nil
+	}
+	for _, c := range p.b.BrokerConfigs() {
+		if n, err := strconv.Atoi(c.Value); err == nil && c.Name == "message.max.bytes" {
+			return n, nil
+		}
+	}
+	return defaultMaxMessageBytes, nil
+}
+
+// Commit implements client.Producer.
+func (p *producer) Commit(ctx context.Context, ce client.Epoch, positions map[record.TopicPartition]record.Offset) error {
+	if p.closed.Load() {
+		return fmt.Errorf("commit of %s: %w", p.app, errClosed)
+	}
+	e, batches, err := p.pool.Take(ce)
+	if err != nil {
+		return fmt.Errorf("commit of %s: %w", p.app, err)
+	}
+	if err := p.append(ctx, batches, positions); err != nil {
+		return fmt.Errorf("commit of %s: %w", p.app, err)
+	}
+	p.pool.Put(e)
+	return nil
+}
+
+// append hands the batches to the broker and waits until they are durable.
+func (p *producer) append(ctx context.Context, batches []epoch.Batch, positions map[record.TopicPartition]record.Offset) error {
+	if len(batches) == 0 && len(positions) == 0 {
+		return nil
+	}
+	e := broker.Epoch{Batches: make([]broker.EpochBatch, len(batches)), Offsets: commits(positions)}
+	for i, b := range batches {
+		e.Batches[i] = broker.EpochBatch{TopicPartition: b.TopicPartition, Bytes: b.Bytes}
+	}
+	r, err := p.w.Append(e).Wait(ctx)
+	if err != nil {
+		return fmt.Errorf("outcome unknown: %w", err)
+	}
+	if r.Err != nil {
+		return explain(r.Err, r.Detail)
+	}
+	return nil
+}
+
+// commits lists positions in a fixed order, so that the same run writes the same journal.
+func commits(positions map[record.TopicPartition]record.Offset) []group.OffsetCommit {
+	cs := make([]group.OffsetCommit, 0, len(positions))
+	for tp, o := range positions {
+		cs = append(cs, group.OffsetCommit{TopicPartition: tp, Offset: o, LeaderEpoch: -1})
+	}
+	slices.SortFunc(cs, func(a, b group.OffsetCommit) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	})
+	return cs
+}
+
+// Close implements client.Producer. An epoch handed to Commit before still takes place.
+func (p *producer) Close() { p.closed.Store(true) }

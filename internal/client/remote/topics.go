@@ -1,0 +1,236 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mainstemio/mainstem/internal/client"
+	"github.com/mainstemio/mainstem/record"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Topics implements client.Door. Settings are left out where the cluster does not let us see them.
+func (d *Door) Topics(ctx context.Context, names ...string) (map[string]client.TopicInfo, error) {
+	infos, err := d.describe(ctx, names)
+	if err != nil {
+		return nil, fmt.Errorf("describe topics: %w", err)
+	}
+	existing := make([]string, 0, len(infos))
+	for name := range infos {
+		existing = append(existing, name)
+	}
+	if len(existing) == 0 {
+		return infos, nil
+	}
+	configs, err := d.adm.DescribeTopicConfigs(ctx, existing...)
+	if err != nil && len(configs) == 0 {
+		if errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed) {
+			return infos, nil
+		}
+		return nil, fmt.Errorf("describe topics' settings: %w", err)
+	}
+	for _, rc := range configs {
+		t, ok := infos[rc.Name]
+		if !ok || rc.Err != nil {
+			continue
+		}
+		t.Configs = map[string]string{}
+		for _, c := range rc.Configs {
+			if c.Source == kmsg.ConfigSourceDynamicTopicConfig {
+				t.Configs[c.Key] = c.MaybeValue()
+			}
+		}
+		infos[rc.Name] = t
+	}
+	return infos, nil
+}
+
+// describe returns the existing topics among names, without settings.
+func (d *Door) describe(ctx context.Context, names []string) (map[string]client.TopicInfo, error) {
+	infos := make(map[string]client.TopicInfo, len(names))
+	if len(names) == 0 {
+		return infos, nil
+	}
+	req := kmsg.NewPtrMetadataRequest()
+	for _, name := range names {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = kmsg.StringPtr(name)
+		req.Topics = append(req.Topics, t)
+	}
+	resp, err := req.RequestWith(ctx, d.cl)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range resp.Topics {
+		err := kerr.ErrorForCode(t.ErrorCode)
+		if errors.Is(err, kerr.UnknownTopicOrPartition) {
+			continue
+		}
+		if err != nil && !errors.Is(err, kerr.LeaderNotAvailable) { // it exists, its leaders are being elected
+			return nil, fmt.Errorf("topic %s: %w", *t.Topic, err)
+		}
+		infos[*t.Topic] = client.TopicInfo{Name: *t.Topic, ID: t.TopicID, Partitions: int32(len(t.Partitions))}
+	}
+	return infos, nil
+}
+
+// EnsureTopics implements client.Door. Replication is the cluster's default.
+func (d *Door) EnsureTopics(ctx context.Context, specs ...client.TopicSpec) (map[string]client.TopicInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.o.CommitTimeout)
+	defer cancel()
+	names := make([]string, len(specs))
+	for i, s := range specs {
+		names[i] = s.Name
+	}
+	have, err := d.describe(ctx, names)
+	if err != nil {
+		return nil, fmt.Errorf("ensure topics: %w", err)
+	}
+	if len(have) < len(specs) {
+		if err := d.create(ctx, specs, have); err != nil {
+			return nil, err
+		}
+		if err := d.waitForLeaders(ctx, names); err != nil {
+			return nil, err
+		}
+	}
+	return d.Topics(ctx, names...)
+}
+
+func (d *Door) create(ctx context.Context, specs []client.TopicSpec, have map[string]client.TopicInfo) error {
+	req := kmsg.NewPtrCreateTopicsRequest()
+	req.TimeoutMillis = int32(d.o.CommitTimeout.Milliseconds())
+	for _, s := range specs {
+		if _, ok := have[s.Name]; ok {
+			continue
+		}
+		t := kmsg.NewCreateTopicsRequestTopic()
+		t.Topic, t.NumPartitions, t.ReplicationFactor = s.Name, s.Partitions, -1
+		if s.Partitions == 0 {
+			t.NumPartitions = -1
+		}
+		for k, v := range s.Configs {
+			c := kmsg.NewCreateTopicsRequestTopicConfig()
+			c.Name, c.Value = k, kmsg.StringPtr(v)
+			t.Configs = append(t.Configs, c)
+		}
+		req.Topics = append(req.Topics, t)
+	}
+	resp, err := req.RequestWith(ctx, d.cl)
+	if err != nil {
+		return fmt.Errorf("create %d topics: %w", len(req.Topics), err)
+	}
+	for _, t := range resp.Topics {
+		err := kerr.ErrorForCode(t.ErrorCode)
+		if err == nil || errors.Is(err, kerr.TopicAlreadyExists) { // or made by somebody else meanwhile
+			continue
+		}
+		if t.ErrorMessage != nil {
+			err = fmt.Errorf("%w: %s", err, *t.ErrorMessage)
+		}
+		return fmt.Errorf("create topic %s: %w", t.Topic, err)
+	}
+	return nil
+}
+
+// waitForLeaders waits until the cluster has spread the word about new topics.
+func (d *Door) waitForLeaders(ctx context.Context, names []string) error {
+	for b := (backoff{clock: d.o.Clock}); ; {
+		ends, err := d.adm.ListEndOffsets(ctx, names...)
+		if err == nil {
+			err = ends.Error()
+		}
+		if err == nil {
+			return nil
+		}
+		if !kerr.IsRetriable(err) && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return fmt.Errorf("wait for new topics' leaders: %w", err)
+		}
+		if werr := b.wait(ctx); werr != nil {
+			return fmt.Errorf("wait for new topics' leaders: %w: %w", werr, err)
+		}
+	}
+}
+
+// Starts implements client.Door.
+func (d *Door) Starts(ctx context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error) {
+	return offsets(ctx, tps, d.adm.ListStartOffsets)
+}
+
+// Ends implements client.Door.
+func (d *Door) Ends(ctx context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error) {
+	return offsets(ctx, tps, d.adm.ListCommittedOffsets)
+}
+
+type lister func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error)
+
+func offsets(ctx context.Context, tps []record.TopicPartition, list lister) (map[record.TopicPartition]record.Offset, error) {
+	m := make(map[record.TopicPartition]record.Offset, len(tps))
+	if len(tps) == 0 {
+		return m, nil
+	}
+	var topics []string
+	seen := map[string]bool{}
+	for _, tp := range tps {
+		if !seen[tp.Topic] {
+			seen[tp.Topic] = true
+			topics = append(topics, tp.Topic)
+		}
+	}
+	listed, err := list(ctx, topics...)
+	if err != nil {
+		return nil, fmt.Errorf("list offsets of %v: %w", topics, err)
+	}
+	for _, tp := range tps {
+		o, ok := listed.Lookup(tp.Topic, tp.Partition)
+		if !ok {
+			if o, ok = listed.Lookup(tp.Topic, -1); !ok { // where kadm puts the error of a whole topic
+				o.Err = kerr.UnknownTopicOrPartition
+			}
+		}
+		if o.Err != nil {
+			return nil, fmt.Errorf("list offset of %s: %w", tp, explain(o.Err))
+		}
+		m[tp] = record.Offset(o.Offset)
+	}
+	return m, nil
+}
+
+// Committed implements client.Door. It waits while a transaction that has been decided, or is open, may still move a position.
+func (d *Door) Committed(ctx context.Context, app string) (map[record.TopicPartition]record.Offset, error) {
+	for b := (backoff{clock: d.o.Clock}); ; {
+		m, err := d.committed(ctx, app)
+		if err == nil {
+			return m, nil
+		}
+		if !errors.Is(err, kerr.UnstableOffsetCommit) && !kerr.IsRetriable(err) {
+			return nil, fmt.Errorf("committed positions of %s: %w", app, err)
+		}
+		if werr := b.wait(ctx); werr != nil {
+			return nil, fmt.Errorf("committed positions of %s: %w: %w", app, werr, err)
+		}
+	}
+}
+
+func (d *Door) committed(ctx context.Context, app string) (map[record.TopicPartition]record.Offset, error) {
+	all, err := d.adm.FetchOffsets(kadm.RequireStable(ctx), app)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return map[record.TopicPartition]record.Offset{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	m := map[record.TopicPartition]record.Offset{}
+	for _, o := range all.Sorted() {
+		if o.Err != nil {
+			return nil, fmt.Errorf("%s/%d: %w", o.Topic, o.Partition, o.Err)
+		}
+		if o.At >= 0 {
+			m[record.TopicPartition{Topic: o.Topic, Partition: o.Partition}] = record.Offset(o.At)
+		}
+	}
+	return m, nil
+}

@@ -1,0 +1,55 @@
+package commitlog
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/mainstemio/mainstem/internal/vfs"
+)
+
+func TestADamagedOrMissingIndexIsRebuilt(t *testing.T) {
+	o := options(vfs.NewCrashable())
+	l := create(t, o)
+	want := fill(t, l, 1000)
+	m := l.Mark()
+	all := readFiles(t, o.FS)
+	name := segmentName(0, indexSuffix)
+	good := all[name]
+	if len(good) == 0 {
+		t.Fatal("no index")
+	}
+	check := func(where string) {
+		t.Helper()
+		o.FS = with(t, all)
+		l := reopen(t, o, m)
+		if got, err := readAll(l, 0, 3000); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%s: %v", where, err)
+		}
+		if x := l.mu.indexes.get(0); x != nil && !x.rebuilt {
+			t.Fatalf("%s: the index was trusted", where)
+		}
+	}
+	for pos := range good {
+		bad := bytes.Clone(good)
+		bad[pos] ^= 0x10
+		all[name] = bad
+		check(fmt.Sprintf("byte %d", pos))
+	}
+	for _, n := range []int{0, 10, len(good) - 1} {
+		all[name] = good[:n]
+		check(fmt.Sprintf("cut to %d", n))
+	}
+	delete(all, name)
+	check("missing")
+	// An index with a right CRC that points between batches.
+	x, ok := decodeIndex(good)
+	if !ok {
+		t.Fatal("the good index does not decode")
+	}
+	for i := range x.entries {
+		x.entries[i].position += 3
+	}
+	all[name] = x.encode(x.end, x.size)
+	check("wrong positions")
+}

@@ -1,0 +1,114 @@
+package group
+
+import (
+	"bytes"
+	"encoding/hex"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/mainstemio/mainstem/internal/coordinator/format"
+	"github.com/mainstemio/mainstem/record"
+)
+
+// sampleSnapshot is the state of a machine that has used every kind of record.
+func sampleSnapshot(t testing.TB) []byte {
+	m := New(Options{})
+	join := Join{
+		Group: "orders", NewMemberID: "m1", InstanceID: "one", ClientID: "c", ClientHost: "/127.0.0.1", ProtocolType: "consumer",
+		Protocols:      []Protocol{{"range", subscription("payments")}, {"sticky", nil}},
+		SessionTimeout: 10 * time.Second, RebalanceTimeout: time.Minute,
+	}
+	m.Join(0, 1, join)
+	m.Sync(0, 2, Sync{Group: "orders", Generation: 1, MemberID: "m1", Assignments: map[string][]byte{"m1": {1, 2}}})
+	os := []OffsetCommit{
+		{record.TopicPartition{Topic: "payments", Partition: 0}, 5, 1, "note"},
+		{record.TopicPartition{Topic: "payments", Partition: 1}, 1 << 40, -1, ""},
+		{record.TopicPartition{Topic: "refunds", Partition: 0}, 0, 0, ""},
+	}
+	if _, err, _ := m.Commit(0, 1_700_000_000_000, "orders", Member{Generation: 1, ID: "m1"}, os); err != nil {
+		t.Fatal(err)
+	}
+	if _, err, _ := m.CommitTxn(0, 1_700_000_000_001, "simple", 42, Member{Generation: -1}, os); err != nil {
+		t.Fatal(err)
+	}
+	return m.AppendSnapshot(nil)
+}
+
+// Whatever a record holds, Apply refuses it or takes it whole; what it takes survives a snapshot and the machine goes on.
+func FuzzApply(f *testing.F) {
+	_ = format.Frames(sampleSnapshot(f), func(rec []byte) error { f.Add(rec); return nil })
+	f.Add(appendDeletedOffsets(nil, "orders", []record.TopicPartition{{Topic: "payments", Partition: 3}}))
+	f.Add(appendDeletedGroup(nil, "orders"))
+	base := sampleSnapshot(f)
+	f.Fuzz(func(t *testing.T, rec []byte) {
+		m := New(Options{})
+		if err := m.LoadSnapshot(base); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Apply(rec); err != nil {
+			if !bytes.Equal(m.AppendSnapshot(nil), base) {
+				t.Fatal("a refused record changed the state")
+			}
+			return
+		}
+		snapshot := m.AppendSnapshot(nil)
+		again := New(Options{})
+		if err := again.LoadSnapshot(snapshot); err != nil {
+			t.Fatalf("own snapshot: %v", err)
+		}
+		if !bytes.Equal(again.AppendSnapshot(nil), snapshot) {
+			t.Fatal("a snapshot does not rebuild its state")
+		}
+		m.Restored(0)
+		for range 100 {
+			at, ok := m.Next()
+			if !ok {
+				break
+			}
+			m.Tick(at)
+		}
+	})
+}
+
+func FuzzLoadSnapshot(f *testing.F) {
+	f.Add(sampleSnapshot(f))
+	f.Add([]byte{2, recordVersion, kindOffsets})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m := New(Options{})
+		if m.LoadSnapshot(b) != nil {
+			return
+		}
+		snapshot := m.AppendSnapshot(nil)
+		again := New(Options{})
+		if err := again.LoadSnapshot(snapshot); err != nil {
+			t.Fatalf("own snapshot: %v", err)
+		}
+		if !bytes.Equal(again.AppendSnapshot(nil), snapshot) {
+			t.Fatal("a snapshot does not rebuild its state")
+		}
+	})
+}
+
+func FuzzSubscription(f *testing.F) {
+	f.Add(subscription("payments", "refunds"))
+	f.Add([]byte{0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		topics := map[string]struct{}{}
+		readSubscription(b, topics)
+		if len(topics) > len(b) {
+			t.Fatalf("%d topics in %d bytes", len(topics), len(b))
+		}
+	})
+}
+
+// The bytes of version 1 are on users' disks: a change of this golden value is a new version.
+func TestRecordBytesOfVersion1(t *testing.T) {
+	want, err := os.ReadFile("testdata/snapshot-v1.hex")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := hex.Dump(sampleSnapshot(t)); got != string(want) {
+		t.Errorf("the record format changed:\n%s", got)
+	}
+}

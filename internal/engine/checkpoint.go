@@ -1,0 +1,48 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/mainstemio/mainstem/internal/store"
+	"github.com/mainstemio/mainstem/record"
+)
+
+func (s *session) checkpointDue(now time.Duration) bool {
+	return s.ckpt != nil && len(s.tails) > 0 && !s.writing && now-s.lastCkpt >= s.o.CheckpointInterval
+}
+
+// checkpoint starts to write what was committed since the last one. ends are the changelogs' ends at the state as it is now.
+// The rows are collected here and encoded and written in the background: the loop doesn't wait for the disk.
+func (s *session) checkpoint(ends map[record.TopicPartition]record.Offset) {
+	parts := s.checkpointParts(ends)
+	s.lastCkpt, s.writing = s.o.Clock.Mono(), true
+	go func() { s.checkpoints <- s.ckpt.Write(parts) }()
+}
+
+func (s *session) checkpointParts(ends map[record.TopicPartition]record.Offset) []store.CheckpointPart {
+	stores := s.set.Stores()
+	parts := make([]store.CheckpointPart, len(stores))
+	for i, st := range stores {
+		parts[i] = store.CheckpointPart{Name: st.Name(), Partition: st.Partition(), Next: ends[s.tails[i]], Rows: st.Dirty()}
+	}
+	return parts
+}
+
+// lastCheckpoint waits for the one under way and writes the rest. No commit is under way.
+func (s *session) lastCheckpoint(ctx context.Context) error {
+	if s.writing {
+		s.writing = false
+		if err := <-s.checkpoints; err != nil {
+			return err
+		}
+	}
+	if s.ckpt == nil || len(s.tails) == 0 {
+		return nil
+	}
+	ends, err := s.o.Door.Ends(ctx, s.tails...)
+	if err != nil {
+		return err
+	}
+	return s.ckpt.Write(s.checkpointParts(ends))
+}

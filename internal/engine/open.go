@@ -1,0 +1,238 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/mainstemio/mainstem/internal/client"
+	"github.com/mainstemio/mainstem/internal/store"
+	"github.com/mainstemio/mainstem/internal/task"
+	"github.com/mainstemio/mainstem/internal/topology"
+	"github.com/mainstemio/mainstem/record"
+)
+
+// open prepares a session: topics, fencing, positions, state. The order matters: older instances are fenced before the
+// positions are read, so nobody moves them afterwards.
+func (e *Engine) open(ctx context.Context) (*session, map[record.TopicPartition]record.Offset, error) {
+	s := &session{o: e.o, stats: &e.stats, checkpoints: make(chan error, 1)} // capacity 1: the writer never waits for the loop
+	if err := s.openTopics(ctx); err != nil {
+		return nil, nil, err
+	}
+	var err error
+	if s.producer, err = e.o.Door.OpenProducer(ctx, e.o.App); err != nil {
+		return nil, nil, err
+	}
+	positions, err := s.positions(ctx)
+	if err == nil {
+		e.stats.state.Store(int32(StateRestoring))
+		err = s.restore(ctx)
+	}
+	if err != nil {
+		s.producer.Close()
+		return nil, nil, err
+	}
+	e.stats.set.Store(s.set)
+	s.filling = s.producer.NewEpoch()
+	s.lastCkpt = e.o.Clock.Mono()
+	return s, positions, nil
+}
+
+// openTopics creates what is missing and builds the task set for the partition counts found.
+func (s *session) openTopics(ctx context.Context) error {
+	var specs []client.TopicSpec
+	names := append(s.o.Topology.SourceTopics(), s.o.Topology.SinkTopics()...)
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) { // a topic may be a sink of one part and a source of another
+		specs = append(specs, client.TopicSpec{Name: name})
+	}
+	infos, err := s.o.Door.EnsureTopics(ctx, specs...)
+	if err != nil {
+		return err
+	}
+	parts := map[string]int32{}
+	for name, info := range infos {
+		parts[name] = info.Partitions
+	}
+	config := task.Config{Topology: s.o.Topology, App: s.o.App, Partitions: parts, DeadLetters: s.o.DeadLetter}
+	if s.o.DeadLetter {
+		config.OnBadRecord = s.deadLetter
+		if err := s.deadLetterPartitions(ctx, parts); err != nil {
+			return err
+		}
+	}
+	s.set, err = task.New(config)
+	if err != nil {
+		return err
+	}
+	internal, err := s.o.Door.EnsureTopics(ctx, s.set.Topics()...)
+	if err != nil {
+		return err
+	}
+	for _, spec := range s.set.Topics() {
+		info := internal[spec.Name]
+		if info.Partitions != spec.Partitions && spec.Configs["cleanup.policy"] == "compact" {
+			return fmt.Errorf("topic %s has %d partitions where the topology needs %d: the partitions of a source were changed; "+
+				"state can't be split by adding partitions, use a new application name", spec.Name, info.Partitions, spec.Partitions)
+		}
+	}
+	for _, st := range s.set.Stores() {
+		s.tails = append(s.tails, s.set.Changelog(st))
+	}
+	return nil
+}
+
+// deadLetterPartitions adds the counts of dead-letter topics that exist already: someone may have made them otherwise.
+func (s *session) deadLetterPartitions(ctx context.Context, parts map[string]int32) error {
+	var names []string
+	for _, name := range s.o.Topology.SourceTopics() {
+		names = append(names, topology.DeadLetter(name))
+	}
+	infos, err := s.o.Door.Topics(ctx, names...)
+	for name, info := range infos {
+		parts[name] = info.Partitions
+	}
+	return err
+}
+
+// deadLetter lets the pipeline go on past a bad record. It may be asked twice about one record, so it only answers.
+func (s *session) deadLetter(*task.RecordError) task.Decision { return task.DeadLetter }
+
+// positions are the committed ones; a partition never committed is read from its start.
+func (s *session) positions(ctx context.Context) (map[record.TopicPartition]record.Offset, error) {
+	committed, err := s.o.Door.Committed(ctx, s.o.App)
+	if err != nil {
+		return nil, err
+	}
+	starts, err := s.o.Door.Starts(ctx, s.set.Sources()...)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[record.TopicPartition]record.Offset, len(starts))
+	for _, tp := range s.set.Sources() {
+		out[tp] = starts[tp]
+		if o, ok := committed[tp]; ok {
+			out[tp] = o // below the start: the reader says ErrGap, records were deleted before they were processed
+		}
+	}
+	return out, nil
+}
+
+// restore fills the stores from their checkpoints and then from the tails of their changelogs.
+func (s *session) restore(ctx context.Context) error {
+	if len(s.tails) == 0 {
+		return nil
+	}
+	if s.o.Checkpoints != nil {
+		var err error
+		if s.ckpt, err = store.OpenCheckpoints(s.o.Checkpoints, s.o.App); err != nil {
+			return err
+		}
+	}
+	starts, err := s.o.Door.Starts(ctx, s.tails...)
+	if err != nil {
+		return err
+	}
+	ends, err := s.o.Door.Ends(ctx, s.tails...)
+	if err != nil {
+		return err
+	}
+	byTail := map[record.TopicPartition]store.Store{}
+	from := map[record.TopicPartition]record.Offset{}
+	for i, st := range s.set.Stores() {
+		tail := s.tails[i]
+		next, err := s.loadCheckpoint(st, starts[tail], ends[tail])
+		if err != nil {
+			return fmt.Errorf("restore %s/%d: %w", st.Name(), st.Partition(), err)
+		}
+		if next < ends[tail] {
+			byTail[tail], from[tail] = st, next
+		}
+	}
+	return s.replay(ctx, byTail, from, ends)
+}
+
+func (s *session) loadCheckpoint(st store.Store, start, end record.Offset) (record.Offset, error) {
+	if s.ckpt == nil {
+		return start, nil
+	}
+	next, ok, err := s.ckpt.Load(st)
+	switch {
+	case err != nil:
+		return 0, err
+	case !ok:
+		return start, nil
+	case next > end:
+		return 0, fmt.Errorf("the checkpoint is ahead of the changelog (position %d, end %d): the topic was re-created or the data "+
+			"directory belongs to another broker; remove the checkpoint directory to rebuild the state from the changelog", next, end)
+	}
+	return max(next, start), nil // a compacted changelog still holds the last value of every key
+}
+
+// replay applies the changelogs from their positions up to the ends.
+func (s *session) replay(ctx context.Context, stores map[record.TopicPartition]store.Store, from, ends map[record.TopicPartition]record.Offset) error {
+	if len(from) == 0 {
+		return nil
+	}
+	reader, err := s.o.Door.OpenReader(ctx, from)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	records := int64(0)
+	for left := len(from); left > 0; {
+		chunks, err := reader.Poll(ctx, 4<<20)
+		if err != nil {
+			return err
+		}
+		for i := range chunks {
+			c := &chunks[i]
+			st := stores[c.TopicPartition]
+			if st == nil {
+				continue // already at its end
+			}
+			if err := restoreChunk(st, c); err != nil {
+				return err
+			}
+			records += int64(len(c.Offsets))
+			if c.Next >= ends[c.TopicPartition] {
+				delete(stores, c.TopicPartition)
+				left--
+			}
+		}
+	}
+	s.o.Events(Event{"state-restored", []any{"app", s.o.App, "records", records}})
+	return nil
+}
+
+// restoreChunk applies the last record of each key: the earlier ones would be overwritten at once.
+func restoreChunk(st store.Store, c *client.Chunk) error {
+	last := make(map[string]int, len(c.Keys))
+	for i, k := range c.Keys {
+		last[string(k)] = i
+	}
+	for i, k := range c.Keys {
+		if last[string(k)] != i {
+			continue
+		}
+		if err := st.Restore(k, c.Values[i], c.Timestamps[i]); err != nil {
+			return fmt.Errorf("changelog %s at %d: %w", c.TopicPartition, c.Offsets[i], err)
+		}
+	}
+	return nil
+}
+
+// Retryable reports whether a run that ended with err may simply be started again: the broker was away or slow. Bad records,
+// fencing and gaps need a decision.
+func Retryable(err error) bool {
+	var bad *task.RecordError
+	switch {
+	case err == nil, errors.As(err, &bad):
+		return false
+	case errors.Is(err, client.ErrFenced), errors.Is(err, client.ErrGap), errors.Is(err, client.ErrRecreated),
+		errors.Is(err, client.ErrTooLarge), errors.Is(err, context.Canceled):
+		return false
+	}
+	return true
+}

@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mainstemio/mainstem/internal/client"
+	"github.com/mainstemio/mainstem/internal/task"
+	"github.com/mainstemio/mainstem/record"
+)
+
+// A State is where an engine stands.
+type State int32
+
+// States in the order of a life: stopped → starting → restoring → running → stopped or failed; Run starts again from either.
+const (
+	StateStopped State = iota
+	StateStarting
+	StateRestoring
+	StateRunning
+	StateFailed
+)
+
+// String returns the word shown to people.
+func (s State) String() string {
+	return [...]string{"stopped", "starting", "restoring", "running", "failed"}[s]
+}
+
+// A Status is what pages and metrics show of an engine.
+type Status struct {
+	App       string
+	State     State
+	Err       error // why it failed
+	Processed int64 // input records since the start of the run
+	Emitted   int64 // records in committed epochs, changelogs included
+	Epochs    int64
+	Lag       int64 // input records known and not yet processed
+	LastEpoch time.Time
+	Dropped   map[string]int64 // records left out by rule (null keys, …), by reason
+}
+
+type stats struct {
+	state     atomic.Int32
+	processed atomic.Int64
+	emitted   atomic.Int64
+	pending   atomic.Int64 // records of the sealed epoch
+	epochs    atomic.Int64
+	lastEpoch atomic.Int64 // unix nanoseconds
+	set       atomic.Pointer[task.Set]
+	mu        struct {
+		sync.Mutex
+		err error
+		lag map[record.TopicPartition]int64
+	}
+}
+
+func (s *stats) begin() {
+	s.state.Store(int32(StateStarting))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.err, s.mu.lag = nil, map[record.TopicPartition]int64{}
+}
+
+func (s *stats) fail(err error) {
+	s.mu.Lock()
+	s.mu.err = err
+	s.mu.Unlock()
+	s.state.Store(int32(StateFailed))
+}
+
+func (s *stats) observe(c *client.Chunk) {
+	s.mu.Lock()
+	s.mu.lag[c.TopicPartition] = int64(c.End - c.Next)
+	s.mu.Unlock()
+}
+
+func (s *stats) sealed(e client.Epoch) { s.pending.Store(int64(e.Count())) }
+
+func (s *stats) committed(at time.Time) {
+	s.emitted.Add(s.pending.Load())
+	s.epochs.Add(1)
+	s.lastEpoch.Store(at.UnixNano())
+}
+
+// Status returns the figures now.
+func (e *Engine) Status() Status {
+	s := &e.stats
+	st := Status{App: e.o.App, State: State(s.state.Load()), Processed: s.processed.Load(), Emitted: s.emitted.Load(), Epochs: s.epochs.Load()}
+	if ns := s.lastEpoch.Load(); ns > 0 {
+		st.LastEpoch = time.Unix(0, ns)
+	}
+	if set := s.set.Load(); set != nil {
+		st.Dropped = set.Dropped()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st.Err = s.mu.err
+	for _, n := range s.mu.lag {
+		st.Lag += n
+	}
+	return st
+}

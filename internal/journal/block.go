@@ -1,0 +1,159 @@
+package journal
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+)
+
+// A block is what one write carries, big endian:
+//
+//	 0 magic        uint32  "MSBK"
+//	 4 header CRC   uint32  CRC-32C of the salt and of bytes 8..32
+//	 8 body CRC     uint32  CRC-32C of the salt and of all bytes behind the header
+//	12 length       uint32  of the whole block, a multiple of 8
+//	16 first LSN    uint64
+//	24 frame count  uint32
+//	28 zero         uint32
+//	32 frames, then up to 7 zero bytes
+//
+// A frame is the length of its body (uint32), its kind (uint8) and its body. Its LSN is the block's first plus its place.
+const (
+	blockMagic      = 0x4d53424b
+	blockHeaderSize = 32
+	blockAlign      = 8
+	frameHeaderSize = 5
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// checksum is the CRC-32C of the salt and b.
+func checksum(salt uint32, b []byte) uint32 {
+	var s [4]byte
+	binary.BigEndian.PutUint32(s[:], salt)
+	return crc32.Update(crc32.Checksum(s[:], castagnoli), castagnoli, b)
+}
+
+// maxKept is the largest buffer in bytes that is kept for the next block.
+const maxKept = 4 << 20
+
+// formingBlocks are frames on their way: one buffer with one block after the other.
+type formingBlocks struct {
+	buf    []byte
+	blocks []formingBlock
+}
+
+type formingBlock struct {
+	start int // in buf
+	first LSN
+	count uint32
+}
+
+type frameToAdd struct {
+	lsn      LSN
+	kind     Kind
+	parts    [][]byte
+	size     int // of all parts
+	maxBlock int64
+}
+
+// add appends one frame, in a new block when the last one would grow beyond the limit.
+func (f *formingBlocks) add(a frameToAdd) {
+	n := len(f.blocks)
+	if n == 0 || align(int64(len(f.buf)-f.blocks[n-1].start+frameHeaderSize+a.size)) > a.maxBlock {
+		f.pad()
+		f.blocks = append(f.blocks, formingBlock{start: len(f.buf), first: a.lsn})
+		var header [blockHeaderSize]byte
+		f.buf = append(f.buf, header[:]...)
+		n++
+	}
+	f.buf = binary.BigEndian.AppendUint32(f.buf, uint32(a.size))
+	f.buf = append(f.buf, byte(a.kind))
+	for _, p := range a.parts {
+		f.buf = append(f.buf, p...)
+	}
+	f.blocks[n-1].count++
+}
+
+// pad fills the last block up to the alignment.
+func (f *formingBlocks) pad() {
+	var zeros [blockAlign]byte
+	f.buf = append(f.buf, zeros[:align(int64(len(f.buf)))-int64(len(f.buf))]...)
+}
+
+func align(n int64) int64 { return (n + blockAlign - 1) / blockAlign * blockAlign }
+
+// bytes is the i-th block, padded.
+func (f *formingBlocks) bytes(i int) []byte {
+	if i < len(f.blocks)-1 {
+		return f.buf[f.blocks[i].start:f.blocks[i+1].start]
+	}
+	f.pad()
+	return f.buf[f.blocks[i].start:]
+}
+
+// lastLSN is the LSN of the i-th block's last frame.
+func (f *formingBlocks) lastLSN(i int) LSN {
+	return f.blocks[i].first + LSN(f.blocks[i].count) - 1
+}
+
+// seal fills the i-th block's header.
+func (f *formingBlocks) seal(i int, salt uint32) []byte {
+	b := f.bytes(i)
+	binary.BigEndian.PutUint32(b, blockMagic)
+	binary.BigEndian.PutUint32(b[8:], checksum(salt, b[blockHeaderSize:]))
+	binary.BigEndian.PutUint32(b[12:], uint32(len(b)))
+	binary.BigEndian.PutUint64(b[16:], uint64(f.blocks[i].first))
+	binary.BigEndian.PutUint32(b[24:], f.blocks[i].count)
+	binary.BigEndian.PutUint32(b[28:], 0)
+	binary.BigEndian.PutUint32(b[4:], checksum(salt, b[8:blockHeaderSize]))
+	return b
+}
+
+func (f *formingBlocks) reset() {
+	if cap(f.buf) > maxKept {
+		f.buf = nil
+	}
+	f.buf, f.blocks = f.buf[:0], f.blocks[:0]
+}
+
+// A blockHeader is a header whose CRC holds: its length can be trusted.
+type blockHeader struct {
+	bodyCRC uint32
+	length  int64
+	first   LSN
+	count   uint32
+}
+
+// parseBlockHeader reads the header at the start of b, which has at least blockHeaderSize bytes.
+func parseBlockHeader(b []byte, salt uint32) (h blockHeader, ok bool) {
+	if binary.BigEndian.Uint32(b) != blockMagic || binary.BigEndian.Uint32(b[4:]) != checksum(salt, b[8:blockHeaderSize]) {
+		return blockHeader{}, false
+	}
+	h = blockHeader{
+		bodyCRC: binary.BigEndian.Uint32(b[8:]),
+		length:  int64(binary.BigEndian.Uint32(b[12:])),
+		first:   LSN(binary.BigEndian.Uint64(b[16:])),
+		count:   binary.BigEndian.Uint32(b[24:]),
+	}
+	ok = h.length > blockHeaderSize && h.length%blockAlign == 0 && h.count > 0 && h.first > 0
+	return h, ok
+}
+
+// eachFrame hands the frames of a block's body, whose CRC held, to fn; false when they do not fill it exactly.
+func (h blockHeader) eachFrame(body []byte, fn func(Frame) error) (whole bool, err error) {
+	for i := range h.count {
+		if len(body) < frameHeaderSize {
+			return false, nil
+		}
+		size, kind := binary.BigEndian.Uint32(body), Kind(body[4])
+		body = body[frameHeaderSize:]
+		if uint64(size) > uint64(len(body)) || kind == 0 {
+			return false, nil
+		}
+		if err := fn(Frame{LSN: h.first + LSN(i), Kind: kind, Body: body[:size:size]}); err != nil {
+			return true, err
+		}
+		body = body[size:]
+	}
+	return len(body) < blockAlign, nil
+}

@@ -1,0 +1,232 @@
+package kv
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/mainstemio/mainstem/internal/vfs"
+)
+
+// pebbleFormat fixes the files' format: a database is not upgraded by the way when the library is.
+const pebbleFormat = pebble.FormatColumnarBlocks
+
+// PebbleOptions of OpenPebble; zero fields take the defaults.
+type PebbleOptions struct {
+	FS            vfs.FS      // default vfs.Default
+	MemTableBytes uint64      // default 8 MiB; up to three exist while flushes lag
+	CacheBytes    int64       // block cache; default 8 MiB
+	OnError       func(error) // told of errors in the background: failing flushes and compactions, slow disks
+}
+
+func (o PebbleOptions) withDefaults() PebbleOptions {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.MemTableBytes == 0 {
+		o.MemTableBytes = 8 << 20
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 8 << 20
+	}
+	if o.OnError == nil {
+		o.OnError = func(error) {}
+	}
+	return o
+}
+
+// OpenPebble opens the database in dir, which is made when it is missing, and locks it.
+//
+// Once a write to the log fails, every Commit fails: the database must be opened again. A failing flush (disk full) makes
+// Commit fail too, before it writes, until Pebble's own retry gets through: so a full disk is an error, not a stall. An error
+// while the manifest changes panics, for nothing written after it could be trusted.
+func OpenPebble(dir string, o PebbleOptions) (Store, error) {
+	o = o.withDefaults()
+	p := &pebbleStore{dir: dir, onError: o.OnError}
+	db, err := pebble.Open(dir, p.options(o))
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", dir, err)
+	}
+	p.pebbleReader = pebbleReader{dir, db}
+	p.db = db
+	return p, nil
+}
+
+func (p *pebbleStore) options(o PebbleOptions) *pebble.Options {
+	return &pebble.Options{
+		FS:                          o.FS,
+		MemTableSize:                o.MemTableBytes,
+		MemTableStopWritesThreshold: 3,
+		CacheSize:                   o.CacheBytes,
+		MaxOpenFiles:                256,
+		FormatMajorVersion:          pebbleFormat,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
+		Logger:                      pebbleLogger{p},
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) {
+				p.background.Store(&err)
+				p.onError(fmt.Errorf("database %s: %w", p.dir, err))
+			},
+			DiskSlow: func(i pebble.DiskSlowInfo) { p.onError(fmt.Errorf("database %s: %s", p.dir, i)) },
+			FlushEnd: func(i pebble.FlushInfo) {
+				if i.Err == nil {
+					p.background.Store(nil)
+				}
+			},
+		},
+	}
+}
+
+type pebbleStore struct {
+	pebbleReader
+	dir     string
+	db      *pebble.DB
+	onError func(error)
+	// failed is the error after which nothing can be committed any more; background that of the last flush or compaction.
+	failed, background atomic.Pointer[error]
+}
+
+// broken returns the error that forbids a commit.
+func (p *pebbleStore) broken() error {
+	if err := p.failed.Load(); err != nil {
+		return *err
+	}
+	if err := p.background.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (p *pebbleStore) NewBatch() Batch { return &pebbleBatch{p: p, b: p.db.NewBatch()} }
+
+func (p *pebbleStore) Snapshot() (Snapshot, error) {
+	s := p.db.NewSnapshot()
+	return pebbleSnapshot{pebbleReader{p.dir, s}, s}, nil
+}
+
+// Close implements Store. After a failed commit Pebble's state cannot be trusted to close: the files stay open.
+func (p *pebbleStore) Close() error {
+	if err := p.failed.Load(); err != nil {
+		return fmt.Errorf("close database %s: %w", p.dir, *err)
+	}
+	if err := p.db.Close(); err != nil {
+		return fmt.Errorf("close database %s: %w", p.dir, err)
+	}
+	return nil
+}
+
+// A pebbleFatal is what Pebble calls Fatalf with. It panics in place of ending the process; Commit turns it into its error.
+type pebbleFatal struct {
+	text  string
+	cause error // the error among Fatalf's arguments, if any
+}
+
+func (f *pebbleFatal) Error() string { return f.text }
+func (f *pebbleFatal) Unwrap() error { return f.cause }
+
+type pebbleLogger struct{ p *pebbleStore }
+
+func (pebbleLogger) Infof(string, ...any) {}
+
+func (l pebbleLogger) Errorf(format string, args ...any) {
+	l.p.onError(fmt.Errorf("database %s: %w", l.p.dir, fmt.Errorf(format, args...)))
+}
+
+func (l pebbleLogger) Fatalf(format string, args ...any) {
+	f := &pebbleFatal{text: fmt.Sprintf("database %s: "+format, append([]any{l.p.dir}, args...)...)}
+	for _, a := range args {
+		if err, ok := a.(error); ok {
+			f.cause = err
+		}
+	}
+	var err error = f
+	l.p.failed.CompareAndSwap(nil, &err)
+	l.p.onError(err)
+	panic(f)
+}
+
+type pebbleBatch struct {
+	p *pebbleStore
+	b *pebble.Batch
+}
+
+func (b *pebbleBatch) Put(key, value []byte) error { return b.b.Set(key, value, nil) }
+func (b *pebbleBatch) Delete(key []byte) error     { return b.b.Delete(key, nil) }
+func (b *pebbleBatch) Len() int                    { return int(b.b.Count()) }
+func (b *pebbleBatch) Close() error {
+	if b.p.failed.Load() != nil {
+		return nil // the failed pipeline may still hold the batch
+	}
+	return b.b.Close()
+}
+
+func (b *pebbleBatch) Commit(sync bool) (err error) {
+	if err := b.p.broken(); err != nil {
+		return fmt.Errorf("commit to database %s: %w", b.p.dir, err)
+	}
+	defer func() {
+		switch f := recover().(type) {
+		case nil:
+		case *pebbleFatal:
+			err = fmt.Errorf("commit: %w", f)
+		default:
+			panic(f)
+		}
+	}()
+	if err := b.b.Commit(&pebble.WriteOptions{Sync: sync}); err != nil {
+		return fmt.Errorf("commit to database %s: %w", b.p.dir, err)
+	}
+	return nil
+}
+
+// A pebbleReader reads the newest state or a snapshot's.
+type pebbleReader struct {
+	dir string
+	r   pebble.Reader
+}
+
+func (r pebbleReader) Get(key []byte) ([]byte, error) {
+	v, closer, err := r.r.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read database %s: %w", r.dir, err)
+	}
+	v = append([]byte{}, v...)
+	return v, closer.Close()
+}
+
+func (r pebbleReader) Scan(from, to []byte, fn func(key, value []byte) error) (err error) {
+	if to != nil && len(to) == 0 {
+		return nil // Pebble takes an empty bound for none
+	}
+	it, err := r.r.NewIter(&pebble.IterOptions{LowerBound: bytes.Clone(from), UpperBound: bytes.Clone(to)})
+	if err != nil {
+		return fmt.Errorf("scan database %s: %w", r.dir, err)
+	}
+	defer func() {
+		if cerr := it.Close(); err == nil && cerr != nil {
+			err = fmt.Errorf("scan database %s: %w", r.dir, cerr)
+		}
+	}()
+	for ok := it.First(); ok; ok = it.Next() {
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return fmt.Errorf("scan database %s: %w", r.dir, err)
+		}
+		if err := fn(it.Key(), v); err != nil {
+			return err
+		}
+	}
+	return it.Error()
+}
+
+type pebbleSnapshot struct {
+	pebbleReader
+	s *pebble.Snapshot
+}
+
+func (s pebbleSnapshot) Close() error { return s.s.Close() }

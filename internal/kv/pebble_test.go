@@ -1,0 +1,94 @@
+package kv
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"syscall"
+	"testing"
+
+	pvfs "github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"github.com/mainstemio/mainstem/internal/vfs"
+)
+
+func TestPebbleKeepsWhatItAcknowledgedThroughACrash(t *testing.T) {
+	for seed := range int64(50) {
+		fs := vfs.NewCrashable()
+		s, err := OpenPebble("db", PebbleOptions{FS: fs, MemTableBytes: 16 << 10})
+		must(t, err)
+		var clone *vfs.MemFS
+		acked := 0
+		for i := range 40 {
+			put(t, s, "first", fmt.Sprint(i), fmt.Sprintf("k%02d", i), strings.Repeat("v", 1000), "last", fmt.Sprint(i))
+			if i == int(seed)%40 {
+				acked = i
+				clone = fs.CrashClone(pvfs.CrashCloneCfg{UnsyncedDataPercent: int(seed % 101), RNG: rng(seed)})
+			}
+		}
+		must(t, s.Close())
+		s, err = OpenPebble("db", PebbleOptions{FS: clone})
+		must(t, err)
+		for _, k := range []string{"first", "last"} {
+			if v, err := s.Get([]byte(k)); err != nil || string(v) != fmt.Sprint(acked) {
+				t.Fatalf("seed %d: %s is %q, %v; acknowledged was %d", seed, k, v, err, acked)
+			}
+		}
+		must(t, s.Close())
+	}
+}
+
+func TestPebbleCommitOnAFullDiskIsAnErrorAndStaysOne(t *testing.T) {
+	full := errorfs.Toggle{Injector: errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData {
+			return fmt.Errorf("injected: %w", syscall.ENOSPC)
+		}
+		return nil
+	})}
+	mem := vfs.NewCrashable()
+	told := 0
+	s, err := OpenPebble("db", PebbleOptions{FS: errorfs.Wrap(mem, &full), OnError: func(error) { told++ }})
+	must(t, err)
+	put(t, s, "a", "1")
+	full.On()
+	b := s.NewBatch()
+	must(t, b.Put([]byte("a"), []byte("2")))
+	if err := b.Commit(true); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "db") {
+		t.Fatalf("commit on a full disk: %v", err)
+	}
+	if told == 0 {
+		t.Error("OnError was not called")
+	}
+	must(t, b.Close())
+	full.Off()
+	b = s.NewBatch()
+	must(t, b.Put([]byte("a"), []byte("3")))
+	if err := b.Commit(true); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("a commit after a failed one: %v", err)
+	}
+	if err := s.Close(); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("close after a failed commit: %v", err)
+	}
+	s, err = OpenPebble("db", PebbleOptions{FS: mem.CrashClone(pvfs.CrashCloneCfg{})})
+	must(t, err)
+	if v, err := s.Get([]byte("a")); err != nil || string(v) != "1" {
+		t.Errorf("after the crash a is %q, %v", v, err)
+	}
+	must(t, s.Close())
+}
+
+func TestPebbleOpenedTwiceIsAnErrorThatNamesTheDirectory(t *testing.T) {
+	dir := t.TempDir()
+	s, err := OpenPebble(dir, PebbleOptions{})
+	must(t, err)
+	if _, err := OpenPebble(dir, PebbleOptions{}); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("second open: %v", err)
+	}
+	must(t, s.Close())
+	s, err = OpenPebble(dir, PebbleOptions{})
+	must(t, err)
+	must(t, s.Close())
+}
+
+func rng(seed int64) *rand.Rand { return rand.New(rand.NewPCG(uint64(seed), 1)) }

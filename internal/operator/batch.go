@@ -1,0 +1,88 @@
+package operator
+
+import (
+	"slices"
+
+	"github.com/mainstemio/mainstem/record"
+	"github.com/mainstemio/mainstem/serde"
+)
+
+// Rows is what batches of all types have. Columns are indexed by the numbers in Sel; what else they hold is garbage. Steps that
+// don't change a column hand on the same slice.
+type Rows struct {
+	Sel        []int32 // the rows, ascending
+	Timestamps []record.Timestamp
+	Headers    [][]record.Header // nil: no row has headers
+	Origins    []Origin
+}
+
+// A Batch is a run of rows of a stream.
+type Batch[K, V any] struct {
+	Rows
+	Keys       []K
+	Values     []V
+	KeyNulls   []bool // nil: no key is null, except those whose own type says so
+	ValueNulls []bool // nil: no value is null, except those whose own type says so
+	KeyBytes   Encoded[K]
+	ValueBytes Encoded[V]
+}
+
+// Changes is a run of updates of a table. A row that is in neither old nor new is a delete of an absent key.
+type Changes[K, V any] struct {
+	Rows
+	Keys      []K
+	New       []V
+	NewAbsent []bool // nil: all are present
+	HasOld    bool   // false: nothing is known about old values
+	Old       []V
+	OldAbsent []bool
+	KeyBytes  Encoded[K]
+	NewBytes  Encoded[V]
+}
+
+// Encoded is a column of bytes beside the column of values they were encoded from, and the serde that did it. A sink or store
+// with the same serde uses them instead of encoding again. Bytes read from a topic never stand here, since decoding
+// and encoding need not give the same bytes.
+type Encoded[T any] struct {
+	Bytes [][]byte // nil: there are none. A nil element: null.
+	By    serde.Serde[T]
+}
+
+// By returns the column if s made it, else nil.
+func (e Encoded[T]) from(s serde.Serde[T]) [][]byte {
+	if e.Bytes == nil || !Same(e.By, s) {
+		return nil
+	}
+	return e.Bytes
+}
+
+// identity selects the rows 0 to n-1.
+func identity(n int) []int32 { return allRows[:n:n] }
+
+var allRows = func() []int32 {
+	rows := make([]int32, MaxRows)
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	return rows
+}()
+
+// sized returns s with length n; what it holds is garbage.
+func sized[T any](s []T, n int) []T {
+	if cap(s) >= n {
+		return s[:n]
+	}
+	return slices.Grow(s[:0], n)[:n]
+}
+
+// mark sets nulls[i] in a column of n rows, making the column when it is the first.
+func mark(nulls []bool, i int32, n int) []bool {
+	if nulls == nil {
+		nulls = make([]bool, n)
+	}
+	nulls[i] = true
+	return nulls
+}
+
+// isSet tells whether row i is marked in a column that may be nil.
+func isSet(nulls []bool, i int32) bool { return nulls != nil && nulls[i] }

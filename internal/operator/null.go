@@ -1,0 +1,36 @@
+package operator
+
+import (
+	"reflect"
+
+	"github.com/mainstemio/mainstem/serde"
+)
+
+// A type can hold null if it is a pointer or []byte, or has a method IsNull() bool. nullTest returns the test for such a type,
+// nil for all others.
+func nullTest[T any]() func(T) bool {
+	if bytes, ok := any(isNilBytes).(func(T) bool); ok {
+		return bytes
+	}
+	t := reflect.TypeFor[T]()
+	if t.Kind() == reflect.Pointer {
+		var null T
+		return func(v T) bool { return any(v) == any(null) }
+	}
+	if t.Implements(reflect.TypeFor[interface{ IsNull() bool }]()) {
+		return func(v T) bool { return any(v).(interface{ IsNull() bool }).IsNull() }
+	}
+	return nil
+}
+
+func isNilBytes(b []byte) bool { return b == nil }
+
+// Same tells whether two serdes of one type are interchangeable: equal by Go's ==. So two uses of serde.String are, and two uses
+// of one variable; two serdes that were made by two calls are only if their type compares by content.
+func Same[T any](a, b serde.Serde[T]) bool {
+	if a == nil || b == nil {
+		return false
+	}
+	va, vb := reflect.ValueOf(a), reflect.ValueOf(b)
+	return va.Type() == vb.Type() && va.Comparable() && vb.Comparable() && a == b
+}

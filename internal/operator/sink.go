@@ -1,0 +1,89 @@
+package operator
+
+import (
+	"fmt"
+
+	"github.com/mainstemio/mainstem/serde"
+)
+
+// Sink encodes rows and stages them for a topic. Rows with a key go where Kafka's default partitioner puts them; rows without
+// one are spread by their origin's offset, so that the same input always goes the same way.
+type Sink[K, V any] struct {
+	Topic string
+	Key   serde.Serde[K]
+	Value serde.Serde[V]
+}
+
+type sink[K, V any] struct {
+	Sink[K, V]
+	node       string
+	env        *Env
+	partitions int32
+}
+
+// Instance implements Spec.
+func (k Sink[K, V]) Instance(s *Site) (any, error) {
+	n := s.Partitions[k.Topic]
+	if n < 1 {
+		return nil, fmt.Errorf("sink %s: the number of partitions of topic %q is not known", s.Node, k.Topic)
+	}
+	return &sink[K, V]{Sink: k, node: s.Node, env: s.Env, partitions: n}, nil
+}
+
+func (k *sink[K, V]) Receive(b *Batch[K, V]) (err error) {
+	row := int32(noRow)
+	defer catch(&err, &row, &b.Rows, k.node)
+	keys, values := b.KeyBytes.from(k.Key), b.ValueBytes.from(k.Value)
+	for _, i := range b.Sel {
+		row = i
+		key, err := k.bytes(b, keys, i)
+		if err != nil {
+			return uncodable(b.Origins[i], k.node, "the key cannot be encoded", err)
+		}
+		value, err := k.valueBytes(b, values, i)
+		if err != nil {
+			return uncodable(b.Origins[i], k.node, "the value cannot be encoded", err)
+		}
+		row = noRow
+		out := Staged{Timestamp: b.Timestamps[i], Key: key, Value: value}
+		out.Topic, out.Partition = k.Topic, k.partition(key, b.Origins[i])
+		if b.Headers != nil {
+			out.Headers = b.Headers[i]
+		}
+		if size := out.size(); size > k.env.MaxRecordBytes {
+			return tooLarge(b.Origins[i], k.node, size, k.env.MaxRecordBytes)
+		}
+		k.env.Stage.Add(out)
+	}
+	return nil
+}
+
+func (k *sink[K, V]) bytes(b *Batch[K, V], known [][]byte, i int32) ([]byte, error) {
+	if isSet(b.KeyNulls, i) {
+		return nil, nil
+	}
+	if known != nil {
+		return known[i], nil
+	}
+	return encode(&k.env.Arena, k.Key, b.Keys[i])
+}
+
+func (k *sink[K, V]) valueBytes(b *Batch[K, V], known [][]byte, i int32) ([]byte, error) {
+	if isSet(b.ValueNulls, i) {
+		return nil, nil
+	}
+	if known != nil {
+		return known[i], nil
+	}
+	return encode(&k.env.Arena, k.Value, b.Values[i])
+}
+
+func (k *sink[K, V]) partition(key []byte, o Origin) int32 {
+	if k.partitions == 1 {
+		return 0
+	}
+	if key == nil {
+		return int32((int64(o.Offset) + int64(o.Input)) % int64(k.partitions))
+	}
+	return Partition(key, k.partitions)
+}

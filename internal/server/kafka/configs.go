@@ -1,0 +1,233 @@
+package kafka
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/mainstemio/mainstem/internal/broker"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// DescribeConfigs (32), versions 1-4: synonyms (KIP-226), types and texts from 3 (KIP-569). AlterConfigs (33), versions 0-2: KIP-133,
+// replaces all. IncrementalAlterConfigs (44), versions 0-1: KIP-339. ListConfigResources (74), versions 0-1: KIP-1142.
+
+func (n *node) describeConfigs(_ call, r *kmsg.DescribeConfigsRequest) kmsg.Response {
+	resp := r.ResponseKind().(*kmsg.DescribeConfigsResponse)
+	for _, res := range r.Resources {
+		out := kmsg.NewDescribeConfigsResponseResource()
+		out.ResourceType, out.ResourceName = res.ResourceType, res.ResourceName
+		configs, err := n.configsOf(res.ResourceType, res.ResourceName)
+		if out.ErrorCode, out.ErrorMessage = code(err), message(err, ""); err == nil {
+			for _, c := range configs {
+				if len(res.ConfigNames) == 0 || slices.Contains(res.ConfigNames, c.Name) {
+					out.Configs = append(out.Configs, describedConfig(r, c))
+				}
+			}
+		}
+		resp.Resources = append(resp.Resources, out)
+	}
+	return resp
+}
+
+func (n *node) configsOf(typ kmsg.ConfigResourceType, name string) ([]broker.Config, *kerr.Error) {
+	switch typ {
+	case kmsg.ConfigResourceTypeTopic:
+		if !validTopicName(name) {
+			return nil, kerr.InvalidTopicException
+		}
+		return n.broker.TopicConfigs(name)
+	case kmsg.ConfigResourceTypeBroker:
+		switch name {
+		case "": // the dynamic defaults of all brokers: there are none
+			return nil, nil
+		case strconv.Itoa(int(n.broker.NodeID())):
+			return n.broker.BrokerConfigs(), nil
+		}
+	}
+	return nil, kerr.InvalidRequest
+}
+
+func describedConfig(r *kmsg.DescribeConfigsRequest, c broker.Config) kmsg.DescribeConfigsResponseResourceConfig {
+	out := kmsg.NewDescribeConfigsResponseResourceConfig()
+	out.Name, out.Value, out.ReadOnly, out.IsSensitive = c.Name, configValue(c), c.ReadOnly, c.Sensitive
+	out.Source = configSource(c)
+	out.ConfigType = configTypes[c.Type]
+	if r.IncludeDocumentation {
+		out.Documentation = orNull(c.Doc)
+	}
+	if r.IncludeSynonyms {
+		synonym := func(value *string, source kmsg.ConfigSource) {
+			s := kmsg.NewDescribeConfigsResponseResourceConfigConfigSynonym()
+			s.Name, s.Value, s.Source = c.Name, value, source
+			out.ConfigSynonyms = append(out.ConfigSynonyms, s)
+		}
+		if out.Source != kmsg.ConfigSourceDefaultConfig {
+			synonym(out.Value, out.Source)
+		}
+		if !c.Sensitive {
+			synonym(&c.Default, kmsg.ConfigSourceDefaultConfig)
+		}
+	}
+	return out
+}
+
+// configValue hides what is sensitive.
+func configValue(c broker.Config) *string {
+	if c.Sensitive {
+		return nil
+	}
+	return &c.Value
+}
+
+func configSource(c broker.Config) kmsg.ConfigSource {
+	switch c.Source {
+	case "topic":
+		return kmsg.ConfigSourceDynamicTopicConfig
+	case "broker":
+		return kmsg.ConfigSourceStaticBrokerConfig
+	}
+	return kmsg.ConfigSourceDefaultConfig
+}
+
+var configTypes = map[string]kmsg.ConfigType{
+	"boolean": kmsg.ConfigTypeBoolean, "int": kmsg.ConfigTypeInt, "long": kmsg.ConfigTypeLong,
+	"string": kmsg.ConfigTypeString, "list": kmsg.ConfigTypeList, "double": kmsg.ConfigTypeDouble,
+}
+
+// A configWish is the changes that a client wants for one resource.
+type configWish struct {
+	typ     kmsg.ConfigResourceType
+	name    string
+	changes []broker.ConfigChange
+	err     *kerr.Error // of the changes
+	detail  string
+}
+
+func (n *node) alterConfigs(_ call, r *kmsg.AlterConfigsRequest) pending {
+	var wishes []configWish
+	for _, res := range r.Resources {
+		w := configWish{typ: res.ResourceType, name: res.ResourceName}
+		for _, c := range res.Configs {
+			w.add("set", c.Name, c.Value)
+		}
+		wishes = append(wishes, w)
+	}
+	wait := n.alter(wishes, true, r.ValidateOnly)
+	return func(ctx context.Context) (answer, error) {
+		results, err := wait(ctx)
+		if err != nil {
+			return nil, err
+		}
+		resp := r.ResponseKind().(*kmsg.AlterConfigsResponse)
+		for i, w := range wishes {
+			out := kmsg.NewAlterConfigsResponseResource()
+			out.ResourceType, out.ResourceName = w.typ, w.name
+			out.ErrorCode, out.ErrorMessage = code(results[i].Err), message(results[i].Err, results[i].Detail)
+			resp.Resources = append(resp.Resources, out)
+		}
+		return resp, nil
+	}
+}
+
+var alterOps = map[kmsg.IncrementalAlterConfigOp]string{
+	kmsg.IncrementalAlterConfigOpSet: "set", kmsg.IncrementalAlterConfigOpDelete: "delete",
+	kmsg.IncrementalAlterConfigOpAppend: "append", kmsg.IncrementalAlterConfigOpSubtract: "subtract",
+}
+
+func (n *node) incrementalAlterConfigs(_ call, r *kmsg.IncrementalAlterConfigsRequest) pending {
+	var wishes []configWish
+	for _, res := range r.Resources {
+		w := configWish{typ: res.ResourceType, name: res.ResourceName}
+		for _, c := range res.Configs {
+			w.add(alterOps[c.Op], c.Name, c.Value)
+		}
+		wishes = append(wishes, w)
+	}
+	wait := n.alter(wishes, false, r.ValidateOnly)
+	return func(ctx context.Context) (answer, error) {
+		results, err := wait(ctx)
+		if err != nil {
+			return nil, err
+		}
+		resp := r.ResponseKind().(*kmsg.IncrementalAlterConfigsResponse)
+		for i, w := range wishes {
+			out := kmsg.NewIncrementalAlterConfigsResponseResource()
+			out.ResourceType, out.ResourceName = w.typ, w.name
+			out.ErrorCode, out.ErrorMessage = code(results[i].Err), message(results[i].Err, results[i].Detail)
+			resp.Resources = append(resp.Resources, out)
+		}
+		return resp, nil
+	}
+}
+
+// add notes a change; what is no change at all spoils the wish.
+func (w *configWish) add(op, name string, value *string) {
+	for _, c := range w.changes {
+		if c.Name == name {
+			w.err, w.detail = kerr.InvalidRequest, "Setting "+name+" is named twice."
+		}
+	}
+	switch {
+	case op == "":
+		w.err, w.detail = kerr.InvalidRequest, "Unknown operation on setting "+name+"."
+	case value == nil && op != "delete":
+		w.err, w.detail = kerr.InvalidConfig, "Setting "+name+" has no value."
+	}
+	w.changes = append(w.changes, broker.ConfigChange{Name: name, Op: op, Value: orEmpty(value)})
+}
+
+// alter asks the broker for the wishes that make sense; the result has one entry for each wish.
+func (n *node) alter(wishes []configWish, replace, validateOnly bool) func(context.Context) ([]broker.TopicResult, error) {
+	out := make([]broker.TopicResult, len(wishes))
+	fs := make([]*broker.Future[broker.TopicResult], len(wishes))
+	seen := map[string]bool{}
+	for i, w := range wishes {
+		id := strconv.Itoa(int(w.typ)) + w.name
+		switch {
+		case w.err != nil:
+			out[i] = broker.TopicResult{Err: w.err, Detail: w.detail}
+		case seen[id]:
+			out[i] = broker.TopicResult{Err: kerr.InvalidRequest, Detail: "Each resource must appear at most once."}
+		case w.typ == kmsg.ConfigResourceTypeTopic:
+			fs[i] = n.broker.AlterTopicConfigs(w.name, w.changes, replace, validateOnly)
+		case w.typ == kmsg.ConfigResourceTypeBroker:
+			out[i] = broker.TopicResult{Err: kerr.InvalidRequest, Detail: "The node's settings come from its configuration file and cannot be changed here."}
+		default:
+			out[i] = broker.TopicResult{Err: kerr.InvalidRequest, Detail: "Resources of this type have no settings."}
+		}
+		seen[id] = true
+	}
+	return func(ctx context.Context) ([]broker.TopicResult, error) {
+		for i, f := range fs {
+			if f == nil {
+				continue
+			}
+			var err error
+			if out[i], err = f.Wait(ctx); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	}
+}
+
+func (n *node) listConfigResources(_ call, r *kmsg.ListConfigResourcesRequest) kmsg.Response {
+	resp := r.ResponseKind().(*kmsg.ListConfigResourcesResponse)
+	if r.Version == 0 { // lists client metrics, of which there are none
+		return resp
+	}
+	add := func(typ kmsg.ConfigResourceType, name string) {
+		if len(r.ResourceTypes) == 0 || slices.Contains(r.ResourceTypes, int8(typ)) {
+			c := kmsg.NewListConfigResourcesResponseConfigResource()
+			c.Name, c.Type = name, int8(typ)
+			resp.ConfigResources = append(resp.ConfigResources, c)
+		}
+	}
+	for _, t := range sortedTopics(n.broker.Topics()) {
+		add(kmsg.ConfigResourceTypeTopic, t.Name)
+	}
+	add(kmsg.ConfigResourceTypeBroker, strconv.Itoa(int(n.broker.NodeID())))
+	return resp
+}

@@ -1,0 +1,147 @@
+package kafka
+
+import (
+	"context"
+	"net"
+	"slices"
+
+	"github.com/mainstemio/mainstem/internal/broker"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+const keyApiVersions = 18
+
+// An api is one key of the protocol. ApiVersions lists min to max; versions below served are listed only to please clients (see
+// the table) and close the connection.
+type api struct {
+	min, served, max int16
+	start            func(n *node, c call, r kmsg.Request) pending
+}
+
+// dispatch is the one table of what is served. What is not in it is not advertised.
+var dispatch = map[int16]api{
+	0:  {0, 3, 13, starts((*node).produce)}, // from 0: librdkafka turns compression off otherwise (KAFKA-18659)
+	1:  {4, 4, 18, starts((*node).fetch)},
+	2:  {1, 1, 11, reads((*node).listOffsets)},
+	3:  {0, 0, 13, starts((*node).metadata)},
+	8:  {2, 2, 10, starts((*node).offsetCommit)},
+	9:  {1, 1, 10, starts((*node).offsetFetch)},
+	10: {0, 0, 6, starts((*node).findCoordinator)},
+	11: {0, 0, 9, starts((*node).joinGroup)}, // from 0: KAFKA-19444
+	12: {0, 0, 4, starts((*node).heartbeat)},
+	13: {0, 0, 5, starts((*node).leaveGroup)},
+	14: {0, 0, 5, starts((*node).syncGroup)},
+	15: {0, 0, 6, starts((*node).describeGroups)},
+	16: {0, 0, 5, starts((*node).listGroups)},
+	18: {0, 0, 5, reads((*node).apiVersions)},
+	19: {2, 2, 7, starts((*node).createTopics)},
+	20: {1, 1, 6, starts((*node).deleteTopics)},
+	21: {0, 0, 2, starts((*node).deleteRecords)},
+	22: {0, 0, 5, starts((*node).initProducerID)},
+	23: {2, 2, 4, reads((*node).offsetForLeaderEpoch)},
+	24: {0, 0, 3, starts((*node).addPartitionsToTxn)}, // 4 and above are between brokers
+	25: {0, 0, 4, starts((*node).addOffsetsToTxn)},
+	26: {0, 0, 5, starts((*node).endTxn)},
+	28: {0, 0, 6, starts((*node).txnOffsetCommit)},
+	32: {1, 1, 4, reads((*node).describeConfigs)},
+	33: {0, 0, 2, starts((*node).alterConfigs)},
+	35: {1, 1, 5, reads((*node).describeLogDirs)},
+	37: {0, 0, 3, starts((*node).createPartitions)},
+	42: {0, 0, 3, starts((*node).deleteGroups)},
+	43: {0, 0, 2, reads((*node).electLeaders)},
+	44: {0, 0, 1, starts((*node).incrementalAlterConfigs)},
+	46: {0, 0, 0, reads((*node).listPartitionReassignments)},
+	47: {0, 0, 0, starts((*node).offsetDelete)},
+	60: {0, 0, 2, reads((*node).describeCluster)},
+	61: {0, 0, 0, reads((*node).describeProducers)},
+	65: {0, 0, 0, reads((*node).describeTransactions)},
+	66: {0, 0, 2, reads((*node).listTransactions)},
+	74: {0, 0, 1, reads((*node).listConfigResources)},
+	75: {0, 0, 0, reads((*node).describeTopicPartitions)},
+}
+
+// listing is dispatch in the order of keys, as ApiVersions shows it.
+func listing() []kmsg.ApiVersionsResponseApiKey {
+	var out []kmsg.ApiVersionsResponseApiKey
+	for key, a := range dispatch {
+		k := kmsg.NewApiVersionsResponseApiKey()
+		k.ApiKey, k.MinVersion, k.MaxVersion = key, a.min, a.max
+		out = append(out, k)
+	}
+	slices.SortFunc(out, func(a, b kmsg.ApiVersionsResponseApiKey) int { return int(a.ApiKey) - int(b.ApiKey) })
+	return out
+}
+
+// starts makes an api of a handler that asks the broker for something in the order of the requests.
+func starts[R kmsg.Request](f func(*node, call, R) pending) func(*node, call, kmsg.Request) pending {
+	return func(n *node, c call, r kmsg.Request) pending { return f(n, c, r.(R)) }
+}
+
+// reads makes an api of a handler that only looks: it runs in its turn, behind everything the connection asked for before.
+func reads[R kmsg.Request](f func(*node, call, R) kmsg.Response) func(*node, call, kmsg.Request) pending {
+	return func(n *node, c call, r kmsg.Request) pending {
+		return func(context.Context) (answer, error) { return f(n, c, r.(R)), nil }
+	}
+}
+
+// A call is what a handler knows of a request besides its body.
+type call struct{ header }
+
+// A node is the broker as one connection sees it. It is immutable; its methods are the handlers, one file for each group of keys.
+type node struct {
+	broker     *broker.Broker
+	o          *Options
+	budget     *budget
+	listing    []kmsg.ApiVersionsResponseApiKey
+	host       string // where this client finds the node
+	port       int32
+	clientHost string // as groups show it: /1.2.3.4
+}
+
+func (s *Server) newNode(nc net.Conn) *node {
+	n := &node{broker: s.o.Broker, o: &s.o, budget: s.budget, listing: s.listing}
+	n.host, n.port = s.o.Advertise(nc.LocalAddr())
+	host, _, err := net.SplitHostPort(nc.RemoteAddr().String())
+	if err != nil {
+		host = nc.RemoteAddr().String()
+	}
+	n.clientHost = "/" + host
+	return n
+}
+
+func code(err *kerr.Error) int16 {
+	if err == nil {
+		return 0
+	}
+	return err.Code
+}
+
+// message is the text that goes with an error: the broker's detail, or Kafka's sentence.
+func message(err *kerr.Error, detail string) *string {
+	switch {
+	case err == nil:
+		return nil
+	case detail != "":
+		return &detail
+	}
+	return &err.Description
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// orEmpty is for nullable strings in which null and empty mean the same.
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// orNull is its opposite.
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,101 @@
+package kafka
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// errFrameTooLarge refuses an announced frame length before anything is allocated for it.
+var errFrameTooLarge = errors.New("frame is too large")
+
+// arrivalStep is how much of a frame is allocated before its bytes have arrived; what was read is the credit for the next, larger
+// step. A peer that announces much and sends little costs this much.
+const arrivalStep = 64 << 10
+
+// readLength reads a frame's length prefix.
+func readLength(r *bufio.Reader, limit int) (int, error) {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, err
+	}
+	n := int32(binary.BigEndian.Uint32(head[:]))
+	if n < 0 || int(n) > limit {
+		return 0, fmt.Errorf("%w: %d bytes announced, limit %d", errFrameTooLarge, n, limit)
+	}
+	return int(n), nil
+}
+
+// readBody reads n bytes, allocating as they arrive. Before it goes beyond the first step it calls reserve once.
+func readBody(r io.Reader, n int, reserve func(n int) error) ([]byte, error) {
+	buf := make([]byte, min(n, arrivalStep))
+	if _, err := io.ReadFull(r, buf); err != nil {
+		return nil, err
+	}
+	if len(buf) == n {
+		return buf, nil
+	}
+	if err := reserve(n); err != nil {
+		return nil, err
+	}
+	for len(buf) < n {
+		have := len(buf)
+		grown := make([]byte, min(n, have*4))
+		copy(grown, buf)
+		if _, err := io.ReadFull(r, grown[have:]); err != nil {
+			return nil, err
+		}
+		buf = grown
+	}
+	return buf, nil
+}
+
+// A header is what stands before every request body (KIP-482: version 2 adds tags).
+type header struct {
+	key, version int16
+	correlation  int32
+	clientID     string
+}
+
+// maxClientID bounds the client id: it is kept with groups and shown to operators.
+const maxClientID = 1 << 10
+
+// parseHeader reads the fields whose place does not depend on the version; rest starts at the client id.
+func parseHeader(frame []byte) (h header, rest []byte, err error) {
+	if len(frame) < 8 {
+		return h, nil, fmt.Errorf("%w: header of %d bytes", errMalformed, len(frame))
+	}
+	h.key = int16(binary.BigEndian.Uint16(frame))
+	h.version = int16(binary.BigEndian.Uint16(frame[2:]))
+	h.correlation = int32(binary.BigEndian.Uint32(frame[4:]))
+	return h, frame[8:], nil
+}
+
+// parseClient reads the client id and, in a flexible request, skips the header's tags; body is the request.
+func (h *header) parseClient(rest []byte, flexible bool) (body []byte, err error) {
+	w := walker{rest: rest, budget: headerBudget}
+	id := step{kind: text, nullable: true}
+	n, err := w.length(&id)
+	if err != nil {
+		return nil, fmt.Errorf("client id: %w", err)
+	}
+	if n < -1 || n > maxClientID {
+		return nil, fmt.Errorf("%w: client id of %d bytes", errMalformed, n)
+	}
+	at := w.rest
+	if err := w.skip(max(n, 0)); err != nil {
+		return nil, fmt.Errorf("client id: %w", err)
+	}
+	h.clientID = string(at[:max(n, 0)])
+	if flexible {
+		if err := w.tags(&step{kind: tagged}); err != nil {
+			return nil, fmt.Errorf("header tags: %w", err)
+		}
+	}
+	return w.rest, nil
+}
+
+// headerBudget is far more than the header's tags are worth; nothing decodes them.
+const headerBudget = 1 << 20

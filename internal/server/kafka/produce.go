@@ -1,0 +1,84 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mainstemio/mainstem/internal/broker"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Produce (0), versions 3-13: record batches v2 only (KIP-98), error messages from 8 (KIP-467), implicit partitions of
+// transactions from 12 (KIP-890), topic ids from 13 (KIP-516).
+
+// errUnacknowledged closes the connection of an acks=0 producer whose batch failed: there is no other way to tell it (as in Kafka).
+var errUnacknowledged = errors.New("produce without acknowledgement failed")
+
+func (n *node) produce(_ call, r *kmsg.ProduceRequest) pending {
+	var errs *kerr.Error
+	if r.Acks < -1 || r.Acks > 1 {
+		errs = kerr.InvalidRequiredAcks
+	}
+	p := broker.Produce{TransactionalID: orEmpty(r.TransactionID), Implicit: r.Version >= 12}
+	for i := range r.Topics {
+		t := &r.Topics[i]
+		ref := broker.TopicRef{Name: t.Topic, ID: t.TopicID}
+		for j := range t.Partitions {
+			p.Items = append(p.Items, broker.ProduceItem{Ref: ref, Partition: t.Partitions[j].Partition, Bytes: t.Partitions[j].Records})
+			t.Partitions[j].Records = nil // the broker's from now on
+		}
+	}
+	var f *broker.Future[[]broker.ProduceResult]
+	if errs == nil && len(p.Items) > 0 {
+		f = n.broker.Produce(p)
+	}
+	return func(ctx context.Context) (answer, error) {
+		results := make([]broker.ProduceResult, len(p.Items))
+		if f != nil {
+			var err error
+			if results, err = f.Wait(ctx); err != nil {
+				return nil, err
+			}
+		}
+		for i := range results {
+			if errs != nil {
+				results[i] = broker.ProduceResult{Err: errs, BaseOffset: -1, AppendTime: -1, LogStart: -1}
+			}
+		}
+		if r.Acks == 0 {
+			return nil, firstFailure(results)
+		}
+		return produceResponse(r, results), nil
+	}
+}
+
+func firstFailure(results []broker.ProduceResult) error {
+	for _, res := range results {
+		if res.Err != nil {
+			return fmt.Errorf("%w: %w", errUnacknowledged, res.Err)
+		}
+	}
+	return nil
+}
+
+func produceResponse(r *kmsg.ProduceRequest, results []broker.ProduceResult) *kmsg.ProduceResponse {
+	resp := r.ResponseKind().(*kmsg.ProduceResponse)
+	resp.Topics = make([]kmsg.ProduceResponseTopic, len(r.Topics))
+	for i := range r.Topics {
+		t := kmsg.NewProduceResponseTopic()
+		t.Topic, t.TopicID = r.Topics[i].Topic, r.Topics[i].TopicID
+		t.Partitions = make([]kmsg.ProduceResponseTopicPartition, 0, len(r.Topics[i].Partitions))
+		for _, rp := range r.Topics[i].Partitions {
+			res := results[0]
+			results = results[1:]
+			p := kmsg.NewProduceResponseTopicPartition()
+			p.Partition, p.ErrorCode, p.ErrorMessage = rp.Partition, code(res.Err), message(res.Err, res.Detail)
+			p.BaseOffset, p.LogAppendTime, p.LogStartOffset = int64(res.BaseOffset), int64(res.AppendTime), int64(res.LogStart)
+			t.Partitions = append(t.Partitions, p)
+		}
+		resp.Topics[i] = t
+	}
+	return resp
+}

@@ -1,0 +1,124 @@
+package kafka
+
+import (
+	"regexp"
+	"slices"
+
+	"github.com/mainstemio/mainstem/internal/coordinator/txn"
+	"github.com/mainstemio/mainstem/record"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// KIP-664: DescribeProducers (61), version 0; DescribeTransactions (65), version 0; ListTransactions (66), versions 0-2 (durations
+// from 1, KIP-994; patterns in 2, KIP-1152).
+
+func (n *node) describeProducers(_ call, r *kmsg.DescribeProducersRequest) kmsg.Response {
+	resp := r.ResponseKind().(*kmsg.DescribeProducersResponse)
+	topics := n.broker.Topics()
+	for _, t := range r.Topics {
+		rt := kmsg.NewDescribeProducersResponseTopic()
+		rt.Topic = t.Topic
+		known := topics.ByName[t.Topic]
+		for _, p := range t.Partitions {
+			rp := kmsg.NewDescribeProducersResponseTopicPartition()
+			rp.Partition = p
+			if known == nil || p < 0 || p >= known.Partitions {
+				rp.ErrorCode = kerr.UnknownTopicOrPartition.Code
+				rp.ErrorMessage = message(kerr.UnknownTopicOrPartition, "")
+			} else {
+				rp.ActiveProducers = n.activeProducers(record.TopicPartition{Topic: t.Topic, Partition: p})
+			}
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		resp.Topics = append(resp.Topics, rt)
+	}
+	return resp
+}
+
+func (n *node) activeProducers(tp record.TopicPartition) []kmsg.DescribeProducersResponseTopicPartitionActiveProducer {
+	var out []kmsg.DescribeProducersResponseTopicPartitionActiveProducer
+	for _, a := range n.broker.ActiveProducers(tp) {
+		p := kmsg.NewDescribeProducersResponseTopicPartitionActiveProducer()
+		p.ProducerID, p.ProducerEpoch, p.LastSequence = a.Producer.ID, int32(a.Producer.Epoch), a.LastSequence
+		p.LastTimestamp, p.CurrentTxnStartOffset = int64(a.LastTime), int64(a.TxnStart)
+		out = append(out, p)
+	}
+	return out
+}
+
+func (n *node) describeTransactions(_ call, r *kmsg.DescribeTransactionsRequest) kmsg.Response {
+	resp := r.ResponseKind().(*kmsg.DescribeTransactionsResponse)
+	for _, id := range r.TransactionalIDs {
+		out := kmsg.NewDescribeTransactionsResponseTransactionState()
+		out.TransactionalID = id
+		d, ok := n.broker.DescribeTransaction(id)
+		if !ok {
+			out.ErrorCode = kerr.TransactionalIDNotFound.Code
+			resp.TransactionStates = append(resp.TransactionStates, out)
+			continue
+		}
+		out.State, out.TimeoutMillis, out.StartTimestamp = d.State, int32(d.Timeout.Milliseconds()), int64(d.Started)
+		out.ProducerID, out.ProducerEpoch = d.Producer.ID, d.Producer.Epoch
+		out.Topics = transactionTopics(d)
+		resp.TransactionStates = append(resp.TransactionStates, out)
+	}
+	return resp
+}
+
+func transactionTopics(d txn.Description) []kmsg.DescribeTransactionsResponseTransactionStateTopic {
+	var out []kmsg.DescribeTransactionsResponseTransactionStateTopic
+	at := map[string]int{}
+	for _, tp := range d.Partitions {
+		i, ok := at[tp.Topic]
+		if !ok {
+			i = len(out)
+			at[tp.Topic] = i
+			t := kmsg.NewDescribeTransactionsResponseTransactionStateTopic()
+			t.Topic = tp.Topic
+			out = append(out, t)
+		}
+		out[i].Partitions = append(out[i].Partitions, tp.Partition)
+	}
+	return out
+}
+
+// txnStates are Kafka's; the node never shows the preparing ones, because an end is one durable frame.
+var txnStates = []string{"Empty", "Ongoing", "PrepareCommit", "PrepareAbort", "CompleteCommit", "CompleteAbort", "Dead", "PrepareEpochFence"}
+
+// maxPattern bounds the regular expression that a client may have compiled, in bytes.
+const maxPattern = 1 << 10
+
+func (n *node) listTransactions(_ call, r *kmsg.ListTransactionsRequest) kmsg.Response {
+	resp := r.ResponseKind().(*kmsg.ListTransactionsResponse)
+	for _, s := range r.StateFilters {
+		if !slices.Contains(txnStates, s) {
+			resp.UnknownStateFilters = append(resp.UnknownStateFilters, s)
+		}
+	}
+	var pattern *regexp.Regexp
+	if p := orEmpty(r.TransactionalIDPattern); p != "" {
+		var err error
+		if len(p) <= maxPattern {
+			pattern, err = regexp.Compile("^(?:" + p + ")$")
+		}
+		if pattern == nil || err != nil {
+			resp.ErrorCode = kerr.InvalidRegularExpression.Code
+			return resp
+		}
+	}
+	now := n.o.Clock.Now().UnixMilli()
+	for _, d := range n.broker.ListTransactions() {
+		switch {
+		case len(r.StateFilters) > 0 && !slices.Contains(r.StateFilters, d.State),
+			len(r.ProducerIDFilters) > 0 && !slices.Contains(r.ProducerIDFilters, d.Producer.ID),
+			r.DurationFilterMillis >= 0 && (d.Started < 0 || now-int64(d.Started) <= r.DurationFilterMillis),
+			pattern != nil && !pattern.MatchString(d.ID):
+			continue
+		}
+		out := kmsg.NewListTransactionsResponseTransactionState()
+		out.TransactionalID, out.ProducerID, out.TransactionState = d.ID, d.Producer.ID, d.State
+		resp.TransactionStates = append(resp.TransactionStates, out)
+	}
+	return resp
+}

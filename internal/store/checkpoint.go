@@ -1,0 +1,181 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/mainstemio/mainstem/internal/kv"
+	"github.com/mainstemio/mainstem/record"
+)
+
+// ErrFormat: the database is no checkpoint store of a known version. Nothing in it was changed.
+var ErrFormat = errors.New("unknown checkpoint format")
+
+// formatVersion is the only version so far; docs/format/checkpoint.md describes it.
+const formatVersion = 1
+
+// Key spaces of the database.
+const (
+	spaceFormat   = 0x00
+	spacePosition = 0x01
+	spaceRow      = 0x02
+)
+
+var formatKey = []byte("\x00mainstem-checkpoints")
+
+// Checkpoints is the durable side: one ordered store per process holds the checkpoints of all tables, each with the changelog
+// position up to which it is complete, in the same atomic batch.
+type Checkpoints struct {
+	db  kv.Store
+	app string
+}
+
+// OpenCheckpoints uses db for application app; db stays the caller's. A database of another format is an error (ErrFormat),
+// never wiped.
+func OpenCheckpoints(db kv.Store, app string) (*Checkpoints, error) {
+	if err := checkFormat(db); err != nil {
+		return nil, fmt.Errorf("open checkpoints of %s: %w", app, err)
+	}
+	return &Checkpoints{db: db, app: app}, nil
+}
+
+// checkFormat compares the version; an empty database becomes one of formatVersion.
+func checkFormat(db kv.Store) error {
+	b, err := db.Get(formatKey)
+	if err == nil {
+		v, n := binary.Uvarint(b)
+		if n <= 0 || n != len(b) || v != formatVersion {
+			return fmt.Errorf("%w: version bytes %x, this program knows version %d; use the release that wrote it", ErrFormat, b, formatVersion)
+		}
+		return nil
+	}
+	if !errors.Is(err, kv.ErrNotFound) {
+		return err
+	}
+	errSome := errors.New("not empty")
+	err = db.Scan(nil, nil, func(_, _ []byte) error { return errSome })
+	if errors.Is(err, errSome) {
+		return fmt.Errorf("%w: the database has contents but no version", ErrFormat)
+	}
+	if err != nil {
+		return err
+	}
+	w := db.NewBatch()
+	defer w.Close()
+	if err := w.Put(formatKey, binary.AppendUvarint(nil, formatVersion)); err != nil {
+		return err
+	}
+	return w.Commit(true)
+}
+
+// Load fills s from its checkpoint and returns the changelog position to replay from; ok is false when there is none (replay from the start).
+func (c *Checkpoints) Load(s Store) (next record.Offset, ok bool, err error) {
+	snap, err := c.db.Snapshot()
+	if err != nil {
+		return 0, false, fmt.Errorf("load checkpoint of store %s/%d: %w", s.Name(), s.Partition(), err)
+	}
+	defer snap.Close()
+	b, err := snap.Get(tableKey(spacePosition, c.app, s.Name(), s.Partition()))
+	if errors.Is(err, kv.ErrNotFound) {
+		return 0, false, nil
+	}
+	if err == nil && len(b) != 8 {
+		err = fmt.Errorf("%w: position of %d bytes", ErrFormat, len(b))
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("load checkpoint of store %s/%d: %w", s.Name(), s.Partition(), err)
+	}
+	prefix := tableKey(spaceRow, c.app, s.Name(), s.Partition())
+	if err := s.Load(prefixReader{snap, prefix}); err != nil {
+		return 0, false, err
+	}
+	return record.Offset(binary.BigEndian.Uint64(b)), true, nil
+}
+
+// CheckpointPart is one table's share: every changelog record before Next is reflected in the rows written so far and by Rows.
+type CheckpointPart struct {
+	Name      string
+	Partition int32
+	Next      record.Offset
+	Rows      func(w kv.Writer) error // nil: nothing changed, only the position moves
+}
+
+// Write makes one atomic checkpoint of the given tables: their dirty rows (functions from Dirty) and positions. It is durable
+// when Write returns, and may run in the background.
+func (c *Checkpoints) Write(parts []CheckpointPart) error {
+	b := c.db.NewBatch()
+	defer b.Close()
+	for _, p := range parts {
+		if p.Rows != nil {
+			w := &prefixWriter{b, tableKey(spaceRow, c.app, p.Name, p.Partition), nil}
+			if err := p.Rows(w); err != nil {
+				return err
+			}
+		}
+		key := tableKey(spacePosition, c.app, p.Name, p.Partition)
+		if err := b.Put(key, binary.BigEndian.AppendUint64(nil, uint64(p.Next))); err != nil {
+			return fmt.Errorf("checkpoint store %s/%d: %w", p.Name, p.Partition, err)
+		}
+	}
+	if err := b.Commit(true); err != nil {
+		return fmt.Errorf("commit checkpoint of %s: %w", c.app, err)
+	}
+	return nil
+}
+
+// tableKey is the prefix of a table's rows, or the key of its position. Lengths before the names keep the prefix of one table
+// from being a prefix of another's.
+func tableKey(space byte, app, name string, partition int32) []byte {
+	b := []byte{space}
+	b = binary.AppendUvarint(b, uint64(len(app)))
+	b = append(b, app...)
+	b = binary.AppendUvarint(b, uint64(len(name)))
+	b = append(b, name...)
+	return binary.BigEndian.AppendUint32(b, uint32(partition))
+}
+
+// A prefixWriter shows the part of a batch below prefix.
+type prefixWriter struct {
+	w      kv.Writer
+	prefix []byte
+	buf    []byte
+}
+
+func (p *prefixWriter) full(key []byte) []byte {
+	p.buf = append(append(p.buf[:0], p.prefix...), key...)
+	return p.buf
+}
+
+func (p *prefixWriter) Put(key, value []byte) error { return p.w.Put(p.full(key), value) }
+func (p *prefixWriter) Delete(key []byte) error     { return p.w.Delete(p.full(key)) }
+
+// A prefixReader shows the keys below prefix without it.
+type prefixReader struct {
+	r      kv.Reader
+	prefix []byte
+}
+
+func (p prefixReader) full(key []byte) []byte {
+	return append(append(make([]byte, 0, len(p.prefix)+len(key)), p.prefix...), key...)
+}
+
+func (p prefixReader) Get(key []byte) ([]byte, error) { return p.r.Get(p.full(key)) }
+
+func (p prefixReader) Scan(from, to []byte, fn func(key, value []byte) error) error {
+	end := prefixEnd(p.prefix)
+	if to != nil {
+		end = p.full(to)
+	}
+	return p.r.Scan(p.full(from), end, func(k, v []byte) error { return fn(k[len(p.prefix):], v) })
+}
+
+// prefixEnd is the first key behind all keys that start with prefix, which has a byte below 0xff: its first.
+func prefixEnd(prefix []byte) []byte {
+	end := append([]byte(nil), prefix...)
+	for end[len(end)-1] == 0xff {
+		end = end[:len(end)-1]
+	}
+	end[len(end)-1]++
+	return end
+}

@@ -1,0 +1,121 @@
+package store
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/mainstemio/mainstem/internal/kv"
+)
+
+func contents(t *testing.T, db kv.Store) map[string]string {
+	t.Helper()
+	m := map[string]string{}
+	must(t, db.Scan(nil, nil, func(k, v []byte) error { m[string(k)] = string(v); return nil }))
+	return m
+}
+
+func TestUnknownFormatIsAnErrorAndNothingIsChanged(t *testing.T) {
+	for name, pair := range map[string][2]string{
+		"newer version":   {string(formatKey), "\x02"},
+		"broken version":  {string(formatKey), ""},
+		"foreign content": {"something", "else"},
+	} {
+		db := kv.NewMemory()
+		b := db.NewBatch()
+		must(t, b.Put([]byte(pair[0]), []byte(pair[1])))
+		must(t, b.Commit(true))
+		if _, err := OpenCheckpoints(db, "app"); !errors.Is(err, ErrFormat) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(map[string]string{pair[0]: pair[1]}, contents(t, db)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+func TestCheckpointBytesAreAsDocumented(t *testing.T) {
+	db := kv.NewMemory()
+	c, err := OpenCheckpoints(db, "app")
+	must(t, err)
+	tb := newTable()
+	tb.puts("k", "k", "value", 150)
+	tb.puts("gone", "gone", "x", 1)
+	seal(t, tb)
+	tb.Commit()
+	must(t, c.Write([]CheckpointPart{{"last", 2, 258, tb.Dirty()}}))
+	tb.Delete([]byte("gone"))
+	seal(t, tb)
+	tb.Commit()
+	must(t, c.Write([]CheckpointPart{{"last", 2, 259, tb.Dirty()}}))
+	want := map[string]string{
+		"\x00mainstem-checkpoints":             "\x01",
+		"\x01\x03app\x04last\x00\x00\x00\x02":  "\x00\x00\x00\x00\x00\x00\x01\x03",
+		"\x02\x03app\x04last\x00\x00\x00\x02k": "\xac\x02value",
+	}
+	if diff := cmp.Diff(want, contents(t, db)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestACheckpointThatFailsChangesNothing(t *testing.T) {
+	db := kv.NewMemory()
+	c, err := OpenCheckpoints(db, "app")
+	must(t, err)
+	before := contents(t, db)
+	failing := errors.New("cannot encode")
+	parts := []CheckpointPart{
+		{"a", 0, 5, func(w kv.Writer) error { return w.Put([]byte("k"), []byte("\x02v")) }},
+		{"b", 0, 5, func(kv.Writer) error { return failing }},
+	}
+	if err := c.Write(parts); !errors.Is(err, failing) {
+		t.Errorf("Write: %v", err)
+	}
+	if diff := cmp.Diff(before, contents(t, db)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAPositionOfTheWrongLengthIsAnError(t *testing.T) {
+	db := kv.NewMemory()
+	c, err := OpenCheckpoints(db, "app")
+	must(t, err)
+	b := db.NewBatch()
+	must(t, b.Put(tableKey(spacePosition, "app", "last", 2), []byte("123")))
+	must(t, b.Commit(true))
+	if _, _, err := c.Load(newTable()); !errors.Is(err, ErrFormat) {
+		t.Errorf("Load: %v", err)
+	}
+}
+
+func TestViewsReadWhileTheTaskWrites(t *testing.T) {
+	tb := newTable()
+	view := NewView(tb)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 2000 {
+			k := string(rune('a' + i%26))
+			tb.puts(k, k, "v", 1)
+			if i%7 == 0 {
+				tb.Delete([]byte(k))
+			}
+			if i%10 == 9 {
+				seal(t, tb)
+				tb.Commit()
+			}
+		}
+	}()
+	for {
+		n := 0
+		view.Scan(func(k, v string) bool { n++; return v == "v" })
+		if _, _, err := view.Get("c"); err != nil || n > 26 {
+			t.Fatalf("%d rows, %v", n, err)
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
+	}
+}

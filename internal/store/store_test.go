@@ -1,0 +1,217 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/mainstemio/mainstem/record"
+	"github.com/mainstemio/mainstem/serde"
+)
+
+// text is a serde of strings in which "bad" cannot be encoded, "null" encodes to null and "?" cannot be decoded.
+type text struct{}
+
+var errBad = errors.New("bad text")
+
+func (text) Append(dst []byte, v string) ([]byte, error) {
+	switch v {
+	case "bad":
+		return nil, errBad
+	case "null":
+		return nil, nil
+	}
+	return append(dst, v...), nil
+}
+
+func (text) Decode(b []byte) (string, error) {
+	switch {
+	case b == nil:
+		return "", serde.ErrNull
+	case string(b) == "?":
+		return "", errBad
+	}
+	return string(b), nil
+}
+
+func (text) HoldsNull() bool { return false }
+
+func newTable() *Table[string, string] {
+	return NewTable(Options[string, string]{Name: "last", Partition: 2, Key: text{}, Value: text{}})
+}
+
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+func must(t failer, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+}
+
+// seal returns the changelog of the epoch as text.
+func seal(t failer, s Store) []string {
+	t.Helper()
+	out := []string{}
+	must(t, s.Seal(func(k, v []byte, ts record.Timestamp) error {
+		if v == nil {
+			out = append(out, fmt.Sprintf("%s deleted @%d", k, ts))
+		} else {
+			out = append(out, fmt.Sprintf("%s=%s @%d", k, v, ts))
+		}
+		return nil
+	}))
+	return out
+}
+
+func get(tb *Table[string, string], key string) string {
+	v, ts, ok := tb.Get([]byte(key))
+	if !ok {
+		return "none"
+	}
+	return fmt.Sprintf("%s @%d", v, ts)
+}
+
+func (t *Table[K, V]) puts(key string, k K, v V, ts record.Timestamp) { t.Put([]byte(key), k, v, ts) }
+
+func TestSealHandsOutTheLastChangeOfEachKeyInOrderOfFirstChange(t *testing.T) {
+	tb := newTable()
+	tb.puts("b", "b", "1", 10)
+	tb.puts("a", "a", "2", 30)
+	tb.PutEncoded([]byte("b"), "b", "3", 20, []byte("three"))
+	tb.PutEncoded([]byte("c"), "c", "4", 20, []byte("a longer value"))
+	tb.PutEncoded([]byte("c"), "c", "5", 21, []byte("short"))
+	tb.PutEncoded([]byte("d"), "d", "", 22, []byte{})
+	tb.puts("e", "e", "6", 23)
+	tb.Delete([]byte("e"))
+	tb.Delete([]byte("never"))
+	want := []string{"b=three @20", "a=2 @30", "c=short @21", "d= @22", "e deleted @30"}
+	if diff := cmp.Diff(want, seal(t, tb)); diff != "" {
+		t.Error(diff)
+	}
+	tb.Commit()
+	if diff := cmp.Diff([]string{}, seal(t, tb)); diff != "" {
+		t.Error("an epoch without changes", diff)
+	}
+}
+
+func TestGetSeesTheNewestGenerationAndViewsTheCommittedOne(t *testing.T) {
+	tb := newTable()
+	view := NewView(newTable(), tb)
+	expect := func(step, newest, committed string) {
+		t.Helper()
+		if got := get(tb, "k"); got != newest {
+			t.Errorf("%s: Get is %s, want %s", step, got, newest)
+		}
+		v, ok, err := view.Get("k")
+		must(t, err)
+		if !ok {
+			v = "none"
+		}
+		if v != committed {
+			t.Errorf("%s: the view shows %s, want %s", step, v, committed)
+		}
+	}
+	expect("empty", "none", "none")
+	tb.puts("k", "k", "1", 1)
+	expect("put", "1 @1", "none")
+	seal(t, tb)
+	expect("sealed", "1 @1", "none")
+	tb.puts("k", "k", "2", 2)
+	expect("put behind the seal", "2 @2", "none")
+	tb.Commit()
+	expect("committed", "2 @2", "1")
+	seal(t, tb)
+	tb.Delete([]byte("k"))
+	expect("deleted", "none", "1")
+	tb.Commit()
+	expect("second commit", "none", "2")
+	seal(t, tb)
+	expect("deletion sealed", "none", "2")
+	tb.puts("k", "k", "3", 3)
+	tb.Commit()
+	expect("deletion committed under a new put", "3 @3", "none")
+	seal(t, tb)
+	tb.Commit()
+	expect("put again", "3 @3", "3")
+	if tb.Len() != 1 || tb.Bytes() <= 0 {
+		t.Errorf("%d rows, %d bytes", tb.Len(), tb.Bytes())
+	}
+	tb.Delete([]byte("k"))
+	seal(t, tb)
+	tb.Commit()
+	if tb.Len() != 0 || tb.Bytes() != 0 || len(tb.mu.index) != 0 {
+		t.Errorf("after the last deletion %d rows, %d bytes, %d slots", tb.Len(), tb.Bytes(), len(tb.mu.index))
+	}
+}
+
+func TestSealTwiceWithoutCommitIsAnError(t *testing.T) {
+	tb := newTable()
+	seal(t, tb)
+	if err := tb.Seal(nil); !errors.Is(err, errUncommitted) {
+		t.Errorf("second Seal: %v", err)
+	}
+}
+
+func TestErrorsNameTheStoreAndThePartition(t *testing.T) {
+	discard := func(_, _ []byte, _ record.Timestamp) error { return nil }
+	full := errors.New("changelog is full")
+	for name, c := range map[string]struct {
+		run  func(tb *Table[string, string]) error
+		want error
+	}{
+		"value that does not encode": {func(tb *Table[string, string]) error {
+			tb.puts("k", "k", "bad", 1)
+			return tb.Seal(discard)
+		}, errBad},
+		"value that encodes to null": {func(tb *Table[string, string]) error {
+			tb.puts("k", "k", "null", 1)
+			return tb.Seal(discard)
+		}, errNullValue},
+		"changelog that refuses": {func(tb *Table[string, string]) error {
+			tb.puts("k", "k", "v", 1)
+			return tb.Seal(func(_, _ []byte, _ record.Timestamp) error { return full })
+		}, full},
+		"restored value":  {func(tb *Table[string, string]) error { return tb.Restore([]byte("k"), []byte("?"), 1) }, errBad},
+		"restored key":    {func(tb *Table[string, string]) error { return tb.Restore([]byte("?"), []byte("v"), 1) }, errBad},
+		"checkpoint row":  {func(tb *Table[string, string]) error { return tb.Load(oneRow{value: nil}) }, errShortRow},
+		"checkpoint text": {func(tb *Table[string, string]) error { return tb.Load(oneRow{value: []byte("\x02?")}) }, errBad},
+	} {
+		if err := c.run(newTable()); !errors.Is(err, c.want) || !strings.Contains(err.Error(), "last/2") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+type oneRow struct{ value []byte }
+
+func (r oneRow) Get([]byte) ([]byte, error) { return r.value, nil }
+func (r oneRow) Scan(_, _ []byte, fn func(k, v []byte) error) error {
+	return fn([]byte("k"), r.value)
+}
+
+func TestLookupsDoNotAllocate(t *testing.T) {
+	tb := newTable()
+	for i := range 100 {
+		k := fmt.Sprint(i)
+		tb.puts(k, k, "value", 1)
+	}
+	seal(t, tb)
+	tb.Commit()
+	key, value := []byte("42"), []byte("encoded")
+	allocs := testing.AllocsPerRun(100, func() {
+		key[1] = '2'
+		tb.Get(key)
+		key[1] = '3'
+		tb.Get(key)
+		tb.PutEncoded(key, "43", "new", 2, value)
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}

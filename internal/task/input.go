@@ -1,0 +1,139 @@
+package task
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/mainstemio/mainstem/internal/client"
+	"github.com/mainstemio/mainstem/internal/operator"
+	"github.com/mainstemio/mainstem/record"
+)
+
+// An input buffers the chunks of one source partition. The unit reads ahead of what is kept; undoing it goes back.
+type input struct {
+	tp    record.TopicPartition
+	index int32
+
+	chunks []client.Chunk // those with rows that are not kept yet, in order; maybe some without rows
+	bytes  []int64        // of each chunk
+	kept   int            // rows of chunks[0] that are kept
+	chunk  int            // where the unit reads: chunk and row
+	row    int
+	ahead  int // rows the unit has read
+
+	records  int // buffered rows, including those the unit has read
+	started  bool
+	position record.Offset // of the next record to read, as far as kept
+	end      record.Offset // Next of the last chunk
+
+	stopAt *record.Offset // reading ends before this record
+}
+
+func (in *input) add(c client.Chunk) error {
+	n := len(c.Offsets)
+	if len(c.Timestamps) != n || len(c.Keys) != n || len(c.Values) != n || c.Headers != nil && len(c.Headers) != n {
+		return fmt.Errorf("add chunk of %s: its columns differ in length", in.tp)
+	}
+	first, next := c.Next, c.Next
+	if n > 0 {
+		first, next = c.Offsets[0], max(c.Next, c.Offsets[n-1]+1)
+	}
+	if in.started && first < in.end {
+		return fmt.Errorf("add chunk of %s: it begins at offset %d, but %d is the next one", in.tp, first, in.end)
+	}
+	c.Next = next
+	if !in.started {
+		in.started, in.position = true, first
+	}
+	in.end = next
+	in.records += n
+	in.chunks, in.bytes = append(in.chunks, c), append(in.bytes, chunkBytes(&c))
+	if in.ahead == 0 {
+		in.keep() // a chunk without rows counts at once where nothing waits before it
+	}
+	return nil
+}
+
+func chunkBytes(c *client.Chunk) int64 {
+	var size int64
+	for i := range c.Keys {
+		size += int64(len(c.Keys[i]) + len(c.Values[i]))
+	}
+	for _, headers := range c.Headers {
+		for _, h := range headers {
+			size += int64(len(h.Key) + len(h.Value))
+		}
+	}
+	return size
+}
+
+// buffered returns the rows that wait and an estimate of their bytes.
+func (in *input) buffered() (records int, bytes int64) {
+	for i := range in.chunks {
+		size := in.bytes[i]
+		if i == 0 && in.kept > 0 {
+			n := int64(len(in.chunks[0].Offsets))
+			size = size * (n - int64(in.kept)) / n
+		}
+		bytes += size
+	}
+	return in.records, bytes
+}
+
+// settle moves the reading position over chunks that are read.
+func (in *input) settle() {
+	for in.chunk < len(in.chunks) && in.row == len(in.chunks[in.chunk].Offsets) {
+		in.chunk, in.row = in.chunk+1, 0
+	}
+}
+
+// waiting returns the timestamps of the next rows, as many as stand together; none when nothing waits or reading must end here.
+func (in *input) waiting() []record.Timestamp {
+	in.settle()
+	if in.chunk == len(in.chunks) {
+		return nil
+	}
+	c := &in.chunks[in.chunk]
+	n := len(c.Offsets)
+	if in.stopAt != nil {
+		n, _ = slices.BinarySearch(c.Offsets, *in.stopAt)
+	}
+	if n <= in.row {
+		return nil
+	}
+	return c.Timestamps[in.row:n]
+}
+
+// take reads the next n rows, which waiting has shown.
+func (in *input) take(n int, run *operator.Run) {
+	c := &in.chunks[in.chunk]
+	from, to := in.row, in.row+n
+	*run = operator.Run{
+		Input: in.index, Offsets: c.Offsets[from:to], Timestamps: c.Timestamps[from:to], Keys: c.Keys[from:to], Values: c.Values[from:to],
+	}
+	if c.Headers != nil {
+		run.Headers = c.Headers[from:to]
+	}
+	in.row, in.ahead = to, in.ahead+n
+}
+
+// keep makes what the unit has read final.
+func (in *input) keep() {
+	in.settle()
+	in.records -= in.ahead
+	in.ahead = 0
+	if in.chunk > 0 {
+		in.position = in.chunks[in.chunk-1].Next
+		rest := copy(in.chunks, in.chunks[in.chunk:])
+		copy(in.bytes, in.bytes[in.chunk:])
+		clear(in.chunks[rest:])
+		in.chunks, in.bytes, in.chunk = in.chunks[:rest], in.bytes[:rest], 0
+	}
+	in.kept = in.row
+	if in.row > 0 {
+		in.position = in.chunks[0].Offsets[in.row-1] + 1
+	}
+}
+
+// undo goes back to what is kept.
+func (in *input) undo() { in.chunk, in.row, in.ahead = 0, in.kept, 0 }

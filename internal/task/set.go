@@ -1,0 +1,189 @@
+package task
+
+import (
+	"fmt"
+
+	"github.com/mainstemio/mainstem/internal/client"
+	"github.com/mainstemio/mainstem/internal/operator"
+	"github.com/mainstemio/mainstem/internal/store"
+	"github.com/mainstemio/mainstem/internal/topology"
+	"github.com/mainstemio/mainstem/record"
+)
+
+// A Set is all tasks of one process.
+type Set struct {
+	c    Config
+	plan *topology.Plan
+	env  *operator.Env
+
+	inputs     []*input // by operator.Origin.Input
+	byTP       map[record.TopicPartition]*input
+	tasks      []*task // by sub-topology, then partition
+	behind     []*task // those that have inboxes
+	changelogs map[store.Store]record.TopicPartition
+	stores     []store.Store
+
+	next     int // the task whose turn it is
+	rows     int // how many rows a unit takes now: few after a failure, then more again
+	touched  []*task
+	stopped  *RecordError                     // Process ended here
+	verdicts map[operator.Origin]*RecordError // records that failed behind their source and go to the dead-letter topic
+}
+
+// New checks the configuration against the topology and makes the tasks, their stores and exchanges, all empty.
+func New(c Config) (*Set, error) {
+	c = c.withDefaults()
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	plan, err := c.Topology.Plan(c.Partitions)
+	if err != nil {
+		return nil, fmt.Errorf("topology %s: %w", c.Topology.Name, err)
+	}
+	s := &Set{
+		c: c, plan: plan, rows: c.BatchRows,
+		env:        &operator.Env{Partitions: c.Partitions, MaxRecordBytes: c.MaxRecordBytes},
+		byTP:       map[record.TopicPartition]*input{},
+		changelogs: map[store.Store]record.TopicPartition{},
+		verdicts:   map[operator.Origin]*RecordError{},
+	}
+	if err := s.wire(); err != nil {
+		return nil, fmt.Errorf("topology %s: %w", c.Topology.Name, err)
+	}
+	return s, nil
+}
+
+// Sources returns every partition the tasks read, in a fixed order.
+func (s *Set) Sources() []record.TopicPartition {
+	tps := make([]record.TopicPartition, len(s.inputs))
+	for i, in := range s.inputs {
+		tps[i] = in.tp
+	}
+	return tps
+}
+
+// Stores returns the stores of all tasks, to be restored before the first Process.
+func (s *Set) Stores() []store.Store { return s.stores }
+
+// Changelog returns the partition that holds a store's changes.
+func (s *Set) Changelog(st store.Store) record.TopicPartition { return s.changelogs[st] }
+
+// Topics returns the topics the application owns and must have: changelogs (compacted), and dead-letter topics when asked for.
+func (s *Set) Topics() []client.TopicSpec {
+	var specs []client.TopicSpec
+	for _, st := range s.c.Topology.Stores {
+		specs = append(specs, client.TopicSpec{
+			Name:       topology.Changelog(s.c.App, st.Name),
+			Partitions: s.plan.Tasks[st.Sub],
+			Configs:    map[string]string{"cleanup.policy": "compact"},
+		})
+	}
+	if !s.c.DeadLetters {
+		return specs
+	}
+	for _, topic := range s.c.Topology.SourceTopics() {
+		specs = append(specs, client.TopicSpec{Name: topology.DeadLetter(topic), Partitions: s.c.Partitions[topic]})
+	}
+	return specs
+}
+
+// Add buffers a chunk of one of the Sources. Chunks of a partition come in order of offsets and without overlap: anything else
+// is an error, since a record would count twice.
+func (s *Set) Add(c client.Chunk) error {
+	in, known := s.byTP[c.TopicPartition]
+	if !known {
+		return fmt.Errorf("add chunk of %s: the topology does not read it", c.TopicPartition)
+	}
+	return in.add(c)
+}
+
+// Buffered returns how many records and bytes of a partition wait, so that the engine can pause it.
+func (s *Set) Buffered(tp record.TopicPartition) (records int, bytes int64) {
+	in, known := s.byTP[tp]
+	if !known {
+		return 0, 0
+	}
+	return in.buffered()
+}
+
+// BufferedTotal is Buffered over all partitions.
+func (s *Set) BufferedTotal() (records int, bytes int64) {
+	for _, in := range s.inputs {
+		r, b := in.buffered()
+		records, bytes = records+r, bytes+b
+	}
+	return records, bytes
+}
+
+// Positions returns the offset of the next record to read for every source partition that got a chunk. It belongs to the same
+// commit as the outputs so far. The map is the caller's.
+func (s *Set) Positions() map[record.TopicPartition]record.Offset {
+	positions := make(map[record.TopicPartition]record.Offset, len(s.inputs))
+	for _, in := range s.inputs {
+		if in.started {
+			positions[in.tp] = in.position
+		}
+	}
+	return positions
+}
+
+// Seal ends the epoch: the changes of all stores go to out as changelog records.
+func (s *Set) Seal(out Output) error {
+	for _, st := range s.stores {
+		tp := s.changelogs[st]
+		err := st.Seal(func(key, value []byte, ts record.Timestamp) error { return out.Append(tp, ts, key, value, nil) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Commit folds the sealed epoch into the stores, after its records became durable.
+func (s *Set) Commit() {
+	for _, st := range s.stores {
+		st.Commit()
+	}
+}
+
+// Dropped returns how many records were dropped so far, by reason. The map is the caller's.
+func (s *Set) Dropped() map[string]int64 { return s.env.Drops.Counts() }
+
+// StreamTime returns the highest timestamp that any task of a sub-topology has seen, record.NoTimestamp when none.
+func (s *Set) StreamTime(sub int) record.Timestamp {
+	highest := record.NoTimestamp
+	for _, t := range s.tasks {
+		if t.sub == sub {
+			highest = max(highest, t.streamTime)
+		}
+	}
+	return highest
+}
+
+// Advance moves the stream time of all tasks to at least ts, as a record of that time would. It is for sources known to be idle.
+func (s *Set) Advance(ts record.Timestamp) {
+	for _, t := range s.tasks {
+		t.streamTime = max(t.streamTime, ts)
+		t.keptTime = t.streamTime
+	}
+}
+
+// ViewOf returns a view of a store by its name: the committed rows of all tasks, readable from any goroutine. K and V are the
+// store's types.
+func ViewOf[K, V any](s *Set, name string) (*store.View[K, V], error) {
+	var tables []*store.Table[K, V]
+	for _, st := range s.stores {
+		if st.Name() != name {
+			continue
+		}
+		table, ok := st.(*store.Table[K, V])
+		if !ok {
+			return nil, fmt.Errorf("view of store %s: it is a %T", name, st)
+		}
+		tables = append(tables, table)
+	}
+	if len(tables) == 0 {
+		return nil, fmt.Errorf("view of store %s: there is no such store", name)
+	}
+	return store.NewView(tables...), nil
+}

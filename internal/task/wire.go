@@ -1,0 +1,176 @@
+package task
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/mainstemio/mainstem/internal/operator"
+	"github.com/mainstemio/mainstem/internal/topology"
+	"github.com/mainstemio/mainstem/record"
+)
+
+// wire makes the instances of all nodes in all tasks and connects them.
+func (s *Set) wire() error {
+	s.makeInputs()
+	exchanges := map[topology.NodeID]operator.Exchange{}
+	for i := range s.c.Topology.Nodes {
+		n := &s.c.Topology.Nodes[i]
+		if n.Kind != topology.Repartition {
+			continue
+		}
+		spec, ok := n.Op.(operator.RepartitionSpec)
+		if !ok {
+			return wrongOp(n)
+		}
+		exchanges[n.ID] = spec.Exchange(s.plan.Counts[n.ID])
+	}
+	for i := range s.c.Topology.Subs {
+		for p := range s.plan.Tasks[i] {
+			w := wiring{set: s, sub: &s.c.Topology.Subs[i], exchanges: exchanges, receivers: map[topology.NodeID]any{}}
+			t, err := w.task(p)
+			if err != nil {
+				return err
+			}
+			s.tasks = append(s.tasks, t)
+			if len(t.inboxes) > 0 {
+				s.behind = append(s.behind, t)
+			}
+		}
+	}
+	s.stores = s.env.Stores
+	return nil
+}
+
+// makeInputs makes a buffer for each source partition.
+func (s *Set) makeInputs() {
+	for _, topic := range s.c.Topology.SourceTopics() {
+		for p := range s.c.Partitions[topic] {
+			in := &input{tp: record.TopicPartition{Topic: topic, Partition: p}, index: int32(len(s.inputs))}
+			s.inputs = append(s.inputs, in)
+			s.byTP[in.tp] = in
+		}
+	}
+}
+
+func wrongOp(n *topology.Node) error {
+	return fmt.Errorf("wire %s: its operator is a %T", n.Name, n.Op)
+}
+
+// A wiring makes the instances of one task.
+type wiring struct {
+	set       *Set
+	sub       *topology.SubTopology
+	exchanges map[topology.NodeID]operator.Exchange
+	receivers map[topology.NodeID]any // of the nodes made so far
+	made      *task
+	ports     map[topology.NodeID][]port
+}
+
+// task makes all nodes of the sub-topology for a partition, children before parents.
+func (w *wiring) task(partition int32) (*task, error) {
+	w.made = &task{sub: w.sub.ID, partition: partition, streamTime: record.NoTimestamp, keptTime: record.NoTimestamp}
+	w.ports = map[topology.NodeID][]port{}
+	for _, id := range slices.Backward(w.sub.Nodes) {
+		if err := w.node(w.set.c.Topology.Node(id)); err != nil {
+			return nil, err
+		}
+	}
+	for _, id := range w.sub.Inputs {
+		w.made.ports = append(w.made.ports, w.ports[id]...)
+	}
+	w.changelogs()
+	return w.made, nil
+}
+
+func (w *wiring) node(n *topology.Node) error {
+	switch n.Kind {
+	case topology.Source:
+		return w.source(n)
+	case topology.Repartition:
+		return w.repartition(n)
+	case topology.Processor, topology.Sink:
+	}
+	spec, ok := n.Op.(operator.Spec)
+	if !ok {
+		return wrongOp(n)
+	}
+	site, err := w.site(n)
+	if err != nil {
+		return err
+	}
+	w.receivers[n.ID], err = spec.Instance(site)
+	return err
+}
+
+func (w *wiring) source(n *topology.Node) error {
+	spec, ok := n.Op.(operator.SourceSpec)
+	if !ok {
+		return wrongOp(n)
+	}
+	site, err := w.site(n)
+	if err != nil {
+		return err
+	}
+	feeder, err := spec.Feeder(site)
+	if err != nil {
+		return err
+	}
+	for _, topic := range n.Topics {
+		in, exists := w.set.byTP[record.TopicPartition{Topic: topic, Partition: w.made.partition}]
+		if !exists {
+			continue // this topic has fewer partitions than another
+		}
+		w.made.sources = append(w.made.sources, in)
+		w.ports[n.ID] = append(w.ports[n.ID], &sourcePort{set: w.set, in: in, feeder: feeder})
+	}
+	return nil
+}
+
+// repartition makes the halves that belong to this sub-topology.
+func (w *wiring) repartition(n *topology.Node) error {
+	x := w.exchanges[n.ID]
+	if slices.Contains(w.sub.Inputs, n.ID) && w.made.partition < w.set.plan.Counts[n.ID] {
+		site, err := w.site(n)
+		if err != nil {
+			return err
+		}
+		inbox, err := x.Inbox(site)
+		if err != nil {
+			return err
+		}
+		w.made.inboxes = append(w.made.inboxes, inbox)
+		w.ports[n.ID] = append(w.ports[n.ID], &inboxPort{inbox})
+	}
+	if slices.Contains(w.sub.Outputs, n.ID) {
+		sender, err := x.Sender(&operator.Site{Env: w.set.env, Node: n.Name, Partition: w.made.partition})
+		if err != nil {
+			return err
+		}
+		w.receivers[n.ID] = sender
+	}
+	return nil
+}
+
+// site collects what an instance of n needs to know.
+func (w *wiring) site(n *topology.Node) (*operator.Site, error) {
+	site := &operator.Site{Env: w.set.env, Node: n.Name, Partition: w.made.partition, RowWise: n.RowWise}
+	for _, e := range n.Children {
+		child := w.receivers[e.To]
+		if slots, several := child.(operator.Slots); several {
+			child = slots[e.Slot]
+		}
+		if child == nil {
+			return nil, fmt.Errorf("wire %s: its child %s is not there", n.Name, w.set.c.Topology.Node(e.To).Name)
+		}
+		site.Children = append(site.Children, child)
+	}
+	return site, nil
+}
+
+// changelogs names the partitions of the stores that the task just made.
+func (w *wiring) changelogs() {
+	for _, st := range w.set.env.Stores[len(w.set.changelogs):] {
+		topic := topology.Changelog(w.set.c.App, st.Name())
+		w.set.changelogs[st] = record.TopicPartition{Topic: topic, Partition: st.Partition()}
+	}
+}

@@ -1,0 +1,138 @@
+package topology
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// A Graph is a topology that is being built.
+type Graph struct {
+	name  string
+	nodes []Node
+}
+
+// NewGraph starts an empty graph. The name becomes the topology's name and the default application name.
+func NewGraph(name string) *Graph { return &Graph{name: name} }
+
+// Name returns the graph's name.
+func (g *Graph) Name() string { return g.name }
+
+// Len returns the number of nodes so far, which is the next node's id.
+func (g *Graph) Len() int { return len(g.nodes) }
+
+// Add appends a node, whose inputs must have been added before, and returns its id.
+func (g *Graph) Add(n Node) NodeID {
+	n.ID = NodeID(len(g.nodes))
+	n.Inputs, n.Topics, n.Stores = slices.Clone(n.Inputs), slices.Clone(n.Topics), slices.Clone(n.Stores)
+	g.nodes = append(g.nodes, n)
+	return n.ID
+}
+
+// Build checks the graph and returns it as a topology, or all its mistakes joined. The graph may be built again.
+func (g *Graph) Build() (*Topology, error) {
+	t := &Topology{Name: g.name, Nodes: slices.Clone(g.nodes)}
+	if err := errors.Join(t.check()...); err != nil {
+		return nil, err
+	}
+	t.connect()
+	t.split()
+	t.markRowWise()
+	return t, nil
+}
+
+// check returns one sentence for each mistake.
+func (t *Topology) check() []error {
+	var mistakes []error
+	add := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
+	if reason := badName(t.Name); reason != "" {
+		add("the topology's name %q %s", t.Name, reason)
+	}
+	if len(t.Nodes) == 0 {
+		add("the topology %q has no steps: begin with a source", t.Name)
+	}
+	nodes, stores := map[string]bool{}, map[string]string{}
+	for i := range t.Nodes {
+		n := &t.Nodes[i]
+		if reason := badName(n.Name); reason != "" {
+			add("the step name %q %s", n.Name, reason)
+		}
+		if nodes[n.Name] {
+			add("two steps are named %q: every name may be used once", n.Name)
+		}
+		nodes[n.Name] = true
+		for _, topic := range n.Topics {
+			if reason := badName(topic); reason != "" {
+				add("step %q: the topic name %q %s", n.Name, topic, reason)
+			}
+		}
+		for _, store := range n.Stores {
+			if owner, taken := stores[store]; taken && owner != n.Name {
+				add("the steps %q and %q both want the store %q: give one of them another name", owner, n.Name, store)
+			}
+			stores[store] = n.Name
+		}
+	}
+	return append(mistakes, t.checkTopics()...)
+}
+
+// checkTopics finds topics that two sources read: they would share one position.
+func (t *Topology) checkTopics() []error {
+	var mistakes []error
+	readers := map[string]string{}
+	for i := range t.Nodes {
+		n := &t.Nodes[i]
+		if n.Kind != Source {
+			continue
+		}
+		if len(n.Topics) == 0 {
+			mistakes = append(mistakes, fmt.Errorf("source %q names no topic", n.Name))
+		}
+		for _, topic := range n.Topics {
+			if other, taken := readers[topic]; taken {
+				mistakes = append(mistakes, fmt.Errorf("the sources %q and %q both read topic %q: read it once and use the stream twice",
+					other, n.Name, topic))
+			}
+			readers[topic] = n.Name
+		}
+	}
+	return mistakes
+}
+
+// maxName is Kafka's limit for a topic name, in bytes.
+const maxName = 249
+
+// badName says what is wrong with a name that becomes a topic name or part of one, by Kafka's rule.
+func badName(name string) string {
+	switch {
+	case name == "":
+		return "is empty"
+	case name == "." || name == "..":
+		return "is not allowed"
+	case len(name) > maxName:
+		return fmt.Sprintf("is longer than %d bytes", maxName)
+	}
+	for _, c := range []byte(name) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && c != '.' && c != '_' && c != '-' {
+			return fmt.Sprintf("contains %q: letters, digits, '.', '_' and '-' are allowed", rune(c))
+		}
+	}
+	return ""
+}
+
+// connect fills the children. Nodes are visited in order of creation, so children come out in that order.
+func (t *Topology) connect() {
+	for i := range t.Nodes {
+		t.Nodes[i].Children = nil
+	}
+	for i := range t.Nodes {
+		for slot, in := range t.Nodes[i].Inputs {
+			parent := &t.Nodes[in]
+			parent.Children = append(parent.Children, Edge{To: NodeID(i), Slot: slot})
+		}
+	}
+}
+
+// StepName returns the name of a node that was added.
+func (g *Graph) StepName(id NodeID) string { return g.nodes[id].Name }

@@ -1,0 +1,111 @@
+// Package topology holds the graph of a pipeline: its nodes, the sub-topologies they fall into, its stores and its topics.
+//
+// The typed DSL (and later SQL) adds nodes to a Graph and builds it once; package task runs the built Topology. It calls nobody.
+//
+// A Graph belongs to the goroutine that builds it. A Topology never changes after Build and may be shared freely.
+//
+// Nodes are numbered in order of creation; edges only lead to later nodes, so the graph has no cycle and the numbering is a
+// topological order. A Repartition node is cut in two: its upstream half is a sink of one sub-topology, its downstream half a
+// source of another. Sub-topologies are the connected components that remain, numbered by their first node.
+//
+// How a node computes is not known here: Node.Op is opaque and belongs to package operator.
+package topology
+
+// A Kind says what a node is to the graph.
+type Kind uint8
+
+// The kinds of nodes.
+const (
+	Source      Kind = iota + 1 // reads topics
+	Processor                   // anything between
+	Sink                        // writes a topic, or ends a branch
+	Repartition                 // moves rows to the task that owns their key
+)
+
+// A NodeID is a node's index in Topology.Nodes.
+type NodeID int
+
+// An Edge leads to a child and one of its inputs.
+type Edge struct {
+	To   NodeID
+	Slot int // index in the child's Inputs
+}
+
+// A Node is one step of the pipeline. Whoever adds it fills the first group of fields; Build computes the second.
+type Node struct {
+	Name       string // unique in the topology
+	Kind       Kind
+	Op         any      // how it computes: see package operator
+	Inputs     []NodeID // one per slot; none for a Source
+	Topics     []string // read by a Source; at most one, written by a Sink
+	Stores     []string // the stores it owns
+	Partitions int32    // of a Repartition: asked for explicitly, else 0
+
+	ID       NodeID
+	Children []Edge // in order of the children's creation
+	// RowWise: two of the children lead to the same place (a node, an output topic, a store), so the order of rows there is
+	// only right when each row visits all children before the next row starts.
+	RowWise bool
+}
+
+// A Store is a named table that a node owns. Its changelog topic is named by Topology.Changelog.
+type Store struct {
+	Name string
+	Node NodeID
+	Sub  int
+}
+
+// A SubTopology is a part of the graph whose nodes share tasks: one task for each partition.
+type SubTopology struct {
+	ID      int
+	Nodes   []NodeID // in order of creation; a Repartition is listed in the two it connects
+	Inputs  []NodeID // the Sources, and the Repartitions it reads, in order of creation
+	Outputs []NodeID // the Sinks, and the Repartitions it writes
+	Stores  []string
+}
+
+// A Topology is a whole, checked pipeline.
+type Topology struct {
+	Name   string
+	Nodes  []Node
+	Subs   []SubTopology
+	Stores []Store // in order of creation
+
+	reads  map[NodeID]int // sub-topology that a node's input side belongs to
+	writes map[NodeID]int // sub-topology that its output side belongs to: differs for a Repartition
+}
+
+// Node returns the node with this id.
+func (t *Topology) Node(id NodeID) *Node { return &t.Nodes[id] }
+
+// SourceTopics returns the topics the pipeline reads, in order of creation, each once.
+func (t *Topology) SourceTopics() []string { return t.topics(Source) }
+
+// SinkTopics returns the topics the pipeline writes, in order of creation, each once.
+func (t *Topology) SinkTopics() []string { return t.topics(Sink) }
+
+func (t *Topology) topics(k Kind) []string {
+	var names []string
+	seen := map[string]bool{}
+	for i := range t.Nodes {
+		if t.Nodes[i].Kind != k {
+			continue
+		}
+		for _, name := range t.Nodes[i].Topics {
+			if !seen[name] {
+				seen[name] = true
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// Changelog returns the name of a store's changelog topic in application app.
+func Changelog(app, store string) string { return app + "-" + store + "-changelog" }
+
+// RepartitionTopic returns the name that a Repartition's topic has in application app where it runs over a topic.
+func RepartitionTopic(app, node string) string { return app + "-" + node + "-repartition" }
+
+// DeadLetter returns the name of the topic that takes the bad records of a source topic.
+func DeadLetter(topic string) string { return topic + ".dead" }

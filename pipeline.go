@@ -1,0 +1,143 @@
+package mainstem
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/mainstemio/mainstem/connect"
+	"github.com/mainstemio/mainstem/internal/connector"
+	"github.com/mainstemio/mainstem/internal/engine"
+	"github.com/mainstemio/mainstem/internal/topology"
+)
+
+// ErrClosed: the node was closed.
+var ErrClosed = errors.New("node is closed")
+
+// A Pipeline is a topology that runs in a node.
+type Pipeline struct {
+	topology *topology.Topology
+	app      string
+	engine   *engine.Engine
+	end
+}
+
+// An end tells that something running has stopped and why.
+type end struct {
+	done chan struct{}
+	err  error // set before done is closed
+}
+
+func newEnd() end { return end{done: make(chan struct{})} }
+
+func (e *end) set(err error) {
+	e.err = err
+	close(e.done)
+}
+
+// Done is closed when it has stopped, by Close or by an error.
+func (e *end) Done() <-chan struct{} { return e.done }
+
+// Err returns why it stopped; nil while it runs and after a clean stop.
+func (e *end) Err() error {
+	select {
+	case <-e.done:
+		return e.err
+	default:
+		return nil
+	}
+}
+
+// A PipelineOption changes how a pipeline runs.
+type PipelineOption func(*engine.Options)
+
+// DeadLetter sends records that can't be processed to <topic>.dead with the reason in headers and goes on. By default the pipeline
+// stops at the first bad record and names it.
+func DeadLetter() PipelineOption { return func(o *engine.Options) { o.DeadLetter = true } }
+
+// EpochInterval is the least time between two commits; default 2 ms embedded, 50 ms on a cluster, where a commit costs a transaction.
+func EpochInterval(d time.Duration) PipelineOption {
+	return func(o *engine.Options) { o.EpochInterval = d }
+}
+
+// Run starts a pipeline; it goes on from where its application's last committed epoch ended. It stops with the node, or by itself
+// at a record it can't process (see Pipeline.Err); the node and the other pipelines go on then.
+func (n *Node) Run(t *topology.Topology, opts ...PipelineOption) (*Pipeline, error) {
+	o := engine.Options{Topology: t, Door: n.door, Checkpoints: n.state, Clock: n.o.clock, Events: func(e engine.Event) {
+		n.o.log.Info(e.Kind, e.Fields...)
+	}}
+	if n.broker == nil {
+		o.EpochInterval = 50 * time.Millisecond
+	}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	e, err := engine.New(o)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pipeline{topology: t, app: t.Name, engine: e, end: newEnd()}
+	err = n.start(func() { n.mu.pipelines = append(n.mu.pipelines, p) }, func(ctx context.Context) {
+		err := e.Keep(ctx)
+		if err != nil {
+			n.o.log.Error("pipeline-failed", "pipeline", t.Name, "error", err)
+		}
+		p.set(err)
+	})
+	return p, err
+}
+
+// start registers and runs something in the work group.
+func (n *Node) start(register func(), run func(context.Context)) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.mu.closed {
+		return ErrClosed
+	}
+	register()
+	n.work.wg.Go(func() { run(n.work.ctx) })
+	return nil
+}
+
+// A Delivery is a sink that runs in a node.
+type Delivery struct {
+	name, target, link string
+	topics             []string
+	figures            *freshness
+	end
+}
+
+// A DeliverySpec says what to deliver.
+type DeliverySpec struct {
+	Sink   connect.Sink
+	Topics []string
+	Target string // what people know the target as, for the page
+	Link   string // where people see the result, for the page; may be empty
+	// Written is called after every batch that is durable in the target, from the delivery's goroutine; may be nil.
+	Written func(batch connect.Batch, at time.Time)
+}
+
+// Deliver starts a sink; it goes on from the positions that its target holds.
+func (n *Node) Deliver(s DeliverySpec) (*Delivery, error) {
+	d := &Delivery{name: s.Sink.Name(), target: s.Target, link: s.Link, topics: s.Topics, figures: newFreshness(n.o.clock), end: newEnd()}
+	events := connector.Events{
+		Started: d.figures.started,
+		Written: func(w connector.Written) {
+			d.figures.written(w)
+			if s.Written != nil {
+				s.Written(w.Batch, w.At)
+			}
+		},
+		Retrying: func(err error, wait time.Duration) {
+			n.o.log.Warn("sink-retrying", "sink", d.name, "error", err, "wait", wait)
+		},
+	}
+	err := n.start(func() { n.mu.sinks = append(n.mu.sinks, d) }, func(ctx context.Context) {
+		err := connector.Run(ctx, n.door, s.Sink, connector.Options{Topics: s.Topics, Clock: n.o.clock, Events: events})
+		if err != nil {
+			n.o.log.Error("sink-failed", "sink", d.name, "error", err)
+		}
+		d.set(err)
+	})
+	return d, err
+}

@@ -1,0 +1,241 @@
+package serde
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+	"unicode/utf16"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// Eight bytes are looked at together: a byte is special if it ends plain ASCII text inside a JSON string.
+const (
+	eachByte = 0x0101010101010101
+	highBits = 0x8080808080808080
+)
+
+// special returns a word in which the lowest set bit is the high bit of the first special byte: below 0x20, a quote, a
+// backslash, or not ASCII. Higher bits may be wrong, since the subtractions borrow from a special byte upwards.
+func special(w uint64) uint64 {
+	quote := w ^ '"'*eachByte
+	slash := w ^ '\\'*eachByte
+	return (w | (w - 0x20*eachByte) | (quote - eachByte) | (slash - eachByte)) & highBits
+}
+
+func isSpecial(c byte) bool {
+	return c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf
+}
+
+// plainEnd returns the index of the first special byte at or behind i, or len(b).
+func plainEnd(b []byte, i int) int {
+	for ; i+8 <= len(b); i += 8 {
+		if m := special(binary.LittleEndian.Uint64(b[i:])); m != 0 {
+			return i + bits.TrailingZeros64(m)/8
+		}
+	}
+	if i >= len(b) {
+		return i
+	}
+	if len(b) >= 8 { // once more the last eight bytes, without those in front of i
+		m := special(binary.LittleEndian.Uint64(b[len(b)-8:])) >> (8 * (i + 8 - len(b)))
+		if m == 0 {
+			return len(b)
+		}
+		if at := i + bits.TrailingZeros64(m)/8; isSpecial(b[at]) {
+			return at
+		}
+	}
+	for i < len(b) && !isSpecial(b[i]) {
+		i++
+	}
+	return i
+}
+
+// scanString checks the rest of a string literal from i on. It returns the index of the closing quote, or the index of the
+// first wrong byte and a reason.
+func scanString(b []byte, i int) (end int, escaped, ascii bool, reason string) {
+	ascii = true
+	for {
+		i = plainEnd(b, i)
+		switch {
+		case i >= len(b):
+			return i, escaped, ascii, reasonEnd
+		case b[i] == '"':
+			return i, escaped, ascii, ""
+		case b[i] == '\\':
+			escaped = true
+			n := escapeLen(b[i:])
+			if n == 0 {
+				return i, escaped, ascii, "bad escape in a string"
+			}
+			i += n
+		case b[i] < 0x20:
+			return i, escaped, ascii, "control character in a string"
+		default:
+			ascii = false
+			for i < len(b) && b[i] >= utf8.RuneSelf {
+				i++
+			}
+		}
+	}
+}
+
+// escapeLen returns the length of the escape that b begins with, 0 if it is none.
+func escapeLen(b []byte) int {
+	if len(b) < 2 {
+		return 0
+	}
+	switch b[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		if _, ok := hex4(b); ok {
+			return 6
+		}
+	}
+	return 0
+}
+
+// hex4 reads \uXXXX.
+func hex4(b []byte) (rune, bool) {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return 0, false
+	}
+	var r rune
+	for _, c := range b[2:6] {
+		switch {
+		case '0' <= c && c <= '9':
+			c -= '0'
+		case 'a' <= c && c <= 'f':
+			c -= 'a' - 10
+		case 'A' <= c && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+	}
+	return r, true
+}
+
+// unescape appends what the inside of a checked string literal stands for. Half surrogates and bytes that are not UTF-8
+// become U+FFFD. dst may be raw[:0] if raw is valid UTF-8: no escape is shorter than what it stands for.
+func unescape(dst, raw []byte) []byte {
+	for i := 0; i < len(raw); {
+		switch c := raw[i]; {
+		case c == '\\' && raw[i+1] == 'u':
+			r, _ := hex4(raw[i:])
+			i += 6
+			if utf16.IsSurrogate(r) {
+				low, _ := hex4(raw[i:])
+				if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
+					i += 6
+				}
+			}
+			dst = utf8.AppendRune(dst, r)
+		case c == '\\':
+			dst = append(dst, unescapeByte(raw[i+1]))
+			i += 2
+		case c < utf8.RuneSelf:
+			dst = append(dst, c)
+			i++
+		default:
+			r, n := utf8.DecodeRune(raw[i:])
+			dst = utf8.AppendRune(dst, r)
+			i += n
+		}
+	}
+	return dst
+}
+
+func unescapeByte(c byte) byte {
+	switch c {
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	}
+	return c
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendString appends s as a JSON string.
+func appendString(dst []byte, s string) []byte {
+	i := plainEndString(s, 0)
+	if i < len(s) {
+		return appendEscaped(dst, s, i)
+	}
+	if room := cap(dst) - len(dst); room < len(s)+2 {
+		dst = slices.Grow(dst, len(s)+2)
+	}
+	start := len(dst)
+	dst = dst[:start+len(s)+2]
+	dst[start] = '"'
+	copy(dst[start+1:], s)
+	dst[len(dst)-1] = '"'
+	return dst
+}
+
+// appendEscaped is appendString for a string whose first special byte is at i.
+func appendEscaped(dst []byte, s string, i int) []byte {
+	dst = append(dst, '"')
+	for start := 0; ; {
+		i = plainEndString(s, i)
+		if i >= len(s) {
+			dst = append(dst, s[start:]...)
+			return append(dst, '"')
+		}
+		c := s[i]
+		if c < utf8.RuneSelf {
+			dst = append(dst, s[start:i]...)
+			dst = appendEscape(dst, c)
+			i++
+			start = i
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			dst = append(dst, s[start:i]...)
+			dst = append(dst, `\ufffd`...)
+			start = i + n
+		case r == '\u2028' || r == '\u2029': // line ends in JavaScript, escaped as encoding/json does
+			dst = append(dst, s[start:i]...)
+			dst = append(dst, '\\', 'u', '2', '0', '2', hexDigits[r&0xf])
+			start = i + n
+		}
+		i += n
+	}
+}
+
+// appendEscape appends an ASCII character that may not stand as it is.
+func appendEscape(dst []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\b':
+		return append(dst, '\\', 'b')
+	case '\f':
+		return append(dst, '\\', 'f')
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
+}
+
+// plainEndString is plainEnd for strings.
+func plainEndString(s string, i int) int {
+	return plainEnd(unsafe.Slice(unsafe.StringData(s), len(s)), i)
+}

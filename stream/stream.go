@@ -1,0 +1,146 @@
+// Package stream is the typed language for pipelines: streams and tables of Go values, derived from topics and written to topics.
+//
+// Programs call it to build a topology, and hand the result of Builder.Build to worker.Run, to an embedded node, or to streamtest.
+// It calls the internal packages topology and operator.
+//
+// A Builder and everything made from it belong to one goroutine. The built topology never changes.
+//
+// A Stream or Table is an edge of the graph: a value that can be used any number of times. Steps that keep the types are methods,
+// steps that change them are functions that take the edge first. Functions take the value; their …WithKey forms take key and
+// value. Values must be treated as immutable: a step that changes something returns a new value. Mistakes are
+// collected, and Build returns them all.
+//
+// A null key stays null through the steps that keep keys, whose functions see a zero key; grouping drops it. A null value deletes
+// a table's row; in a stream it reaches functions only if the type holds null (a pointer, []byte, a type with IsNull() bool),
+// and is a bad record otherwise. Two serdes count as the same when they are equal by ==, so keep a made one, such as
+// serde.JSON's, in a variable. Running a pipeline, and SQL, are not here.
+package stream
+
+import (
+	"github.com/mainstemio/mainstem/internal/operator"
+	"github.com/mainstemio/mainstem/internal/topology"
+	"github.com/mainstemio/mainstem/serde"
+)
+
+// A Stream is an unbounded sequence of records: every record is a fact of its own. The zero Stream can't be used.
+type Stream[K, V any] struct {
+	edge
+	key        serde.Serde[K] // nil: not known, after a step that changed the key
+	value      serde.Serde[V] // nil: not known
+	keyChanged bool           // rows may stand in another partition than their key says
+}
+
+// step adds a processor that keeps types and keys.
+func (s Stream[K, V]) step(kind string, op operator.Spec, opts []Option) Stream[K, V] {
+	n, _ := s.named(kind, opts)
+	n.Op = op
+	s.edge = s.add(n)
+	return s
+}
+
+// Filter keeps the records whose value passes.
+func (s Stream[K, V]) Filter(pass func(V) bool, opts ...Option) Stream[K, V] {
+	s.need("Filter", pass != nil)
+	return s.step("filter", operator.Filter[K, V]{Pass: func(_ K, v V) bool { return pass(v) }}, opts)
+}
+
+// FilterNot keeps the records whose value does not pass.
+func (s Stream[K, V]) FilterNot(pass func(V) bool, opts ...Option) Stream[K, V] {
+	s.need("FilterNot", pass != nil)
+	return s.step("filter-not", operator.Filter[K, V]{Pass: func(_ K, v V) bool { return !pass(v) }}, opts)
+}
+
+// FilterWithKey keeps the records that pass.
+func (s Stream[K, V]) FilterWithKey(pass func(K, V) bool, opts ...Option) Stream[K, V] {
+	s.need("FilterWithKey", pass != nil)
+	return s.step("filter", operator.Filter[K, V]{Pass: pass}, opts)
+}
+
+// Peek calls see with every record on its way. A record may be seen more than once: after a crash, or when another one failed.
+func (s Stream[K, V]) Peek(see func(K, V), opts ...Option) Stream[K, V] {
+	s.need("Peek", see != nil)
+	return s.step("peek", operator.Peek[K, V]{See: func(k K, v V) error { see(k, v); return nil }}, opts)
+}
+
+// ForEach calls do with every record, and ends the branch. A record may be seen more than once, as with Peek. An error makes it a
+// bad record.
+func (s Stream[K, V]) ForEach(do func(K, V) error, opts ...Option) {
+	s.need("ForEach", do != nil)
+	n, _ := s.named("for-each", opts)
+	n.Kind, n.Op = topology.Sink, operator.Peek[K, V]{See: do}
+	s.add(n)
+}
+
+// Merge joins streams: the records of all, in the order in which they come.
+func (s Stream[K, V]) Merge(others ...Stream[K, V]) Stream[K, V] {
+	n := topology.Node{Name: s.b.defaultName("merge"), Kind: topology.Processor, Inputs: []topology.NodeID{s.node}, Op: operator.Merge[K, V]{}}
+	merged := s
+	for _, o := range others {
+		if o.b != s.b {
+			s.b.mistake("Merge: the streams come from two builders, or one is the zero Stream")
+			continue
+		}
+		n.Inputs = append(n.Inputs, o.node)
+		if !operator.Same(merged.key, o.key) {
+			merged.key = nil
+		}
+		if !operator.Same(merged.value, o.value) {
+			merged.value = nil
+		}
+		merged.keyChanged = merged.keyChanged || o.keyChanged
+	}
+	merged.edge = s.add(n)
+	return merged
+}
+
+// Split sends each record to the first branch whose predicate its value passes. It returns one stream for each predicate, and
+// behind them one with the records that pass none.
+func (s Stream[K, V]) Split(pass ...func(V) bool) []Stream[K, V] {
+	withKey := make([]func(K, V) bool, len(pass))
+	for i, p := range pass {
+		if p != nil {
+			withKey[i] = func(_ K, v V) bool { return p(v) }
+		}
+	}
+	return s.SplitWithKey(withKey...)
+}
+
+// SplitWithKey is Split with predicates that see the key.
+func (s Stream[K, V]) SplitWithKey(pass ...func(K, V) bool) []Stream[K, V] {
+	for _, p := range pass {
+		s.need("Split", p != nil)
+	}
+	branches := append(append([]func(K, V) bool{}, pass...), nil) // the last takes the rest
+	from := s.step("split", operator.Split[K, V]{Branches: branches}, nil)
+	streams := make([]Stream[K, V], len(branches))
+	for i := range streams {
+		streams[i] = from.step("branch", operator.Merge[K, V]{}, nil)
+	}
+	return streams
+}
+
+// To writes the stream to a topic. Records go to the partitions in which Kafka's default partitioner puts their keys; those
+// with a null key are spread.
+func (s Stream[K, V]) To(topic string, key serde.Serde[K], value serde.Serde[V], opts ...Option) {
+	s.need("To", key != nil && value != nil)
+	n, _ := s.named("sink", opts)
+	n.Kind, n.Topics = topology.Sink, []string{topic}
+	n.Op = operator.Sink[K, V]{Topic: topic, Key: key, Value: value}
+	s.add(n)
+}
+
+// Through writes the stream to a topic and reads it back, as To and From would.
+func (s Stream[K, V]) Through(topic string, key serde.Serde[K], value serde.Serde[V]) Stream[K, V] {
+	s.To(topic, key, value)
+	return From(s.b, topic, key, value)
+}
+
+// Repartition moves each record to the partition of its key, so that a stream whose key was changed can be grouped. Records with
+// a null key stay behind. The name becomes part of the topic's name where the move needs one. Option: Partitions.
+func (s Stream[K, V]) Repartition(name string, key serde.Serde[K], value serde.Serde[V], opts ...Option) Stream[K, V] {
+	s.need("Repartition", key != nil && value != nil)
+	n, o := s.named("repartition", append([]Option{Named(name)}, opts...), optPartitions)
+	n.Kind, n.Partitions = topology.Repartition, o.partitions
+	n.Op = operator.Repartition[K, V]{Key: key, Value: value}
+	return Stream[K, V]{edge: s.add(n), key: key, value: value}
+}

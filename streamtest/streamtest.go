@@ -1,0 +1,277 @@
+// Package streamtest runs a topology in a test: the very same tasks as in production, with topics in memory and no time but that of
+// the records.
+//
+// Tests call it; it calls package task. A Driver belongs to one goroutine.
+//
+// A record that is piped is processed to the end at once, including what comes back through topics that the topology both writes
+// and reads; then the epoch commits. With Batch several records go together, and the results must be the same. Restart may be
+// called at any point: it throws the tasks away and restores them from their changelogs.
+//
+// Brokers, sinks and sources of databases, and wall-clock time are not here.
+package streamtest
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mainstemio/mainstem/internal/client"
+	"github.com/mainstemio/mainstem/internal/store"
+	"github.com/mainstemio/mainstem/internal/task"
+	"github.com/mainstemio/mainstem/record"
+	"github.com/mainstemio/mainstem/stream"
+)
+
+// TB is the part of testing.TB that a Driver needs.
+type TB interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// An Option adjusts a Driver.
+type Option func(*options)
+
+type options struct {
+	partitions int32
+	topics     map[string]int32
+	batch      int
+	deadLetter bool
+}
+
+// Partitions gives every topic n partitions. Default 1.
+func Partitions(n int32) Option { return func(o *options) { o.partitions = n } }
+
+// TopicPartitions gives one topic n partitions.
+func TopicPartitions(topic string, n int32) Option { return func(o *options) { o.topics[topic] = n } }
+
+// Batch lets records wait until n were piped, or until anything is read. Default 1.
+func Batch(n int) Option { return func(o *options) { o.batch = n } }
+
+// DeadLetter sends bad records to <topic>.dead. By default they end the test.
+func DeadLetter() Option { return func(o *options) { o.deadLetter = true } }
+
+// A Driver runs one topology.
+type Driver struct {
+	tb       TB // nil: failures panic
+	o        options
+	topology *stream.Topology
+	set      *task.Set
+	topics   map[string]*topic
+	added    map[record.TopicPartition]int // rows of the source topics given to the set
+	pending  int                           // rows piped and not given to the set
+	err      error                         // what ended processing
+}
+
+// New starts a topology. Bad records end the test.
+func New(tb TB, t *stream.Topology, opts ...Option) *Driver {
+	tb.Helper()
+	d, err := Open(t, opts...)
+	if err != nil {
+		tb.Fatalf("%v", err)
+	}
+	d.tb = tb
+	return d
+}
+
+// Open is New outside of a test: bad records panic, except in TryPipe.
+func Open(t *stream.Topology, opts ...Option) (*Driver, error) {
+	o := options{partitions: 1, topics: map[string]int32{}, batch: 1}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	d := &Driver{o: o, topology: t, topics: map[string]*topic{}, added: map[record.TopicPartition]int{}}
+	return d, d.start()
+}
+
+// Describe returns the topology as text.
+func (d *Driver) Describe() string { return d.topology.Describe() }
+
+// Dropped returns how many records were dropped since the start or Restart, by reason.
+func (d *Driver) Dropped() map[string]int64 {
+	d.flush()
+	return d.set.Dropped()
+}
+
+// Advance moves the stream time of all tasks to at least ts, as a record of that time would.
+func (d *Driver) Advance(ts record.Timestamp) {
+	d.flush()
+	d.set.Advance(ts)
+}
+
+// StreamTime returns the highest time a sub-topology has seen, record.NoTimestamp when none.
+func (d *Driver) StreamTime(subTopology int) record.Timestamp {
+	d.flush()
+	return d.set.StreamTime(subTopology)
+}
+
+// Restart ends the epoch, throws all tasks away, and starts again from the changelogs and the committed positions.
+func (d *Driver) Restart() {
+	d.fail(d.TryRestart())
+}
+
+// TryRestart is Restart with the error returned.
+func (d *Driver) TryRestart() error {
+	if err := d.tryFlush(); err != nil {
+		return err
+	}
+	return d.start()
+}
+
+// View returns the rows of a kept table.
+func View[K, V any](d *Driver, t stream.Table[K, V]) *store.View[K, V] {
+	d.flush()
+	v, err := task.ViewOf[K, V](d.set, t.StoreName())
+	d.fail(err)
+	return v
+}
+
+// start makes a new set and restores it.
+func (d *Driver) start() error {
+	partitions := map[string]int32{}
+	for _, name := range append(d.topology.SourceTopics(), d.topology.SinkTopics()...) {
+		partitions[name] = d.partitions(name)
+	}
+	config := task.Config{Topology: d.topology, Partitions: partitions}
+	if d.o.deadLetter {
+		config.DeadLetters = true
+		config.OnBadRecord = func(*task.RecordError) task.Decision { return task.DeadLetter }
+	}
+	set, err := task.New(config)
+	if err != nil {
+		return err
+	}
+	for _, spec := range set.Topics() {
+		d.topic(spec.Name)
+	}
+	if d.set != nil { // what the last set had not consumed comes again
+		for tp, next := range d.set.Positions() {
+			d.added[tp] = int(next)
+		}
+	}
+	d.set, d.err = set, nil
+	for _, st := range set.Stores() {
+		tp := set.Changelog(st)
+		for _, r := range d.topic(tp.Topic).records {
+			if r.Partition != tp.Partition {
+				continue
+			}
+			if err := st.Restore(r.Key, r.Value, r.Timestamp); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (d *Driver) partitions(name string) int32 {
+	if n, given := d.o.topics[name]; given {
+		return n
+	}
+	return d.o.partitions
+}
+
+func (d *Driver) fail(err error) {
+	if err == nil {
+		return
+	}
+	if d.tb == nil {
+		panic(err)
+	}
+	d.tb.Helper()
+	d.tb.Fatalf("%v", err)
+}
+
+func (d *Driver) flush() { d.fail(d.tryFlush()) }
+
+// tryFlush gives what waits to the tasks and runs them until nothing is left.
+func (d *Driver) tryFlush() error {
+	if d.err != nil {
+		return d.err
+	}
+	d.pending = 0
+	for {
+		n, err := d.round()
+		if err != nil {
+			d.err = err
+			return err
+		}
+		if n == 0 {
+			return nil
+		}
+	}
+}
+
+// round is one epoch: everything the source topics hold, processed and committed. A bad record ends it after what came before.
+func (d *Driver) round() (int, error) {
+	for _, tp := range d.set.Sources() {
+		if err := d.add(tp); err != nil {
+			return 0, err
+		}
+	}
+	total := 0
+	for {
+		n, err := d.set.Process(d, processAtOnce)
+		total += n
+		var bad *task.RecordError
+		if err != nil && !errors.As(err, &bad) {
+			return total, err
+		}
+		if n == 0 || err != nil {
+			if sealed := d.set.Seal(d); sealed != nil {
+				return total, sealed
+			}
+			d.set.Commit()
+			return total, err
+		}
+	}
+}
+
+const processAtOnce = 1 << 20
+
+// add gives the set what a source partition holds and it doesn't know yet.
+func (d *Driver) add(tp record.TopicPartition) error {
+	t := d.topic(tp.Topic)
+	c := client.Chunk{TopicPartition: tp}
+	rows := t.partition(tp.Partition)
+	for _, r := range rows[d.added[tp]:] {
+		c.Offsets, c.Timestamps = append(c.Offsets, r.Offset), append(c.Timestamps, r.Timestamp)
+		c.Keys, c.Values = append(c.Keys, r.Key), append(c.Values, r.Value)
+		c.Headers = append(c.Headers, r.Headers)
+	}
+	if len(c.Offsets) == 0 {
+		return nil
+	}
+	d.added[tp] = len(rows)
+	c.Next = record.Offset(len(rows))
+	c.End = c.Next
+	return d.set.Add(c)
+}
+
+// Append implements task.Output: it writes to the topics in memory.
+func (d *Driver) Append(tp record.TopicPartition, ts record.Timestamp, key, value []byte, headers []record.Header) error {
+	t := d.topic(tp.Topic)
+	if tp.Partition < 0 || tp.Partition >= t.count && t.count > 0 {
+		return fmt.Errorf("append to %s: the topic has %d partitions", tp, t.count)
+	}
+	t.append(record.Record{TopicPartition: tp, Timestamp: ts, Key: clone(key), Value: clone(value), Headers: headers})
+	return nil
+}
+
+// Rows returns the committed rows of a store as text: what its keys and values encode to.
+func (d *Driver) Rows(storeName string) map[string]string {
+	d.flush()
+	rows := map[string]string{}
+	for _, st := range d.set.Stores() {
+		if st.Name() != storeName {
+			continue
+		}
+		tp := d.set.Changelog(st)
+		for _, r := range d.topic(tp.Topic).partition(tp.Partition) {
+			if r.Value == nil {
+				delete(rows, string(r.Key))
+			} else {
+				rows[string(r.Key)] = string(r.Value)
+			}
+		}
+	}
+	return rows
+}

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Runs one Apache Kafka node (KRaft, loopback) from Maven artifacts, for tests that compare with the original.
+#   kafka.sh fetch             get the jars once (needs Maven and Java 17)
+#   kafka.sh start DIR PORT    format DIR if new, start in the background, wait until it answers; the pid is in DIR/pid
+#   kafka.sh stop DIR          stop it; kafka.sh kill DIR does so with SIGKILL
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+log4j='-Dlog4j2.level=WARN'
+
+fetch() {
+  [ -e "$here/lib/.complete" ] && return
+  mvn -B -q -f "$here/pom.xml" package
+  touch "$here/lib/.complete"
+}
+
+java_kafka() { java $log4j -cp "$here/lib/*" "$@"; }
+
+settings() {
+  cat <<EOF
+process.roles=broker,controller
+node.id=1
+listeners=PLAINTEXT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$(($2 + 1))
+advertised.listeners=PLAINTEXT://127.0.0.1:$2
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.quorum.bootstrap.servers=127.0.0.1:$(($2 + 1))
+log.dirs=$1/data
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+EOF
+}
+
+start() {
+  local dir=$1 port=$2
+  fetch
+  mkdir -p "$dir"
+  settings "$dir" "$port" > "$dir/server.properties"
+  if [ ! -e "$dir/data/meta.properties" ]; then
+    java_kafka kafka.tools.StorageTool format --standalone -t "$(java_kafka kafka.tools.StorageTool random-uuid)" -c "$dir/server.properties" > "$dir/format.out" 2>&1
+  fi
+  setsid java -Xms512M -Xmx512M -XX:+UseG1GC -Djava.awt.headless=true $log4j -cp "$here/lib/*" kafka.Kafka "$dir/server.properties" \
+    > "$dir/out" 2>&1 < /dev/null &
+  echo $! > "$dir/pid"
+  for _ in $(seq 300); do
+    if (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then return; fi
+    kill -0 "$(cat "$dir/pid")" || { cat "$dir/out" >&2; return 1; }
+    sleep 0.2
+  done
+  echo "Kafka did not answer on port $port within 60 s" >&2
+  return 1
+}
+
+end() {
+  local pid
+  pid=$(cat "$1/pid")
+  kill "-$2" "$pid"
+  while kill -0 "$pid" 2> /dev/null; do sleep 0.1; done
+  rm -f "$1/pid"
+}
+
+case ${1:-} in
+fetch) fetch ;;
+start) start "$2" "$3" ;;
+stop) end "$2" TERM ;;
+kill) end "$2" KILL ;;
+*) sed -n '2,5p' "$0" >&2; exit 2 ;;
+esac

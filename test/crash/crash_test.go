@@ -1,0 +1,171 @@
+// Package crash kills the real programs with SIGKILL under load from outside producers and then checks, with a recomputation of
+// its own, that nothing acknowledged was lost and nothing counted twice.
+//
+// It builds the programs once, runs them on loopback ports, and speaks to them as any outsider would: with a Kafka client, over
+// HTTP, and by reading customer.db.
+//
+// Environment: MAINSTEM_CRASH_KILLS kills of a node (default 5), MAINSTEM_KAFKA_KILLS kills of a worker on Apache Kafka (default 3),
+// MAINSTEM_CRASH_SEED repeats a run's choices, MAINSTEM_CRASH_DIR keeps what a failed test leaves there.
+//
+// Not here: crashes at every file operation (the tests of internal/broker and internal/engine on the in-memory file system).
+package crash
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// programs are built once for all tests of the package.
+var programs = []string{
+	"github.com/mainstemio/mainstem/cmd/mainstem",
+	"github.com/mainstemio/mainstem/examples/payments/cmd/pipeline",
+	"github.com/mainstemio/mainstem/examples/payments/cmd/customer",
+	"github.com/mainstemio/mainstem/examples/payments/cmd/cards",
+	"github.com/mainstemio/mainstem/examples/payments/cmd/ewallet",
+}
+
+// binDir is where TestMain has the programs built.
+var binDir string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "mainstem-crash-*")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	binDir = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir) // the system's temporary folder
+	os.Exit(code)
+}
+
+var buildAll = sync.OnceValue(func() error {
+	cmd := exec.Command("go", append([]string{"build", "-o", binDir + string(filepath.Separator)}, programs...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
+})
+
+// program returns the path of a built program by the last element of its import path.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	if err := buildAll(); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(binDir, name)
+}
+
+// A trial is one test run: its choices, its time and its folder.
+type trial struct {
+	*testing.T
+	ctx  context.Context
+	rand *rand.Rand
+	seed uint64
+	dir  string
+}
+
+// newTrial skips with -short, and ends before the test binary's own deadline, so that the programs are ended in any case.
+func newTrial(t *testing.T) *trial {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("runs real processes")
+	}
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("MAINSTEM_CRASH_SEED"); text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("MAINSTEM_CRASH_SEED: %v", err)
+		}
+		seed = n
+	}
+	t.Logf("MAINSTEM_CRASH_SEED=%d", seed)
+	ctx := t.Context()
+	if end, ok := t.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-20*time.Second))
+		t.Cleanup(cancel)
+	}
+	return &trial{T: t, ctx: ctx, rand: rand.New(rand.NewPCG(seed, 1)), seed: seed, dir: workDir(t)}
+}
+
+// workDir is a folder that ends with the test, except for a failed one where MAINSTEM_CRASH_DIR says to keep it.
+func workDir(t *testing.T) string {
+	keep := os.Getenv("MAINSTEM_CRASH_DIR")
+	if keep == "" {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(keep, t.Name()+"-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("kept: %s", dir)
+			return
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// count reads a number of kills from the environment.
+func (t *trial) count(env string, def int) int {
+	t.Helper()
+	text := os.Getenv(env)
+	if text == "" {
+		return def
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%q is not a number of kills", env, text)
+	}
+	return n
+}
+
+// between draws a duration.
+func (t *trial) between(from, to time.Duration) time.Duration {
+	return from + time.Duration(t.rand.Int64N(int64(to-from)))
+}
+
+// pause lets d pass, the random time after which something is killed.
+func (t *trial) pause(d time.Duration) {
+	t.Helper()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-t.ctx.Done():
+		t.Fatal("out of time")
+	}
+}
+
+// await polls until done returns nil, and fails with what it last said when the limit is over.
+func (t *trial) await(what string, limit time.Duration, done func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.ctx, limit)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := done()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%s: not within %s: %v", what, limit, err)
+		}
+	}
+}

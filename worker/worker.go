@@ -1,0 +1,92 @@
+// Package worker runs a topology in a program of your own, against any Kafka cluster or a Mainstem node elsewhere.
+//
+// Run reads the topology's source topics, keeps its tables in memory with checkpoints in Config.Dir, and commits outputs,
+// changelogs and positions in one Kafka transaction per epoch: every input counts exactly once, whatever is killed when. The
+// brokers must be Kafka 2.5 or newer, or speak its protocol.
+//
+// One process runs an application at a time: a second one takes over and the first ends with ErrFenced. Everything else about
+// running (state, restore, epochs) is package engine's; this package links no broker, no SQL and no page.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/mainstemio/mainstem/internal/client"
+	"github.com/mainstemio/mainstem/internal/client/remote"
+	"github.com/mainstemio/mainstem/internal/clock"
+	"github.com/mainstemio/mainstem/internal/engine"
+	"github.com/mainstemio/mainstem/internal/kv"
+	"github.com/mainstemio/mainstem/stream"
+)
+
+// Sentinels that Run's errors wrap.
+var (
+	// ErrFenced: another process runs the application now.
+	ErrFenced = client.ErrFenced
+	// ErrGap: records were deleted from a source before they were processed.
+	ErrGap = client.ErrGap
+	// ErrRecreated: a topic was deleted and made anew.
+	ErrRecreated = client.ErrRecreated
+)
+
+// Config says where a topology runs; zero fields take the defaults.
+type Config struct {
+	// Brokers of the cluster, host:port. Required.
+	Brokers []string
+	// App names the application: its consumer group, transactional id and internal topics. Default: the topology's name.
+	App string
+	// Dir keeps checkpoints of the tables, so that a restart reads only the tails of their changelogs. Empty: none are kept and a
+	// restart reads the whole changelogs.
+	Dir string
+	// EpochInterval is the least time between two commits; results become visible with a commit. Default 50 ms.
+	EpochInterval time.Duration
+	// DeadLetter sends records that can't be processed to <topic>.dead with the reason in headers, and goes on. By default Run ends
+	// with an error that names the record.
+	DeadLetter bool
+	// Logger is told what an operator should know. Default: nobody.
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.EpochInterval <= 0 {
+		c.EpochInterval = 50 * time.Millisecond
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Run works until ctx ends, which commits everything processed and returns nil. It goes on by itself when brokers come and go; it
+// returns an error that needs a decision: a bad record, a gap in a source, another process in charge.
+func Run(ctx context.Context, t *stream.Topology, c Config) (err error) {
+	if len(c.Brokers) == 0 {
+		return errors.New("worker needs the address of a broker")
+	}
+	c = c.withDefaults()
+	o := engine.Options{App: c.App, Topology: t, Clock: clock.System, EpochInterval: c.EpochInterval, DeadLetter: c.DeadLetter}
+	o.Events = func(e engine.Event) { c.Logger.Info(e.Kind, e.Fields...) }
+	if c.Dir != "" {
+		state, err := kv.OpenPebble(c.Dir, kv.PebbleOptions{})
+		if err != nil {
+			return fmt.Errorf("open state in %s: %w", c.Dir, err)
+		}
+		defer func() { err = errors.Join(err, state.Close()) }()
+		o.Checkpoints = state
+	}
+	door, err := remote.Open(ctx, remote.Options{Brokers: c.Brokers})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, door.Close()) }()
+	o.Door = door
+	e, err := engine.New(o)
+	if err != nil {
+		return err
+	}
+	return e.Keep(ctx)
+}
