@@ -61,7 +61,7 @@ func (f *flow) run(ctx context.Context) {
 func (f *flow) sample(ctx context.Context) {
 	n := f.node
 	n.mu.Lock()
-	pipelines, sinks := append([]*Pipeline(nil), n.mu.pipelines...), append([]*Delivery(nil), n.mu.sinks...)
+	pipelines, sinks := n.mu.pipelines, n.mu.sinks // join makes new ones
 	n.mu.Unlock()
 	next := httpapi.Flow{
 		Node:   httpapi.Node{Version: n.o.version, Broker: "embedded", Kafka: n.Kafka(), Directory: n.dir},

@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -68,14 +69,11 @@ func (g *group) stop() {
 }
 
 // Open starts a node with its data in dir, which is made if missing. The node lives until Close or a storage error, also when ctx
-// ends: ctx bounds the opening only.
+// ends: ctx bounds the opening only. Listeners given to it are closed when Open fails.
 func Open(ctx context.Context, dir string, opts ...Option) (*Node, error) {
 	n := &Node{dir: dir, done: make(chan struct{})}
-	if err := n.o.apply(opts); err != nil {
-		return nil, err
-	}
-	if err := n.o.loopbackOnly(); err != nil {
-		return nil, err
+	if err := errors.Join(n.o.apply(opts), n.o.loopbackOnly()); err != nil {
+		return nil, errors.Join(err, n.release())
 	}
 	n.started = n.o.clock.Mono()
 	life := context.WithoutCancel(ctx)
@@ -201,8 +199,10 @@ func (n *Node) release() error {
 	if n.broker != nil {
 		errs = append(errs, n.broker.Close())
 	}
-	for _, l := range []interface{ Close() error }{n.o.kafka, n.o.http} {
-		_ = l // closed by Serve, or never opened by us
+	for _, l := range n.o.listeners() {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) { // its server has closed it, if there was one
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }

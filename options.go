@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"strings"
-	"time"
 
 	"github.com/mainstemio/mainstem/internal/clock"
 )
@@ -14,12 +13,11 @@ import (
 type Option func(*options) error
 
 type options struct {
-	kafka, http   net.Listener
-	cluster       []string // empty: the embedded broker
-	log           *slog.Logger
-	clock         clock.Clock
-	version       string
-	epochInterval time.Duration
+	kafka, http net.Listener
+	cluster     []string // empty: the embedded broker
+	log         *slog.Logger
+	clock       clock.Clock
+	version     string
 }
 
 // WithKafka lets Kafka clients connect to the embedded broker through l; the node closes it. Without it only this process reaches the broker.
@@ -66,12 +64,19 @@ func (o *options) apply(opts []Option) error {
 	return nil
 }
 
+func (o *options) listeners() []net.Listener {
+	var ls []net.Listener
+	for _, l := range []net.Listener{o.kafka, o.http} {
+		if l != nil {
+			ls = append(ls, l)
+		}
+	}
+	return ls
+}
+
 // loopbackOnly refuses addresses that others can reach: there is no authentication yet.
 func (o *options) loopbackOnly() error {
-	for _, l := range []net.Listener{o.kafka, o.http} {
-		if l == nil {
-			continue
-		}
+	for _, l := range o.listeners() {
 		if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
 			return fmt.Errorf("listen on %s: only loopback addresses are served, since this version has no authentication", a)
 		}

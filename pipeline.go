@@ -3,6 +3,7 @@ package mainstem
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/mainstemio/mainstem/connect"
@@ -11,8 +12,12 @@ import (
 	"github.com/mainstemio/mainstem/internal/topology"
 )
 
-// ErrClosed: the node was closed.
-var ErrClosed = errors.New("node is closed")
+var (
+	// ErrClosed: the node was closed.
+	ErrClosed = errors.New("node is closed")
+	// ErrRunning: a pipeline or sink of that name runs in the node already.
+	ErrRunning = errors.New("already running")
+)
 
 // A Pipeline is a topology that runs in a node.
 type Pipeline struct {
@@ -61,7 +66,7 @@ func EpochInterval(d time.Duration) PipelineOption {
 }
 
 // Run starts a pipeline; it goes on from where its application's last committed epoch ended. It stops with the node, or by itself
-// at a record it can't process (see Pipeline.Err); the node and the other pipelines go on then.
+// at a record it can't process (see Pipeline.Err); the node and the other pipelines go on then, and Run may start it again.
 func (n *Node) Run(t *topology.Topology, opts ...PipelineOption) (*Pipeline, error) {
 	o := engine.Options{Topology: t, Door: n.door, Checkpoints: n.state, Clock: n.o.clock, Events: func(e engine.Event) {
 		n.o.log.Info(e.Kind, e.Fields...)
@@ -77,26 +82,53 @@ func (n *Node) Run(t *topology.Topology, opts ...PipelineOption) (*Pipeline, err
 		return nil, err
 	}
 	p := &Pipeline{topology: t, app: t.Name, engine: e, end: newEnd()}
-	err = n.start(func() { n.mu.pipelines = append(n.mu.pipelines, p) }, func(ctx context.Context) {
+	register := func() (err error) {
+		n.mu.pipelines, err = join(n.mu.pipelines, p, "pipeline "+p.app, func(o *Pipeline) bool { return o.app == p.app })
+		return err
+	}
+	err = n.start(register, func(ctx context.Context) {
 		err := e.Keep(ctx)
 		if err != nil {
 			n.o.log.Error("pipeline-failed", "pipeline", t.Name, "error", err)
 		}
 		p.set(err)
 	})
-	return p, err
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // start registers and runs something in the work group.
-func (n *Node) start(register func(), run func(context.Context)) error {
+func (n *Node) start(register func() error, run func(context.Context)) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.mu.closed {
 		return ErrClosed
 	}
-	register()
+	if err := register(); err != nil {
+		return err
+	}
 	n.work.wg.Go(func() { run(n.work.ctx) })
 	return nil
+}
+
+// join adds one to those that run, in the place of one of the same name that has stopped. Two of one name would fence each other
+// and, in one process, share their checkpoints.
+func join[T interface{ Done() <-chan struct{} }](all []T, one T, name string, same func(T) bool) ([]T, error) {
+	out := make([]T, 0, len(all)+1)
+	for _, o := range all {
+		if !same(o) {
+			out = append(out, o)
+			continue
+		}
+		select {
+		case <-o.Done():
+		default:
+			return all, fmt.Errorf("%s: %w", name, ErrRunning)
+		}
+	}
+	return append(out, one), nil
 }
 
 // A Delivery is a sink that runs in a node.
@@ -132,12 +164,19 @@ func (n *Node) Deliver(s DeliverySpec) (*Delivery, error) {
 			n.o.log.Warn("sink-retrying", "sink", d.name, "error", err, "wait", wait)
 		},
 	}
-	err := n.start(func() { n.mu.sinks = append(n.mu.sinks, d) }, func(ctx context.Context) {
+	register := func() (err error) {
+		n.mu.sinks, err = join(n.mu.sinks, d, "sink "+d.name, func(o *Delivery) bool { return o.name == d.name })
+		return err
+	}
+	err := n.start(register, func(ctx context.Context) {
 		err := connector.Run(ctx, n.door, s.Sink, connector.Options{Topics: s.Topics, Clock: n.o.clock, Events: events})
 		if err != nil {
 			n.o.log.Error("sink-failed", "sink", d.name, "error", err)
 		}
 		d.set(err)
 	})
-	return d, err
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
 }

@@ -32,8 +32,11 @@ func (n *Node) Settle(ctx context.Context) error {
 // pipeline had anything left to add.
 func (n *Node) settled(ctx context.Context) (bool, error) {
 	n.mu.Lock()
-	pipelines, sinks := append([]*Pipeline(nil), n.mu.pipelines...), append([]*Delivery(nil), n.mu.sinks...)
+	closed, pipelines, sinks := n.mu.closed, n.mu.pipelines, n.mu.sinks // join makes new ones
 	n.mu.Unlock()
+	if closed {
+		return false, ErrClosed
+	}
 	topics := map[string]bool{}
 	for _, p := range pipelines {
 		if err := p.Err(); err != nil {

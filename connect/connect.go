@@ -49,8 +49,9 @@ type Sink interface {
 	// Open prepares the target, takes the sink over from any older writer and returns the positions the target holds.
 	Open(ctx context.Context) (map[record.TopicPartition]Position, error)
 	// Write applies the batch and its positions in one transaction. Records below the target's own position are skipped, so a
-	// batch may be written again after an error. When a single record cannot be applied, everything before it in the batch is
-	// applied and the error is a *RecordError that names it. Errors for which Retryable holds have changed nothing.
+	// batch may be written again after an error. A record that a later one of the same key in the batch replaces may be skipped
+	// unread. When a single record cannot be applied, everything before it in the batch is applied and the error is a
+	// *RecordError that names it. Errors for which Retryable holds have changed nothing.
 	Write(ctx context.Context, b Batch) error
 	// Close releases the target. It is safe after an error and may be called twice.
 	Close() error

@@ -57,7 +57,9 @@ func pipeRow(t *testing.T, d *streamtest.Driver, row string) error {
 		name, v, _ := strings.Cut(strings.TrimSuffix(headerText, "]"), ":")
 		headers = []record.Header{{Key: name, Value: []byte(v)}}
 	}
-	return d.TryPipe(topic, nullBytes(key), nullBytes(value), record.Timestamp(ts), headers...)
+	r := record.Record{Timestamp: record.Timestamp(ts), Key: nullBytes(key), Value: nullBytes(value), Headers: headers}
+	r.Topic = topic
+	return d.TryPipe(r)
 }
 
 func nullBytes(s string) []byte {

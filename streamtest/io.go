@@ -36,39 +36,43 @@ func (in Input[K, V]) TryPipe(key K, value V, at record.Timestamp, headers ...re
 	if err != nil {
 		return fmt.Errorf("pipe to %s: value: %w", in.topic, err)
 	}
-	return in.d.TryPipe(in.topic, k, v, at, headers...)
+	return in.d.TryPipe(in.record(k, v, at, headers))
+}
+
+func (in Input[K, V]) record(key, value []byte, at record.Timestamp, headers []record.Header) record.Record {
+	r := record.Record{Timestamp: at, Key: key, Value: value, Headers: headers}
+	r.Topic = in.topic
+	return r
 }
 
 // Delete writes a null value for key.
 func (in Input[K, V]) Delete(key K, at record.Timestamp) {
 	k, err := in.key.Append([]byte{}, key)
 	in.d.fail(err)
-	in.d.Pipe(in.topic, k, nil, at)
+	in.d.Pipe(in.record(k, nil, at, nil))
 }
 
 // PipeNullKey writes a record without a key.
 func (in Input[K, V]) PipeNullKey(value V, at record.Timestamp) {
 	v, err := in.value.Append([]byte{}, value)
 	in.d.fail(err)
-	in.d.Pipe(in.topic, nil, v, at)
+	in.d.Pipe(in.record(nil, v, at, nil))
 }
 
-// Pipe writes one record as bytes; nil is null.
-func (d *Driver) Pipe(topic string, key, value []byte, at record.Timestamp, headers ...record.Header) {
-	d.fail(d.TryPipe(topic, key, value, at, headers...))
-}
+// Pipe writes one record as bytes to r.Topic; nil is null. Its partition is the one of its key, and its offset the next one.
+func (d *Driver) Pipe(r record.Record) { d.fail(d.TryPipe(r)) }
 
 // TryPipe is Pipe with the error returned: that of the record, if it is a bad one.
-func (d *Driver) TryPipe(topic string, key, value []byte, at record.Timestamp, headers ...record.Header) error {
+func (d *Driver) TryPipe(r record.Record) error {
 	if d.err != nil {
 		return d.err
 	}
-	t, n := d.topic(topic), d.partitions(topic)
-	tp := record.TopicPartition{Topic: topic, Partition: int32(len(t.records)) % n}
-	if key != nil {
-		tp.Partition = operator.Partition(key, n)
+	t, n := d.topic(r.Topic), d.partitions(r.Topic)
+	r.Partition = int32(len(t.records)) % n
+	if r.Key != nil {
+		r.Partition = operator.Partition(r.Key, n)
 	}
-	t.append(record.Record{TopicPartition: tp, Timestamp: at, Key: key, Value: value, Headers: headers})
+	t.append(r)
 	d.pending++
 	if d.pending < d.o.batch {
 		return nil

@@ -118,24 +118,17 @@ var pipelines = []pipeline{
 	},
 }
 
-// An event is one input record.
-type event struct {
-	topic      string
-	key, value []byte
-	at         record.Timestamp
-}
-
-func (p pipeline) events(t *rapid.T) []event {
+func (p pipeline) events(t *rapid.T) []record.Record {
 	n := rapid.IntRange(0, 25).Draw(t, "records")
-	events := make([]event, n)
+	events := make([]record.Record, n)
 	for i := range events {
 		e := &events[i]
-		e.topic, e.at = "in", record.Timestamp(rapid.IntRange(0, 9).Draw(t, "time"))
+		e.Topic, e.Timestamp = "in", record.Timestamp(rapid.IntRange(0, 9).Draw(t, "time"))
 		if p.ordered {
-			e.topic, e.at = rapid.SampledFrom([]string{"in", "in2"}).Draw(t, "topic"), record.Timestamp(i)
+			e.Topic, e.Timestamp = rapid.SampledFrom([]string{"in", "in2"}).Draw(t, "topic"), record.Timestamp(i)
 		}
-		e.key = rapid.SampledFrom([][]byte{[]byte("a"), []byte("b"), []byte("c"), []byte("d"), nil}).Draw(t, "key")
-		e.value = rapid.SampledFrom([][]byte{[]byte("1"), []byte("2"), []byte("12"), []byte("3"), {}, nil}).Draw(t, "value")
+		e.Key = rapid.SampledFrom([][]byte{[]byte("a"), []byte("b"), []byte("c"), []byte("d"), nil}).Draw(t, "key")
+		e.Value = rapid.SampledFrom([][]byte{[]byte("1"), []byte("2"), []byte("12"), []byte("3"), {}, nil}).Draw(t, "value")
 	}
 	return events
 }
@@ -153,7 +146,7 @@ type cut struct {
 	partitions int32
 }
 
-func (p pipeline) run(t *rapid.T, events []event, c cut) result {
+func (p pipeline) run(t *rapid.T, events []record.Record, c cut) result {
 	b := stream.New("app")
 	p.build(b)
 	topology, err := b.Build()
@@ -165,7 +158,7 @@ func (p pipeline) run(t *rapid.T, events []event, c cut) result {
 		if c.restart(i) {
 			d.Restart()
 		}
-		d.Pipe(e.topic, e.key, e.value, e.at)
+		d.Pipe(e)
 	}
 	r := result{outputs: map[string][]string{}, stores: map[string]map[string]string{}}
 	for _, topic := range p.outputs {

@@ -12,7 +12,6 @@ package streamtest
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/store"
@@ -139,9 +138,6 @@ func (d *Driver) start() error {
 	if err != nil {
 		return err
 	}
-	for _, spec := range set.Topics() {
-		d.topic(spec.Name)
-	}
 	if d.set != nil { // what the last set had not consumed comes again
 		for tp, next := range d.set.Positions() {
 			d.added[tp] = int(next)
@@ -209,14 +205,14 @@ func (d *Driver) round() (int, error) {
 	}
 	total := 0
 	for {
-		n, err := d.set.Process(d, processAtOnce)
+		n, err := d.set.Process(output{d}, processAtOnce)
 		total += n
 		var bad *task.RecordError
 		if err != nil && !errors.As(err, &bad) {
 			return total, err
 		}
 		if n == 0 || err != nil {
-			if sealed := d.set.Seal(d); sealed != nil {
+			if sealed := d.set.Seal(output{d}); sealed != nil {
 				return total, sealed
 			}
 			d.set.Commit()
@@ -246,13 +242,12 @@ func (d *Driver) add(tp record.TopicPartition) error {
 	return d.set.Add(c)
 }
 
-// Append implements task.Output: it writes to the topics in memory.
-func (d *Driver) Append(tp record.TopicPartition, ts record.Timestamp, key, value []byte, headers []record.Header) error {
-	t := d.topic(tp.Topic)
-	if tp.Partition < 0 || tp.Partition >= t.count && t.count > 0 {
-		return fmt.Errorf("append to %s: the topic has %d partitions", tp, t.count)
-	}
-	t.append(record.Record{TopicPartition: tp, Timestamp: ts, Key: clone(key), Value: clone(value), Headers: headers})
+// An output writes what the tasks emit to the topics in memory.
+type output struct{ d *Driver }
+
+// Append implements task.Output.
+func (o output) Append(tp record.TopicPartition, ts record.Timestamp, key, value []byte, headers []record.Header) error {
+	o.d.topic(tp.Topic).append(record.Record{TopicPartition: tp, Timestamp: ts, Key: clone(key), Value: clone(value), Headers: headers})
 	return nil
 }
 

@@ -1,12 +1,9 @@
 package streamtest
 
-import (
-	"github.com/mainstemio/mainstem/record"
-)
+import "github.com/mainstemio/mainstem/record"
 
 // A topic keeps its records in order of arrival, and by partition.
 type topic struct {
-	count      int32 // partitions; 0: as many as are written
 	records    []record.Record
 	partitions map[int32][]record.Record
 }

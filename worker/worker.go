@@ -71,9 +71,9 @@ func Run(ctx context.Context, t *stream.Topology, c Config) (err error) {
 	o := engine.Options{App: c.App, Topology: t, Clock: clock.System, EpochInterval: c.EpochInterval, DeadLetter: c.DeadLetter}
 	o.Events = func(e engine.Event) { c.Logger.Info(e.Kind, e.Fields...) }
 	if c.Dir != "" {
-		state, err := kv.OpenPebble(c.Dir, kv.PebbleOptions{})
-		if err != nil {
-			return fmt.Errorf("open state in %s: %w", c.Dir, err)
+		state, openErr := kv.OpenPebble(c.Dir, kv.PebbleOptions{})
+		if openErr != nil {
+			return fmt.Errorf("open state in %s: %w", c.Dir, openErr)
 		}
 		defer func() { err = errors.Join(err, state.Close()) }()
 		o.Checkpoints = state

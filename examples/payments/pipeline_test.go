@@ -25,6 +25,11 @@ func driver(t *testing.T, opts ...streamtest.Option) *streamtest.Driver {
 	return streamtest.New(t, topology, opts...)
 }
 
+// at is a record of a topic, at a time in milliseconds.
+func at(topic string, key, value []byte, ms record.Timestamp) record.Record {
+	return record.Record{TopicPartition: record.TopicPartition{Topic: topic}, Key: key, Value: value, Timestamp: ms}
+}
+
 // published returns what stands in the derived topics: common payments as "key=value", and each update of a list as "customer: ids".
 func published(d *streamtest.Driver) (common, lists []string) {
 	for _, r := range streamtest.NewOutput(d, payments.PaymentTopic, serde.String, serde.String).ReadAll() {
@@ -42,10 +47,10 @@ func published(d *streamtest.Driver) (common, lists []string) {
 
 func TestBothChannelsArriveInCommonFormAndInTheLists(t *testing.T) {
 	d := driver(t)
-	d.Pipe(payments.CardTopic, []byte("a"), []byte(card), 1)
-	d.Pipe(payments.TransferTopic, []byte("b"), []byte(transfer), 2)
-	d.Pipe(payments.TransferTopic, nil, []byte(strings.Replace(transfer, `"customerId":2`, `"customerId":1`, 1)), 3)
-	d.Pipe(payments.CardTopic, []byte("a"), []byte(card), 4) // a redelivery changes no list, so none is published
+	d.Pipe(at(payments.CardTopic, []byte("a"), []byte(card), 1))
+	d.Pipe(at(payments.TransferTopic, []byte("b"), []byte(transfer), 2))
+	d.Pipe(at(payments.TransferTopic, nil, []byte(strings.Replace(transfer, `"customerId":2`, `"customerId":1`, 1)), 3))
+	d.Pipe(at(payments.CardTopic, []byte("a"), []byte(card), 4)) // a redelivery changes no list, so none is published
 	common, lists := published(d)
 	want := []string{"1: 1535331234567", "2: 9007199254740993", "1: 9007199254740993 1535331234567"}
 	if diff := cmp.Diff(want, lists); diff != "" {
@@ -58,7 +63,7 @@ func TestBothChannelsArriveInCommonFormAndInTheLists(t *testing.T) {
 
 func TestAnotherServiceMayPublishCommonPayments(t *testing.T) {
 	d := driver(t)
-	d.Pipe(payments.PaymentTopic, []byte("w"), []byte(`{"trxId":5,"trxAmount":1,"customerId":9,"trxDate":"2026-01-01T00:00:00.000","paymentType":"E_WALLET"}`), 1)
+	d.Pipe(at(payments.PaymentTopic, []byte("w"), []byte(`{"trxId":5,"trxAmount":1,"customerId":9,"trxDate":"2026-01-01T00:00:00.000","paymentType":"E_WALLET"}`), 1))
 	if _, lists := published(d); !cmp.Equal(lists, []string{"9: 5"}) {
 		t.Errorf("lists %v", lists)
 	}
@@ -68,7 +73,7 @@ func TestNoDerivedTopicHoldsAFullCardNumber(t *testing.T) {
 	const number = "4556737586899855"
 	for _, key := range []string{number, "4556-7375-8689-9855", "order 1"} {
 		d := driver(t)
-		d.Pipe(payments.CardTopic, []byte(key), []byte(card), 1)
+		d.Pipe(at(payments.CardTopic, []byte(key), []byte(card), 1))
 		for _, topic := range []string{payments.PaymentTopic, payments.LastFiveTopic} {
 			for _, r := range streamtest.NewOutput(d, topic, serde.Bytes, serde.Bytes).ReadAll() {
 				if text := string(r.Key) + string(r.Value); strings.Contains(strings.NewReplacer("-", "", " ", "").Replace(text), number) {
@@ -97,13 +102,13 @@ func TestTheResultIsTheSameInBatchesPartitionsAndAfterRestarts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := driver(t, opts...)
 			order := rand.New(rand.NewSource(5)).Perm(n)
-			for at, i := range order {
+			for place, i := range order {
 				e, err := source.At(nil, int64(i))
 				if err != nil {
 					t.Fatal(err)
 				}
-				d.Pipe(e.Topic, []byte(e.Key), e.Value, record.Timestamp(at))
-				if at%150 == 149 {
+				d.Pipe(at(e.Topic, []byte(e.Key), e.Value, record.Timestamp(place)))
+				if place%150 == 149 {
 					d.Restart()
 				}
 			}
@@ -120,7 +125,7 @@ func TestTheResultIsTheSameInBatchesPartitionsAndAfterRestarts(t *testing.T) {
 
 func TestABadPaymentIsNamedWithoutItsContent(t *testing.T) {
 	d := driver(t)
-	err := d.TryPipe(payments.CardTopic, nil, []byte(strings.Replace(card, "2026-08-01T", "2026-02-30T", 1)), 1)
+	err := d.TryPipe(at(payments.CardTopic, nil, []byte(strings.Replace(card, "2026-08-01T", "2026-02-30T", 1)), 1))
 	if err == nil {
 		t.Fatal("accepted")
 	}

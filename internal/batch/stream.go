@@ -114,11 +114,14 @@ func (v View) validateStream(r io.Reader, maxInflated int) error {
 	if _, more := s.byte(); more {
 		return fmt.Errorf("batch at offset %d: bytes behind its %d records: %w", v.BaseOffset(), v.Count(), ErrCorrupt)
 	}
-	if !errors.Is(s.err, io.ErrUnexpectedEOF) {
+	if !errors.Is(s.err, errStreamEnd) {
 		return v.inflateError(s.err, maxInflated)
 	}
 	return nil
 }
+
+// errStreamEnd is the end of the inflated bytes. io.ErrUnexpectedEOF is not it: readers return that for a frame cut short.
+var errStreamEnd = errors.New("end of records")
 
 // A recordStream reads inflated records through a small window.
 type recordStream struct {
@@ -128,7 +131,7 @@ type recordStream struct {
 	read      int64 // bytes handed out
 	left      int   // bytes that may still be inflated
 	recordEnd int64 // where the current record ends, in bytes handed out
-	err       error // io.ErrUnexpectedEOF at the end
+	err       error // errStreamEnd at the end
 }
 
 func (s *recordStream) reset(r io.Reader, limit int) {
@@ -150,7 +153,7 @@ func (s *recordStream) fill() bool {
 			// An error that came with bytes comes again without.
 			return true
 		case errors.Is(err, io.EOF):
-			s.err = io.ErrUnexpectedEOF
+			s.err = errStreamEnd
 		case err != nil:
 			s.err = err
 		case idle > 100:
@@ -234,8 +237,10 @@ func (s *recordStream) record(delta int32) bool {
 	if d, ok := s.length(); !ok || d != int64(delta) {
 		return false
 	}
-	if !s.nullable(true) || !s.nullable(true) { // key and value
-		return false
+	for range 2 { // key and value
+		if !s.nullable(true) {
+			return false
+		}
 	}
 	headers, ok := s.length()
 	if !ok || headers < 0 {

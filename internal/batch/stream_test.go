@@ -64,6 +64,19 @@ func TestLargeCompressedBatchesAreValidated(t *testing.T) {
 	}
 }
 
+func TestAFrameCutShortIsNotValid(t *testing.T) {
+	for _, plain := range []View{large(3 << 20), build(Params{ProducerID: -1}, sample())} {
+		for _, c := range codecs[1:] {
+			packed := deflate(nil, c, plain.records())
+			for _, missing := range []int{1, 4, 8} {
+				if err := replaced(plain, c, packed[:len(packed)-missing]).Validate(64 << 20); !errors.Is(err, ErrCorrupt) {
+					t.Errorf("%s, %d bytes missing: %v", codecName(c), missing, err)
+				}
+			}
+		}
+	}
+}
+
 func TestABombCostsValidateLittleMemory(t *testing.T) {
 	const limit = 64 << 20
 	var b Builder
@@ -161,5 +174,44 @@ func TestLinkedLZ4BlocksReferToTheOnesBefore(t *testing.T) {
 	out, err := readCapped(nil, s, 100)
 	if err != nil || string(out) != want {
 		t.Fatalf("stream: %q: %v", out, err)
+	}
+}
+
+func TestRecordsThatDoNotFillTheirLengthAreRefused(t *testing.T) {
+	records := []record.Record{{Key: []byte("a"), Headers: []record.Header{{Key: "h", Value: []byte("v")}}}, {Value: []byte("b")}}
+	good := build(Params{ProducerID: -1}, records)
+	raw := good.records()
+	first := int(raw[0] >> 1) // a length below 64 takes one byte
+	patch := func(pos int, x byte) []byte {
+		b := bytes.Clone(raw)
+		b[pos] = x
+		return b
+	}
+	for name, tc := range map[string][]byte{
+		"a length over the next record": patch(0, byte(len(raw)-1)<<1),
+		"a length too short":            patch(0, byte(first-1)<<1),
+		"a negative length":             patch(0, 1),
+		"a key over the record's end":   patch(4, byte(first)<<1),
+		"two headers announced":         patch(first-4, 4),
+		"no header announced":           patch(first-4, 0),
+		"a negative header count":       patch(first-4, 1),
+		"a null header key":             patch(first-3, 1),
+		"a header value over the end":   patch(first-1, 4),
+	} {
+		for _, c := range codecs {
+			if err := replaced(good, c, deflate(nil, c, tc)).Validate(testLimit); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s, %s: %v", name, codecName(c), err)
+			}
+			var r Reader
+			err := r.Reset(replaced(good, c, deflate(nil, c, tc)), testLimit)
+			for r.Next() {
+			}
+			if err != nil || !errors.Is(r.Err(), ErrCorrupt) {
+				t.Errorf("%s, %s: reader: %v, %v", name, codecName(c), err, r.Err())
+			}
+		}
+	}
+	if err := replaced(good, Gzip, deflate(nil, Gzip, raw)).Validate(testLimit); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -23,11 +23,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"sync"
 	"sync/atomic"
 
 	"github.com/google/uuid"
-
+	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/clock"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
 	"github.com/mainstemio/mainstem/internal/coordinator/txn"
@@ -157,6 +158,9 @@ func Open(o Options) (*Broker, error) {
 		return nil, fmt.Errorf("open %s: sync its parent: %w", o.Dir, err)
 	}
 	lock, err := o.FS.Lock(o.FS.PathJoin(o.Dir, lockName))
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		return nil, fmt.Errorf("open %s: %w", o.Dir, err) // the lock file itself cannot be made
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w; stop the other process or choose another directory: %w", o.Dir, ErrLocked, err)
 	}
@@ -201,7 +205,7 @@ func (b *Broker) assemble(r *recovery) {
 func (b *Broker) start(r *recovery) error {
 	clean := r.clean && r.frames == 0
 	if !clean && len(r.st.parts) > 0 {
-		lsn, err := b.journal.Append(kindUncleanStart)
+		lsn, err := b.journal.Append(journal.Kind(frame.KindUncleanStart))
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/mainstemio/mainstem/internal/broker/frame"
+	"github.com/mainstemio/mainstem/internal/broker/settings"
 	"github.com/mainstemio/mainstem/internal/commitlog"
 	"github.com/mainstemio/mainstem/internal/journal"
 	"github.com/mainstemio/mainstem/internal/vfs"
@@ -60,15 +62,15 @@ func parseCheckpointName(name string) (journal.LSN, bool) {
 func (st *state) checkpoint(lsn journal.LSN, clean bool) *checkpoint {
 	c := &checkpoint{lsn: lsn}
 	before := st.now - record.Timestamp(producerExpiry.Milliseconds())
-	b := appendBool(nil, clean)
+	b := frame.AppendBool(nil, clean)
 	b = binary.AppendUvarint(b, uint64(lsn))
-	b = appendString(b, st.clusterID)
+	b = frame.AppendString(b, st.clusterID)
 	b = binary.AppendUvarint(b, uint64(st.nextPart))
 	b = binary.AppendUvarint(b, uint64(len(st.topics)))
 	for _, name := range slices.Sorted(maps.Keys(st.topics)) {
 		t := st.topics[name]
-		b = append(appendString(b, t.Name), t.ID[:]...)
-		b = appendConfigs(appendBool(b, t.Internal), t.Configs)
+		b = append(frame.AppendString(b, t.Name), t.ID[:]...)
+		b = frame.AppendConfigs(frame.AppendBool(b, t.Internal), t.Configs)
 		b = binary.AppendUvarint(b, uint64(len(t.parts)))
 		for _, p := range t.parts {
 			p.expireProducers(before)
@@ -76,8 +78,8 @@ func (st *state) checkpoint(lsn journal.LSN, clean bool) *checkpoint {
 			c.note(p)
 		}
 	}
-	b = appendBytes(b, st.groups.AppendSnapshot(nil))
-	c.body = appendBytes(b, st.txns.AppendSnapshot(nil))
+	b = frame.AppendBytes(b, st.groups.AppendSnapshot(nil))
+	c.body = frame.AppendBytes(b, st.txns.AppendSnapshot(nil))
 	return c
 }
 
@@ -102,7 +104,7 @@ func (p *partition) appendTo(b []byte) []byte {
 		b = binary.AppendUvarint(b, uint64(e.start))
 	}
 	mark, has := p.logMark()
-	b = appendBool(b, has)
+	b = frame.AppendBool(b, has)
 	if has {
 		for _, v := range []int64{int64(mark.Start), int64(mark.End), int64(mark.Segment), mark.Size} {
 			b = binary.AppendUvarint(b, uint64(v))
@@ -152,15 +154,15 @@ func (s *producerState) appendTo(b []byte) []byte {
 
 // restore decodes a checkpoint's body into an empty state. Logs are opened later, at the marks left in their partitions.
 func (st *state) restore(body []byte) (lsn journal.LSN, clean bool, err error) {
-	d := &decoder{b: body}
-	clean, lsn = d.bool(), journal.LSN(d.uvarint())
-	st.clusterID = d.string()
-	nextPart := uint32(d.uvarint())
-	for range d.count() {
+	d := &frame.Decoder{B: body}
+	clean, lsn = d.Bool(), journal.LSN(d.Uvarint())
+	st.clusterID = d.String()
+	nextPart := uint32(d.Uvarint())
+	for range d.Count() {
 		st.restoreTopic(d)
 	}
-	groups, txns := d.bytes(), d.bytes()
-	if err := d.end("checkpoint"); err != nil {
+	groups, txns := d.Bytes(), d.Bytes()
+	if err := d.End("checkpoint"); err != nil {
 		return 0, false, err
 	}
 	st.nextPart = max(st.nextPart, nextPart)
@@ -173,13 +175,13 @@ func (st *state) restore(body []byte) (lsn journal.LSN, clean bool, err error) {
 	return lsn, clean, nil
 }
 
-func (st *state) restoreTopic(d *decoder) {
-	desc := &Topic{Name: d.string(), ID: d.topicID(), Internal: d.bool(), Configs: d.configs()}
-	t := &topicState{Topic: desc, rules: new(atomic.Pointer[rules])}
-	r := st.defaults.with(desc.Configs)
+func (st *state) restoreTopic(d *frame.Decoder) {
+	desc := &Topic{Name: d.String(), ID: d.ID(), Internal: d.Bool(), Configs: d.Configs()}
+	t := &topicState{Topic: desc, rules: new(atomic.Pointer[settings.Rules])}
+	r := st.defaults.With(desc.Configs)
 	t.rules.Store(&r)
-	for i := range d.count() {
-		number := uint32(d.uvarint())
+	for i := range d.Count() {
+		number := uint32(d.Uvarint())
 		p := st.newPartition(desc, t.rules, int32(i), number)
 		p.restore(d)
 		t.parts = append(t.parts, p)
@@ -188,48 +190,48 @@ func (st *state) restoreTopic(d *decoder) {
 	st.putTopic(t)
 }
 
-func (p *partition) restore(d *decoder) {
-	p.start, p.next = record.Offset(d.uvarint()), record.Offset(d.uvarint())
-	epochs := make([]epochStart, d.count())
+func (p *partition) restore(d *frame.Decoder) {
+	p.start, p.next = record.Offset(d.Uvarint()), record.Offset(d.Uvarint())
+	epochs := make([]epochStart, d.Count())
 	for i := range epochs {
-		epochs[i] = epochStart{int32(d.uvarint()), record.Offset(d.uvarint())}
+		epochs[i] = epochStart{int32(d.Uvarint()), record.Offset(d.Uvarint())}
 	}
 	if len(epochs) == 0 {
-		d.fail()
+		d.Fail()
 		return
 	}
 	p.epochs = epochs
-	if d.bool() {
+	if d.Bool() {
 		p.mark = commitlog.Mark{
-			Start: record.Offset(d.uvarint()), End: record.Offset(d.uvarint()),
-			Segment: record.Offset(d.uvarint()), Size: int64(d.uvarint()),
+			Start: record.Offset(d.Uvarint()), End: record.Offset(d.Uvarint()),
+			Segment: record.Offset(d.Uvarint()), Size: int64(d.Uvarint()),
 		}
 	}
-	if n := d.count(); n > 0 {
+	if n := d.Count(); n > 0 {
 		p.producers = make(map[int64]*producerState, n)
 		for range n {
-			pid := int64(d.uvarint())
-			p.producers[pid] = d.producerState()
+			pid := int64(d.Uvarint())
+			p.producers[pid] = decodeProducer(d)
 		}
 	}
-	for range d.count() {
-		p.open = append(p.open, openTxn{int64(d.uvarint()), record.Offset(d.uvarint())})
+	for range d.Count() {
+		p.open = append(p.open, openTxn{int64(d.Uvarint()), record.Offset(d.Uvarint())})
 	}
-	for range d.count() {
+	for range d.Count() {
 		p.aborted = append(p.aborted, abortedTxn{
-			int64(d.uvarint()), record.Offset(d.uvarint()), record.Offset(d.uvarint()), record.Offset(d.uvarint()),
+			int64(d.Uvarint()), record.Offset(d.Uvarint()), record.Offset(d.Uvarint()), record.Offset(d.Uvarint()),
 		})
 	}
 }
 
-func (d *decoder) producerState() *producerState {
+func decodeProducer(d *frame.Decoder) *producerState {
 	s := &producerState{
-		epoch: int16(d.varint()), last: record.Timestamp(d.varint()), used: record.Timestamp(d.varint()),
-		txnFirst: record.Offset(d.varint()),
+		epoch: int16(d.Varint()), last: record.Timestamp(d.Varint()), used: record.Timestamp(d.Varint()),
+		txnFirst: record.Offset(d.Varint()),
 	}
-	for range d.count() {
+	for range d.Count() {
 		s.batches = append(s.batches, sentBatch{
-			int32(d.varint()), int32(d.varint()), record.Offset(d.varint()), record.Timestamp(d.varint()),
+			int32(d.Varint()), int32(d.Varint()), record.Offset(d.Varint()), record.Timestamp(d.Varint()),
 		})
 	}
 	return s
@@ -254,7 +256,10 @@ func openCheckpoint(b []byte) ([]byte, error) {
 	if len(b) < checkpointHeader || string(b[:4]) != checkpointMagic {
 		return nil, errDamaged
 	}
-	if v := binary.BigEndian.Uint16(b[4:]); v > checkpointVersion {
+	switch v := binary.BigEndian.Uint16(b[4:]); {
+	case v == 0:
+		return nil, errDamaged
+	case v > checkpointVersion:
 		return nil, fmt.Errorf("checkpoint has format %d, this version reads up to %d: %w", v, checkpointVersion, ErrNewerFormat)
 	}
 	if binary.BigEndian.Uint32(b[6:]) != crc32.Checksum(b[10:], castagnoli) ||

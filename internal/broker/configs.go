@@ -2,14 +2,14 @@ package broker
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/mainstemio/mainstem/internal/broker/frame"
+	"github.com/mainstemio/mainstem/internal/broker/settings"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -25,73 +25,18 @@ type Config struct {
 	Sensitive bool
 }
 
-// rules are the settings that have effect, parsed.
-type rules struct {
-	maxBytes      int64
-	segmentBytes  int64
-	before, after int64 // milliseconds
-	appendTime    bool
-	compact       bool
-	cleanup       []string
-}
-
-// rulesOf parses checked settings; maxBytes is the node's max.message.bytes.
-func rulesOf(configs map[string]string, maxBytes int64) rules {
-	get := func(name string) string {
-		if v, ok := configs[name]; ok {
-			return v
-		}
-		return settingByName(name).value
-	}
-	num := func(name string) int64 {
-		v, err := strconv.ParseInt(strings.TrimSpace(get(name)), 10, 64)
-		if err != nil {
-			v = math.MaxInt64 // the table has no such default and checked values parse
-		}
-		return v
-	}
-	r := rules{
-		maxBytes: maxBytes, segmentBytes: num("segment.bytes"),
-		before: num("message.timestamp.before.max.ms"), after: num("message.timestamp.after.max.ms"),
-		appendTime: get("message.timestamp.type") == "LogAppendTime",
-		cleanup:    splitList(get("cleanup.policy")),
-	}
-	if _, ok := configs["max.message.bytes"]; ok {
-		r.maxBytes = num("max.message.bytes")
-	}
-	r.compact = slices.Contains(r.cleanup, "compact")
-	return r
-}
-
-// with returns the rules of a topic with settings c on a node whose defaults are r.
-func (r rules) with(c map[string]string) rules { return rulesOf(c, r.maxBytes) }
-
-// checkTopicConfigs refuses unknown settings and impossible values.
-func checkTopicConfigs(c map[string]string) (*kerr.Error, string) {
-	for _, name := range slices.Sorted(maps.Keys(c)) {
-		s := settingByName(name)
-		if s == nil {
-			return kerr.InvalidConfig, "Unknown topic config name: " + name
-		}
-		if wrong := s.check(c[name]); wrong != "" {
-			return kerr.InvalidConfig, fmt.Sprintf("Invalid value %s for configuration %s: %s", c[name], name, wrong)
-		}
-	}
-	return nil, ""
-}
-
 // TopicConfigs lists every topic setting of a topic; BrokerConfigs those of the node.
 func (b *Broker) TopicConfigs(name string) ([]Config, *kerr.Error) {
 	t, err := b.view.Load().find(TopicRef{Name: name})
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Config, 0, len(topicSettings))
-	for i := range topicSettings {
-		s := &topicSettings[i]
-		c := Config{Name: s.name, Default: b.topicDefault(s), Source: "default", Type: s.kind, Doc: s.doc}
+	out := make([]Config, 0, len(settings.Table))
+	for i := range settings.Table {
+		s := &settings.Table[i]
+		c := Config{Name: s.Name, Default: b.topicDefault(s), Source: "default", Type: s.Kind, Doc: s.Doc}
 		c.Value = c.Default
-		if v, ok := t.Configs[s.name]; ok {
+		if v, ok := t.Configs[s.Name]; ok {
 			c.Value, c.Source = v, "topic"
 		}
 		out = append(out, c)
@@ -100,20 +45,20 @@ func (b *Broker) TopicConfigs(name string) ([]Config, *kerr.Error) {
 }
 
 // topicDefault is what a topic without the setting follows.
-func (b *Broker) topicDefault(s *setting) string {
-	if s.name == "max.message.bytes" {
+func (b *Broker) topicDefault(s *settings.Setting) string {
+	if s.Name == "max.message.bytes" {
 		return strconv.Itoa(b.o.MaxBatchBytes)
 	}
-	return s.value
+	return s.Default
 }
 
 // BrokerConfigs lists the settings of the node, sorted by name. All are read-only.
 func (b *Broker) BrokerConfigs() []Config {
 	out := b.brokerSettings()
-	for i := range topicSettings {
-		s := &topicSettings[i]
-		if s.broker != "" {
-			out = append(out, Config{Name: s.broker, Type: s.kind, Value: b.topicDefault(s), Default: s.value, Doc: s.doc})
+	for i := range settings.Table {
+		s := &settings.Table[i]
+		if s.Broker != "" {
+			out = append(out, Config{Name: s.Broker, Type: s.Kind, Value: b.topicDefault(s), Default: s.Default, Doc: s.Doc})
 		}
 	}
 	for i := range out {
@@ -127,11 +72,7 @@ func (b *Broker) BrokerConfigs() []Config {
 }
 
 // A ConfigChange sets (Value non-nil) or removes one setting. Op is "set", "delete", "append" or "subtract" (lists).
-type ConfigChange struct {
-	Name  string
-	Op    string
-	Value string
-}
+type ConfigChange = settings.Change
 
 // AlterTopicConfigs changes settings; replace drops those not named (AlterConfigs) instead of keeping them.
 func (b *Broker) AlterTopicConfigs(topic string, cs []ConfigChange, replace, validateOnly bool) *Future[TopicResult] {
@@ -145,16 +86,16 @@ func (b *Broker) AlterTopicConfigs(topic string, cs []ConfigChange, replace, val
 		if replace || now == nil {
 			now = map[string]string{}
 		}
-		err, detail := changeConfigs(now, cs)
+		err, detail := settings.Apply(now, cs)
 		if err == nil {
-			err, detail = checkTopicConfigs(now)
+			err, detail = settings.Check(now)
 		}
 		out := TopicResult{Name: topic, Topic: t.Topic, Err: err, Detail: detail}
 		if err != nil || validateOnly || maps.Equal(now, t.Configs) {
 			return out
 		}
-		f := configChanged{id: t.ID, configs: now}
-		s.append(kindConfigChanged, f.append(nil))
+		f := frame.ConfigChanged{ID: t.ID, Configs: now}
+		s.append(frame.KindConfigChanged, f.Append(nil))
 		if err := s.st.applyConfigChanged(f); err != nil && s.err == nil {
 			s.err = err
 		}
@@ -163,143 +104,32 @@ func (b *Broker) AlterTopicConfigs(topic string, cs []ConfigChange, replace, val
 	})
 }
 
-// changeConfigs carries out cs on now.
-func changeConfigs(now map[string]string, cs []ConfigChange) (*kerr.Error, string) {
-	seen := map[string]bool{}
-	for _, c := range cs {
-		s := settingByName(c.Name)
-		switch {
-		case s == nil:
-			return kerr.InvalidConfig, "Unknown topic config name: " + c.Name
-		case seen[c.Name]:
-			return kerr.InvalidRequest, "The request changes " + c.Name + " more than once."
-		case s.kind != "list" && (c.Op == "append" || c.Op == "subtract"):
-			return kerr.InvalidConfig, fmt.Sprintf("Can't %s %s: it is not a list.", c.Op, c.Name)
-		}
-		seen[c.Name] = true
-		have, ok := now[c.Name]
-		if !ok {
-			have = s.value
-		}
-		switch c.Op {
-		case "set":
-			now[c.Name] = c.Value
-		case "delete":
-			delete(now, c.Name)
-		case "append":
-			list := splitList(have)
-			for _, v := range splitList(c.Value) {
-				if !slices.Contains(list, v) {
-					list = append(list, v)
-				}
-			}
-			now[c.Name] = strings.Join(list, ",")
-		case "subtract":
-			gone := splitList(c.Value)
-			now[c.Name] = strings.Join(slices.DeleteFunc(splitList(have), func(v string) bool { return slices.Contains(gone, v) }), ",")
-		default:
-			return kerr.InvalidRequest, "Unknown operation " + strconv.Quote(c.Op) + "."
-		}
+// brokerSettings are node-wide settings besides those that topics follow. They cannot be changed yet; values come from Options.
+func (b *Broker) brokerSettings() []Config {
+	yes := func(v bool) string { return strconv.FormatBool(v) }
+	rows := []Config{
+		{Name: "auto.create.topics.enable", Type: "boolean", Value: yes(!b.o.NoAutoCreate), Default: "true", Doc: "Create unknown topics when a client asks for them."},
+		{Name: "broker.id", Type: "int", Value: strconv.Itoa(int(b.o.NodeID)), Default: "-1", Doc: "Number of this node."},
+		{Name: "default.replication.factor", Type: "int", Value: "1", Default: "1", Doc: "Replicas of a topic created without a count."},
+		{Name: "delete.topic.enable", Type: "boolean", Value: "true", Default: "true", Doc: "Topics may be deleted."},
+		{Name: "group.initial.rebalance.delay.ms", Type: "int", Value: millis(b.o.Group.InitialDelay, 0), Default: "3000", Doc: "How long an empty group waits for more members."},
+		{Name: "group.max.session.timeout.ms", Type: "int", Value: millis(b.o.Group.MaxSession, 1800000), Default: "1800000", Doc: "Longest session timeout that a member may ask for."},
+		{Name: "group.max.size", Type: "int", Value: strconv.Itoa(orElse(b.o.Group.MaxSize, math.MaxInt32)), Default: "2147483647", Doc: "Members of a group."},
+		{Name: "group.min.session.timeout.ms", Type: "int", Value: millis(b.o.Group.MinSession, 6000), Default: "6000", Doc: "Shortest session timeout that a member may ask for."},
+		{Name: "node.id", Type: "int", Value: strconv.Itoa(int(b.o.NodeID)), Default: "-1", Doc: "Number of this node."},
+		{Name: "num.partitions", Type: "int", Value: strconv.Itoa(int(b.o.DefaultPartitions)), Default: "1", Doc: "Partitions of a topic created without a count."},
+		{Name: "offset.metadata.max.bytes", Type: "int", Value: strconv.Itoa(b.o.Group.MaxMetadata), Default: "4096", Doc: "Bytes of metadata with a committed offset."},
+		{Name: "offsets.topic.replication.factor", Type: "short", Value: "1", Default: "3", Doc: "Group offsets live in the journal, not in a topic."},
+		{Name: "producer.id.expiration.ms", Type: "int", Value: strconv.FormatInt(producerExpiry.Milliseconds(), 10), Default: "86400000", Doc: "How long an idle producer is remembered."},
+		{Name: "transaction.max.timeout.ms", Type: "int", Value: millis(b.o.Txn.MaxTimeout, 900000), Default: "900000", Doc: "Longest transaction timeout that a producer may ask for."},
+		{Name: "transaction.state.log.replication.factor", Type: "short", Value: "1", Default: "3", Doc: "Transactions live in the journal, not in a topic."},
+		{Name: "transactional.id.expiration.ms", Type: "int", Value: millis(b.o.Txn.Expiry, 604800000), Default: "604800000", Doc: "How long an unused transactional id is remembered."},
 	}
-	return nil, ""
+	return append(rows,
+		Config{Name: "log.retention.hours", Type: "int", Value: "168", Default: "168", Doc: "How long records are kept, unless log.retention.ms is set."},
+		Config{Name: "log.roll.hours", Type: "int", Value: "168", Default: "168", Doc: "Age at which a segment ends, unless log.roll.ms is set."},
+	)
 }
-
-// ---- checks of values: what is wrong, or nothing
-
-func splitList(v string) []string {
-	var out []string
-	for part := range strings.SplitSeq(v, ",") {
-		if part = strings.TrimSpace(part); part != "" {
-			out = append(out, part)
-		}
-	}
-	return out
-}
-
-func oneOf(words ...string) func(string) string {
-	return func(v string) string {
-		if slices.Contains(words, v) {
-			return ""
-		}
-		return "String must be one of: " + strings.Join(words, ", ")
-	}
-}
-
-func oneOfList(words ...string) func(string) string {
-	one := oneOf(words...)
-	return func(v string) string {
-		list := splitList(v)
-		if len(list) == 0 {
-			return "the list must not be empty"
-		}
-		for i, w := range list {
-			if wrong := one(w); wrong != "" {
-				return wrong
-			}
-			if slices.Contains(list[:i], w) {
-				return "the list names " + w + " twice"
-			}
-		}
-		return ""
-	}
-}
-
-func between(low, high int64) func(string) string {
-	return func(v string) string {
-		switch n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64); {
-		case err != nil:
-			return "Not a number of type INT or LONG"
-		case n < low:
-			return fmt.Sprintf("Value must be at least %d", low)
-		case n > high:
-			return fmt.Sprintf("Value must be no more than %d", high)
-		}
-		return ""
-	}
-}
-
-func atLeast(low int64) func(string) string { return between(low, math.MaxInt64) }
-
-func boolean(v string) string {
-	if v = strings.ToLower(strings.TrimSpace(v)); v == "true" || v == "false" {
-		return ""
-	}
-	return "Expected value to be either true or false"
-}
-
-func ratio(v string) string {
-	f, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
-	if err != nil || !(f >= 0 && f <= 1) {
-		return "Value must be a number between 0 and 1"
-	}
-	return ""
-}
-
-func throttled(v string) string {
-	if v == "" || v == "*" {
-		return ""
-	}
-	for _, pair := range splitList(v) {
-		a, b, ok := strings.Cut(pair, ":")
-		if ok && between(0, math.MaxInt32)(a) == "" && between(0, math.MaxInt32)(b) == "" {
-			continue
-		}
-		return "Must be the literal '*', or a list of partition:broker pairs"
-	}
-	return ""
-}
-
-func notTiered(v string) string {
-	if wrong := boolean(v); wrong != "" {
-		return wrong
-	}
-	if strings.EqualFold(strings.TrimSpace(v), "true") {
-		return "Tiered Storage functionality is disabled in the broker."
-	}
-	return ""
-}
-
-// ---- values of the node's settings
 
 func millis(d time.Duration, orElse int64) string {
 	if d > 0 {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -139,7 +140,7 @@ func (s *sequencer) placeEpoch(items []producing, records [][]byte) []record.Off
 		bases[i] = it.p.next
 		it.v.SetBaseOffset(bases[i])
 		it.v.SetLeaderEpoch(it.p.epoch())
-		head = appendBatchHead(head, it.p.number, bases[i])
+		head = frame.AppendBatchHead(head, it.p.number, bases[i])
 		head = binary.AppendUvarint(head, uint64(len(it.v)))
 		cuts = append(cuts, len(head))
 		s.st.applyBatch(it.p, it.v)
@@ -147,7 +148,7 @@ func (s *sequencer) placeEpoch(items []producing, records [][]byte) []record.Off
 	}
 	head = binary.AppendUvarint(head, uint64(len(records)))
 	for _, r := range records {
-		head = appendBytes(head, r)
+		head = frame.AppendBytes(head, r)
 	}
 	s.scratch, s.pieces = head, s.pieces[:0]
 	from := 0
@@ -155,29 +156,29 @@ func (s *sequencer) placeEpoch(items []producing, records [][]byte) []record.Off
 		s.pieces = append(s.pieces, head[from:cuts[i]], it.v)
 		from = cuts[i]
 	}
-	s.append(kindEpoch, append(s.pieces, head[from:])...)
+	s.append(frame.KindEpoch, append(s.pieces, head[from:])...)
 	clear(s.pieces[:cap(s.pieces)])
 	return bases
 }
 
 // applyEpoch repeats an epoch's frame.
 func (r *recovery) applyEpoch(body []byte) error {
-	d := decoder{b: body}
-	for range d.count() {
-		number, base := d.batchHead()
-		b := d.bytes()
-		if err := r.applyBatch(number, base, b, d.err); err != nil {
+	d := frame.Decoder{B: body}
+	for range d.Count() {
+		number, base := d.BatchHead()
+		b := d.Bytes()
+		if err := r.applyBatch(number, base, b, d.Err); err != nil {
 			return err
 		}
 	}
-	for range d.count() {
-		b := d.bytes()
-		if d.err != nil {
+	for range d.Count() {
+		b := d.Bytes()
+		if d.Err != nil {
 			break
 		}
 		if err := r.st.groups.Apply(b); err != nil {
 			return err
 		}
 	}
-	return d.end("epoch")
+	return d.End("epoch")
 }

@@ -29,8 +29,12 @@ func TestFetchBounds(t *testing.T) {
 		at    record.Offset
 		want  *kerr.Error
 	}{
-		{"a", 5, nil}, {"a", 6, kerr.OffsetOutOfRange}, {"a", -1, kerr.OffsetOutOfRange},
-		{"empty", 0, nil}, {"empty", 1, kerr.OffsetOutOfRange}, {"none", 0, kerr.UnknownTopicOrPartition},
+		{"a", 5, nil},
+		{"a", 6, kerr.OffsetOutOfRange},
+		{"a", -1, kerr.OffsetOutOfRange},
+		{"empty", 0, nil},
+		{"empty", 1, kerr.OffsetOutOfRange},
+		{"none", 0, kerr.UnknownTopicOrPartition},
 	}
 	for _, test := range tests {
 		r := fetch(test.topic, test.at, 100)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -66,7 +67,7 @@ func park[T any](b *Broker, lost func(*stop) T, f func(s *sequencer, t group.Tok
 // effects makes a coordinator's records durable and lets its replies go with the round.
 func (s *sequencer) effects(e group.Effects) {
 	for _, r := range e.Records {
-		s.append(kindGroup, r)
+		s.append(frame.KindGroup, r)
 	}
 	for _, r := range e.Replies {
 		p, ok := s.parked[r.To]

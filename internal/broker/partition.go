@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/mainstemio/mainstem/internal/batch"
+	"github.com/mainstemio/mainstem/internal/broker/settings"
 	"github.com/mainstemio/mainstem/internal/commitlog"
 	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
@@ -25,7 +26,7 @@ type partition struct {
 	record.TopicPartition
 	topic  TopicID
 	number uint32 // never reused; names the directory
-	rules  *atomic.Pointer[rules]
+	rules  *atomic.Pointer[settings.Rules]
 
 	next, start record.Offset
 	producers   map[int64]*producerState
@@ -166,7 +167,7 @@ func partitionDir(number uint32) string { return fmt.Sprintf("%08d", number) }
 func (h logHome) options(p *partition) commitlog.Options {
 	return commitlog.Options{
 		FS: h.fs, Dir: h.path(p.number),
-		SegmentBytes: min(h.segmentBytes, max(p.rules.Load().segmentBytes, minSegmentBytes)),
+		SegmentBytes: min(h.segmentBytes, max(p.rules.Load().SegmentBytes, minSegmentBytes)),
 	}
 }
 

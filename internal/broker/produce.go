@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/mainstemio/mainstem/internal/batch"
+	"github.com/mainstemio/mainstem/internal/broker/settings"
 	"github.com/mainstemio/mainstem/internal/coordinator/txn"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -172,8 +173,8 @@ func (s *sequencer) joinTxn(c *produceCommand, p *partition, v batch.View, who t
 // believed once the CRC holds, and no record is looked at.
 func checkBatch(p *partition, b []byte, now record.Timestamp, trusted bool) (batch.View, *kerr.Error, string) {
 	r := p.rules.Load()
-	if int64(len(b)) > r.maxBytes {
-		return nil, kerr.MessageTooLarge, fmt.Sprintf("The batch for %v has %d bytes, its topic takes %d.", p.TopicPartition, len(b), r.maxBytes)
+	if int64(len(b)) > r.MaxBytes {
+		return nil, kerr.MessageTooLarge, fmt.Sprintf("The batch for %v has %d bytes, its topic takes %d.", p.TopicPartition, len(b), r.MaxBytes)
 	}
 	v, rest, err := batch.Next(b)
 	switch {
@@ -196,13 +197,13 @@ func checkBatch(p *partition, b []byte, now record.Timestamp, trusted bool) (bat
 	if err, detail := checkTimes(v, r, now, trusted); err != nil {
 		return nil, err, detail
 	}
-	if r.appendTime {
+	if r.AppendTime {
 		v.SetLogAppendTime(now)
 	}
 	return v, nil, ""
 }
 
-func checkRecords(v batch.View, r *rules, trusted bool) (*kerr.Error, string) {
+func checkRecords(v batch.View, r *settings.Rules, trusted bool) (*kerr.Error, string) {
 	var err error
 	if trusted {
 		err = v.CheckCRC()
@@ -214,7 +215,7 @@ func checkRecords(v batch.View, r *rules, trusted bool) (*kerr.Error, string) {
 		return kerr.MessageTooLarge, err.Error()
 	case err != nil:
 		return kerr.CorruptMessage, err.Error()
-	case r.compact && !trusted:
+	case r.Compact && !trusted:
 		return checkKeys(v)
 	}
 	return nil, ""
@@ -238,14 +239,14 @@ func checkKeys(v batch.View) (*kerr.Error, string) {
 }
 
 // checkTimes bounds the producer's timestamps. Only a topic that bounds the past costs a walk over the records.
-func checkTimes(v batch.View, r *rules, now record.Timestamp, trusted bool) (*kerr.Error, string) {
-	if r.appendTime {
+func checkTimes(v batch.View, r *settings.Rules, now record.Timestamp, trusted bool) (*kerr.Error, string) {
+	if r.AppendTime {
 		return nil, ""
 	}
-	if last := int64(v.MaxTimestamp()); last-int64(now) > r.after {
-		return kerr.InvalidTimestamp, fmt.Sprintf("Timestamp %d lies more than %d ms ahead of the broker's clock (%d).", last, r.after, now)
+	if last := int64(v.MaxTimestamp()); last-int64(now) > r.After {
+		return kerr.InvalidTimestamp, fmt.Sprintf("Timestamp %d lies more than %d ms ahead of the broker's clock (%d).", last, r.After, now)
 	}
-	if r.before == math.MaxInt64 {
+	if r.Before == math.MaxInt64 {
 		return nil, ""
 	}
 	low := v.BaseTimestamp()
@@ -260,8 +261,8 @@ func checkTimes(v batch.View, r *rules, now record.Timestamp, trusted bool) (*ke
 			}
 		}
 	}
-	if low != record.NoTimestamp && int64(low) < int64(now)-r.before {
-		return kerr.InvalidTimestamp, fmt.Sprintf("Timestamp %d lies more than %d ms behind the broker's clock (%d).", low, r.before, now)
+	if low != record.NoTimestamp && int64(low) < int64(now)-r.Before {
+		return kerr.InvalidTimestamp, fmt.Sprintf("Timestamp %d lies more than %d ms behind the broker's clock (%d).", low, r.Before, now)
 	}
 	return nil, ""
 }

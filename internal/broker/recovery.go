@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/commitlog"
 	"github.com/mainstemio/mainstem/internal/journal"
 	"github.com/mainstemio/mainstem/internal/vfs"
@@ -210,11 +211,11 @@ func (r *recovery) openJournal() (*journal.Journal, error) {
 
 // look notes what opening the logs needs to know of a frame.
 func (r *recovery) look(f journal.Frame, ids map[TopicID][]uint32) error {
-	switch {
-	case f.Kind == 0 || f.Kind > kindLast:
+	switch kind := frame.Kind(f.Kind); {
+	case kind == 0 || kind > frame.KindLast:
 		return fmt.Errorf("journal frame %d has kind %d: %w", f.LSN, f.Kind, ErrNewerFormat)
-	case f.Kind == kindTopicDeleted:
-		id, err := decodeTopicDeleted(f.Body)
+	case kind == frame.KindTopicDeleted:
+		id, err := frame.DecodeTopicDeleted(f.Body)
 		for _, n := range ids[id] {
 			r.doomed[n] = true
 		}

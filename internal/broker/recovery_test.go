@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/coordinator/txn"
 	"github.com/mainstemio/mainstem/internal/journal"
 	"github.com/mainstemio/mainstem/internal/vfs"
@@ -150,28 +151,31 @@ func TestTopicDeletedBehindTheCheckpointNeedsNoFiles(t *testing.T) {
 	if n.Topics().ByName["b"] != nil || len(n.read("a", 0, false)) != 1 {
 		t.Error("the topics are not as they were")
 	}
+	if n.events.count("partition damaged") > 0 {
+		t.Error("a deleted partition is reported as damaged")
+	}
 }
 
 func TestCutSeriesOfFragmentsIsForgotten(t *testing.T) {
-	f := topicCreated{name: "a", id: TopicID{1}, first: 1, count: 2, configs: map[string]string{"retention.ms": "7"}}
-	whole := f.append(nil)
-	fragment := func(first bool, kind journal.Kind, b []byte) []byte {
-		return append(append(appendBool(nil, first), byte(kind)), b...)
+	f := frame.TopicCreated{Name: "a", ID: TopicID{1}, First: 1, Count: 2, Configs: map[string]string{"retention.ms": "7"}}
+	whole := f.Append(nil)
+	fragment := func(first bool, kind frame.Kind, b []byte) []byte {
+		return append(append(frame.AppendBool(nil, first), byte(kind)), b...)
 	}
 	r := newRecovery(options(vfs.NewCrashable()).withDefaults())
 	for _, body := range [][]byte{
 		fragment(true, 0, []byte("cut off by ")), fragment(false, 0, []byte("a crash")),
-		fragment(true, 0, whole[:5]), fragment(false, 0, whole[5:9]), fragment(false, kindTopicCreated, whole[9:]),
+		fragment(true, 0, whole[:5]), fragment(false, 0, whole[5:9]), fragment(false, frame.KindTopicCreated, whole[9:]),
 	} {
-		if err := r.apply(kindFragment, body); err != nil {
+		if err := r.apply(frame.KindFragment, body); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if got := r.st.topics["a"]; got == nil || len(got.parts) != 2 || got.Configs["retention.ms"] != "7" {
 		t.Errorf("got %+v", got)
 	}
-	for _, bad := range [][]byte{nil, {1}, fragment(true, kindFragment, nil), fragment(true, kindLast+1, nil), fragment(true, kindTopicCreated, nil)} {
-		if err := r.apply(kindFragment, bad); err == nil {
+	for _, bad := range [][]byte{nil, {1}, fragment(true, frame.KindFragment, nil), fragment(true, frame.KindLast+1, nil), fragment(true, frame.KindTopicCreated, nil)} {
+		if err := r.apply(frame.KindFragment, bad); err == nil {
 			t.Errorf("fragment %x is taken", bad)
 		}
 	}
@@ -249,7 +253,7 @@ func TestUnreadableDirectoryIsLeftAlone(t *testing.T) {
 			if _, err := j.Replay(1, func(journal.Frame) error { return nil }); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := j.Append(kindLast+1, []byte("?")); err != nil {
+			if _, err := j.Append(journal.Kind(frame.KindLast+1), []byte("?")); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := j.Flush(); err != nil {

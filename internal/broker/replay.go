@@ -5,7 +5,9 @@ import (
 	"fmt"
 
 	"github.com/mainstemio/mainstem/internal/batch"
+	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/journal"
+	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
 )
 
@@ -20,7 +22,7 @@ func (r *recovery) replay() (*journal.Journal, error) {
 	r.rescue = rescue{fs: r.o.FS, name: fmt.Sprintf("rescued-%016x", uint64(r.from))}
 	r.st.now = record.Timestamp(r.o.Clock.Now().UnixMilli())
 	found, err := j.Replay(r.from, func(f journal.Frame) error {
-		if err := r.apply(f.Kind, f.Body); err != nil {
+		if err := r.apply(frame.Kind(f.Kind), f.Body); err != nil {
 			return fmt.Errorf("journal frame %d: %w", f.LSN, err)
 		}
 		if r.st.dirtyBytes < replayBytes {
@@ -39,66 +41,66 @@ func (r *recovery) replay() (*journal.Journal, error) {
 }
 
 // apply repeats one frame. body is valid during the call only.
-func (r *recovery) apply(kind journal.Kind, body []byte) error {
+func (r *recovery) apply(kind frame.Kind, body []byte) error {
 	switch kind {
-	case kindBatch:
-		d := decoder{b: body}
-		number, base := d.batchHead()
-		return r.applyBatch(number, base, d.b, d.err)
-	case kindEpoch:
+	case frame.KindBatch:
+		d := frame.Decoder{B: body}
+		number, base := d.BatchHead()
+		return r.applyBatch(number, base, d.B, d.Err)
+	case frame.KindEpoch:
 		return r.applyEpoch(body)
-	case kindGroup:
+	case frame.KindGroup:
 		return r.st.groups.Apply(body)
-	case kindTxn:
+	case frame.KindTxn:
 		return r.st.txns.Apply(body)
-	case kindTxnEnded:
-		f, err := decodeTxnEnded(body)
+	case frame.KindTxnEnded:
+		f, err := frame.DecodeTxnEnded(body)
 		if err != nil {
 			return err
 		}
-		if err := r.st.txns.Apply(f.record); err != nil {
+		if err := r.st.txns.Apply(f.Record); err != nil {
 			return err
 		}
 		return r.st.applyTxnEnd(f)
-	case kindRecordsDeleted:
-		d := decoder{b: body}
-		number, start := d.batchHead()
-		if err := d.end("deleted records"); err != nil {
+	case frame.KindRecordsDeleted:
+		d := frame.Decoder{B: body}
+		number, start := d.BatchHead()
+		if err := d.End("deleted records"); err != nil {
 			return err
 		}
 		r.st.applyRecordsDeleted(number, start)
 		return nil
-	case kindUncleanStart:
+	case frame.KindUncleanStart:
 		r.st.applyUncleanStart()
 		return nil
-	case kindFragment:
+	case frame.KindFragment:
 		return r.applyFragment(body)
 	}
 	return r.applyTopic(kind, body)
 }
 
-func (r *recovery) applyTopic(kind journal.Kind, body []byte) error {
+func (r *recovery) applyTopic(kind frame.Kind, body []byte) error {
 	switch kind {
-	case kindTopicCreated:
-		f, err := decodeTopicCreated(body)
+	case frame.KindTopicCreated:
+		f, err := frame.DecodeTopicCreated(body)
 		if err == nil {
 			r.st.applyTopicCreated(f)
 		}
 		return err
-	case kindTopicDeleted:
-		id, err := decodeTopicDeleted(body)
+	case frame.KindTopicDeleted:
+		id, err := frame.DecodeTopicDeleted(body)
 		if err != nil {
 			return err
 		}
 		return r.st.applyTopicDeleted(id)
-	case kindPartitionsAdded:
-		f, err := decodePartitionsAdded(body)
+	case frame.KindPartitionsAdded:
+		f, err := frame.DecodePartitionsAdded(body)
 		if err != nil {
 			return err
 		}
 		return r.st.applyPartitionsAdded(f)
-	case kindConfigChanged:
-		f, err := decodeConfigChanged(body)
+	case frame.KindConfigChanged:
+		f, err := frame.DecodeConfigChanged(body)
 		if err != nil {
 			return err
 		}
@@ -109,18 +111,18 @@ func (r *recovery) applyTopic(kind journal.Kind, body []byte) error {
 
 func (r *recovery) applyFragment(body []byte) error {
 	if len(body) < 2 {
-		return errShort
+		return frame.ErrShort
 	}
 	if body[0] != 0 {
 		r.fragment = nil // what is here lacks its last fragment: a crash cut it, and it was never acknowledged
 	}
 	r.fragment = append(r.fragment, body[2:]...)
-	kind := journal.Kind(body[1])
+	kind := frame.Kind(body[1])
 	switch kind {
 	case 0:
 		return nil
-	case kindFragment:
-		return fmt.Errorf("a fragment holds a fragment: %w", errShort)
+	case frame.KindFragment:
+		return fmt.Errorf("a fragment holds a fragment: %w", frame.ErrShort)
 	}
 	whole := r.fragment
 	r.fragment = nil
@@ -145,11 +147,52 @@ func (r *recovery) applyBatch(number uint32, base record.Offset, b []byte, err e
 	}
 	v, rest, err := batch.Next(b)
 	if err != nil || len(rest) > 0 {
-		return fmt.Errorf("batch at %d of %v: %w", base, p.TopicPartition, errors.Join(err, errShort))
+		return fmt.Errorf("batch at %d of %v: %w", base, p.TopicPartition, errors.Join(err, frame.ErrShort))
 	}
-	if base != p.next || v.BaseOffset() != base {
+	if base != p.next || v.BaseOffset() != base || v.LastOffset() < base {
 		return fmt.Errorf("batch at %d of %v does not follow the log, which ends at %d", base, p.TopicPartition, p.next)
 	}
 	r.st.applyBatch(p, append(batch.View(nil), v...))
 	return nil
+}
+
+// A rescue keeps the batches that the journal holds for damaged partitions: the journal will be released, and what was acknowledged
+// must not go with it. Each partition has one file, named by the checkpoint, so that a repeated recovery writes the same file again.
+type rescue struct {
+	fs    vfs.FS
+	name  string
+	files map[*partition]vfs.File
+}
+
+// keep appends one batch of p in directory dir.
+func (r *rescue) keep(p *partition, dir string, b []byte) error {
+	f := r.files[p]
+	if f == nil {
+		if err := r.fs.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("rescue batches of %v: %w", p.TopicPartition, err)
+		}
+		var err error
+		if f, err = r.fs.Create(r.fs.PathJoin(dir, r.name), vfs.Category); err != nil {
+			return fmt.Errorf("rescue batches of %v: %w", p.TopicPartition, err)
+		}
+		if r.files == nil {
+			r.files = map[*partition]vfs.File{}
+		}
+		r.files[p] = f
+	}
+	// A file may change the bytes that it writes; b belongs to the journal.
+	if _, err := f.Write(append([]byte(nil), b...)); err != nil {
+		return fmt.Errorf("rescue batches of %v: %w", p.TopicPartition, err)
+	}
+	return nil
+}
+
+// finish makes the files durable and closes them.
+func (r *rescue) finish(home logHome) error {
+	var errs []error
+	for p, f := range r.files {
+		errs = append(errs, f.Sync(), f.Close(), vfs.SyncDir(r.fs, home.path(p.number)))
+	}
+	r.files = nil
+	return errors.Join(errs...)
 }

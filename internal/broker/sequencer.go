@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mainstemio/mainstem/internal/batch"
+	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/clock"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
 	"github.com/mainstemio/mainstem/internal/journal"
@@ -181,7 +182,7 @@ func (s *sequencer) tick() {
 }
 
 // append puts one frame into the journal, in fragments when it is long. The parts are copied.
-func (s *sequencer) append(kind journal.Kind, parts ...[]byte) {
+func (s *sequencer) append(kind frame.Kind, parts ...[]byte) {
 	if s.err != nil {
 		return
 	}
@@ -193,7 +194,7 @@ func (s *sequencer) append(kind journal.Kind, parts ...[]byte) {
 		s.appendFragments(kind, size, parts)
 		return
 	}
-	if lsn, err := s.journal.Append(kind, parts...); err != nil {
+	if lsn, err := s.journal.Append(journal.Kind(kind), parts...); err != nil {
 		s.err = fmt.Errorf("append to the journal: %w", err)
 	} else {
 		s.last = lsn
@@ -202,20 +203,20 @@ func (s *sequencer) append(kind journal.Kind, parts ...[]byte) {
 
 // appendFragments splits a frame that is too long for the journal. The first fragment says so and only the last one names the kind:
 // recovery applies the whole or, when a crash cut the series, nothing.
-func (s *sequencer) appendFragments(kind journal.Kind, size int, parts [][]byte) {
+func (s *sequencer) appendFragments(kind frame.Kind, size int, parts [][]byte) {
 	whole := make([]byte, 0, size)
 	for _, p := range parts {
 		whole = append(whole, p...)
 	}
 	for first := true; len(whole) > 0 && s.err == nil; first = false {
 		n := min(len(whole), s.frame)
-		head := appendBool(nil, first)
+		head := frame.AppendBool(nil, first)
 		if n == len(whole) {
 			head = append(head, byte(kind))
 		} else {
 			head = append(head, 0)
 		}
-		lsn, err := s.journal.Append(kindFragment, head, whole[:n])
+		lsn, err := s.journal.Append(journal.Kind(frame.KindFragment), head, whole[:n])
 		if err != nil {
 			s.err = fmt.Errorf("append to the journal: %w", err)
 			return
@@ -229,8 +230,8 @@ func (s *sequencer) appendBatch(p *partition, v batch.View) record.Offset {
 	base := p.next
 	v.SetBaseOffset(base)
 	v.SetLeaderEpoch(p.epoch())
-	s.scratch = appendBatchHead(s.scratch[:0], p.number, base)
-	s.append(kindBatch, s.scratch, v)
+	s.scratch = frame.AppendBatchHead(s.scratch[:0], p.number, base)
+	s.append(frame.KindBatch, s.scratch, v)
 	s.st.applyBatch(p, v)
 	s.figures.add(int64(v.Count()), len(v))
 	return base

@@ -3,10 +3,11 @@ package broker
 import (
 	"fmt"
 	"maps"
-	"strings"
 	"sync/atomic"
 
 	"github.com/mainstemio/mainstem/internal/batch"
+	"github.com/mainstemio/mainstem/internal/broker/frame"
+	"github.com/mainstemio/mainstem/internal/broker/settings"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
 	"github.com/mainstemio/mainstem/internal/coordinator/txn"
 	"github.com/mainstemio/mainstem/record"
@@ -27,7 +28,7 @@ type state struct {
 	nextPart  uint32
 	groups    *group.Groups
 	txns      *txn.Txns
-	defaults  rules            // of a topic without settings
+	defaults  settings.Rules   // of a topic without settings
 	now       record.Timestamp // wall clock of the round
 
 	// What the round, or recovery, has still to carry out.
@@ -42,7 +43,7 @@ type state struct {
 type topicState struct {
 	*Topic
 	parts []*partition
-	rules *atomic.Pointer[rules]
+	rules *atomic.Pointer[settings.Rules]
 }
 
 // A snapshot is what readers resolve topics in.
@@ -62,7 +63,7 @@ func newState(home logHome, o Options) *state {
 		nextPart: 1,
 		groups:   group.New(o.Group),
 		txns:     txn.New(o.Txn),
-		defaults: rulesOf(nil, int64(o.MaxBatchBytes)),
+		defaults: settings.Defaults(int64(o.MaxBatchBytes)),
 	}
 }
 
@@ -119,15 +120,13 @@ const keptScratch = 1 << 20
 
 // ---- topics
 
-func fold(name string) string { return strings.ReplaceAll(name, ".", "_") }
-
 func (st *state) putTopic(t *topicState) {
-	st.topics[t.Name], st.ids[t.ID], st.folded[fold(t.Name)] = t, t, t.Name
+	st.topics[t.Name], st.ids[t.ID], st.folded[settings.Fold(t.Name)] = t, t, t.Name
 	st.topicsMoved = true
 }
 
 // newPartition adds an empty partition, with leader epoch 0 from offset 0 on.
-func (st *state) newPartition(t *Topic, r *atomic.Pointer[rules], index int32, number uint32) *partition {
+func (st *state) newPartition(t *Topic, r *atomic.Pointer[settings.Rules], index int32, number uint32) *partition {
 	p := &partition{
 		TopicPartition: record.TopicPartition{Topic: t.Name, Partition: index},
 		topic:          t.ID, number: number, rules: r, epochs: []epochStart{{}},
@@ -138,12 +137,16 @@ func (st *state) newPartition(t *Topic, r *atomic.Pointer[rules], index int32, n
 	return p
 }
 
-func (st *state) applyTopicCreated(f topicCreated) {
-	t := &topicState{Topic: f.topic(), rules: new(atomic.Pointer[rules])}
-	r := st.defaults.with(f.configs)
+func describe(f frame.TopicCreated) *Topic {
+	return &Topic{Name: f.Name, ID: f.ID, Partitions: int32(f.Count), Internal: f.Internal, Configs: f.Configs}
+}
+
+func (st *state) applyTopicCreated(f frame.TopicCreated) {
+	t := &topicState{Topic: describe(f), rules: new(atomic.Pointer[settings.Rules])}
+	r := st.defaults.With(f.Configs)
 	t.rules.Store(&r)
-	for i := range f.count {
-		t.parts = append(t.parts, st.newPartition(t.Topic, t.rules, int32(i), f.first+i))
+	for i := range f.Count {
+		t.parts = append(t.parts, st.newPartition(t.Topic, t.rules, int32(i), f.First+i))
 	}
 	st.putTopic(t)
 }
@@ -155,7 +158,7 @@ func (st *state) applyTopicDeleted(id TopicID) error {
 	}
 	delete(st.topics, t.Name)
 	delete(st.ids, id)
-	delete(st.folded, fold(t.Name))
+	delete(st.folded, settings.Fold(t.Name))
 	for _, p := range t.parts {
 		p.deleted = true
 		delete(st.parts, p.number)
@@ -166,29 +169,29 @@ func (st *state) applyTopicDeleted(id TopicID) error {
 	return nil
 }
 
-func (st *state) applyPartitionsAdded(f partitionsAdded) error {
-	old := st.ids[f.id]
+func (st *state) applyPartitionsAdded(f frame.PartitionsAdded) error {
+	old := st.ids[f.ID]
 	if old == nil {
-		return fmt.Errorf("topic %x gets partitions but does not exist", f.id)
+		return fmt.Errorf("topic %x gets partitions but does not exist", f.ID)
 	}
 	desc := *old.Topic
-	desc.Partitions += int32(f.count)
+	desc.Partitions += int32(f.Count)
 	t := &topicState{Topic: &desc, parts: old.parts[:len(old.parts):len(old.parts)], rules: old.rules}
-	for i := range f.count {
-		t.parts = append(t.parts, st.newPartition(t.Topic, t.rules, old.Partitions+int32(i), f.first+i))
+	for i := range f.Count {
+		t.parts = append(t.parts, st.newPartition(t.Topic, t.rules, old.Partitions+int32(i), f.First+i))
 	}
 	st.putTopic(t)
 	return nil
 }
 
-func (st *state) applyConfigChanged(f configChanged) error {
-	old := st.ids[f.id]
+func (st *state) applyConfigChanged(f frame.ConfigChanged) error {
+	old := st.ids[f.ID]
 	if old == nil {
-		return fmt.Errorf("topic %x gets settings but does not exist", f.id)
+		return fmt.Errorf("topic %x gets settings but does not exist", f.ID)
 	}
 	desc := *old.Topic
-	desc.Configs = f.configs
-	r := st.defaults.with(f.configs)
+	desc.Configs = f.Configs
+	r := st.defaults.With(f.Configs)
 	old.rules.Store(&r)
 	st.putTopic(&topicState{Topic: &desc, parts: old.parts, rules: old.rules})
 	return nil
@@ -209,25 +212,25 @@ func (st *state) applyBatch(p *partition, v batch.View) {
 
 // applyTxnEnd appends the markers and ends pid's transaction in the partitions and in the groups' offsets. Partitions that are
 // damaged or gone keep out of it.
-func (st *state) applyTxnEnd(f txnEnded) error {
-	for _, m := range f.markers {
-		p := st.parts[m.number]
+func (st *state) applyTxnEnd(f frame.TxnEnded) error {
+	for _, m := range f.Markers {
+		p := st.parts[m.Number]
 		if p == nil || p.damage.Load() != nil {
 			continue
 		}
-		if p.next != m.base {
-			return fmt.Errorf("marker of producer %d in %v stands at %d, the log ends at %d", f.producer.ID, p.TopicPartition, m.base, p.next)
+		if p.next != m.Base {
+			return fmt.Errorf("marker of producer %d in %v stands at %d, the log ends at %d", f.Producer, p.TopicPartition, m.Base, p.next)
 		}
-		v := batch.EndMarker(f.producer.ID, f.producer.Epoch, f.commit, 0, f.at)
-		v.SetBaseOffset(m.base)
+		v := batch.EndMarker(f.Producer, f.Epoch, f.Commit, 0, f.At)
+		v.SetBaseOffset(m.Base)
 		v.SetLeaderEpoch(p.epoch())
 		st.touch(p)
 		p.pend = append(p.pend, v)
 		st.dirtyBytes += len(v)
 		p.next = v.LastOffset() + 1
-		p.noteEnd(f.producer.ID, f.producer.Epoch, f.commit, m.base, st.now)
+		p.noteEnd(f.Producer, f.Epoch, f.Commit, m.Base, st.now)
 	}
-	st.groups.EndTxn(f.producer.ID, f.commit)
+	st.groups.EndTxn(f.Producer, f.Commit)
 	return nil
 }
 

@@ -3,9 +3,10 @@ package broker
 import (
 	"fmt"
 	"maps"
-	"slices"
 
 	"github.com/google/uuid"
+	"github.com/mainstemio/mainstem/internal/broker/frame"
+	"github.com/mainstemio/mainstem/internal/broker/settings"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -131,7 +132,7 @@ func (s *sequencer) createTopic(spec TopicSpec, total *int64, validateOnly bool)
 		err, detail = s.st.checkNewName(spec.Name)
 	}
 	if err == nil {
-		err, detail = checkTopicConfigs(spec.Configs)
+		err, detail = settings.Check(spec.Configs)
 	}
 	if err == nil {
 		if *total += int64(count); *total > maxNewPartitions {
@@ -146,18 +147,18 @@ func (s *sequencer) createTopic(spec TopicSpec, total *int64, validateOnly bool)
 		out.Err, out.Detail = err, detail
 		return out
 	}
-	f := topicCreated{
-		name: spec.Name, id: TopicID(id), internal: internalTopics[spec.Name],
-		first: s.st.nextPart, count: uint32(count), configs: maps.Clone(spec.Configs),
+	f := frame.TopicCreated{
+		Name: spec.Name, ID: id, Internal: internalTopics[spec.Name],
+		First: s.st.nextPart, Count: uint32(count), Configs: maps.Clone(spec.Configs),
 	}
-	if f.configs == nil {
-		f.configs = map[string]string{}
+	if f.Configs == nil {
+		f.Configs = map[string]string{}
 	}
-	out.Topic = f.topic()
+	out.Topic = describe(f)
 	if validateOnly {
 		return out
 	}
-	s.append(kindTopicCreated, f.append(nil))
+	s.append(frame.KindTopicCreated, f.Append(nil))
 	s.st.applyTopicCreated(f)
 	out.Topic = s.st.topics[spec.Name].Topic
 	return out
@@ -176,7 +177,7 @@ func (b *Broker) AutoCreate(name string) *Future[TopicResult] {
 		if t := s.st.topics[name]; t != nil {
 			return TopicResult{Name: name, Topic: t.Topic}
 		}
-		if err, detail := checkTopicName(name); err != nil {
+		if err, detail := settings.CheckName(name); err != nil {
 			return TopicResult{Name: name, Err: err, Detail: detail}
 		}
 		if !s.limits.autoCreate {
@@ -209,7 +210,7 @@ func (s *sequencer) deleteTopic(ref TopicRef) TopicResult {
 	if err != nil {
 		return TopicResult{Name: ref.Name, Err: err}
 	}
-	s.append(kindTopicDeleted, t.ID[:])
+	s.append(frame.KindTopicDeleted, t.ID[:])
 	if err := s.st.applyTopicDeleted(t.ID); err != nil && s.err == nil {
 		s.err = err
 	}
@@ -238,8 +239,8 @@ func (b *Broker) CreatePartitions(name string, total int32, validateOnly bool) *
 			out.Topic = t.Topic
 			return out
 		}
-		f := partitionsAdded{id: t.ID, first: s.st.nextPart, count: uint32(total - t.Partitions)}
-		s.append(kindPartitionsAdded, f.append(nil))
+		f := frame.PartitionsAdded{ID: t.ID, First: s.st.nextPart, Count: uint32(total - t.Partitions)}
+		s.append(frame.KindPartitionsAdded, f.Append(nil))
 		if err := s.st.applyPartitionsAdded(f); err != nil && s.err == nil {
 			s.err = err
 		}
@@ -260,7 +261,7 @@ func (b *Broker) DeleteRecords(tp record.TopicPartition, before record.Offset) *
 		if err := p.refuses(); err != nil {
 			return OffsetResult{Offset: -1, Err: err}
 		}
-		if !slices.Contains(p.rules.Load().cleanup, "delete") {
+		if !p.rules.Load().Delete {
 			return OffsetResult{Offset: -1, Err: kerr.PolicyViolation}
 		}
 		if before == -1 {
@@ -270,9 +271,57 @@ func (b *Broker) DeleteRecords(tp record.TopicPartition, before record.Offset) *
 			return OffsetResult{Offset: -1, Err: kerr.OffsetOutOfRange}
 		}
 		if before > p.start {
-			s.append(kindRecordsDeleted, appendRecordsDeleted(nil, p.number, before))
+			s.append(frame.KindRecordsDeleted, frame.AppendRecordsDeleted(nil, p.number, before))
 			s.st.applyRecordsDeleted(p.number, before)
 		}
 		return OffsetResult{Offset: p.start, Timestamp: record.NoTimestamp, LeaderEpoch: p.epoch()}
 	})
+}
+
+// checkNewName adds what depends on the topics there are.
+func (st *state) checkNewName(name string) (*kerr.Error, string) {
+	if err, detail := settings.CheckName(name); err != nil {
+		return err, detail
+	}
+	if st.topics[name] != nil {
+		return kerr.TopicAlreadyExists, fmt.Sprintf("Topic '%s' already exists.", name)
+	}
+	if other, ok := st.folded[settings.Fold(name)]; ok {
+		return kerr.InvalidTopicException, fmt.Sprintf("Topic '%s' collides with existing topic: %s.", name, other)
+	}
+	return nil, ""
+}
+
+// checkSpec returns the partition count of spec.
+func (l limits) checkSpec(spec TopicSpec) (count int32, err *kerr.Error, detail string) {
+	if len(spec.Assignments) > 0 {
+		return l.checkAssignments(spec)
+	}
+	count = spec.Partitions
+	if count == -1 {
+		count = l.defaultPartitions
+	}
+	switch {
+	case count < 1:
+		return 0, kerr.InvalidPartitions, "Number of partitions was set to an invalid non-positive value."
+	case spec.Replication == 0 || spec.Replication < -1:
+		return 0, kerr.InvalidReplicationFactor, "Replication factor must be larger than 0, or -1 for the default."
+	}
+	return count, nil, ""
+}
+
+func (l limits) checkAssignments(spec TopicSpec) (count int32, err *kerr.Error, detail string) {
+	if spec.Partitions != -1 || spec.Replication != -1 {
+		return 0, kerr.InvalidRequest, "A manual partition assignment was specified, but a number of partitions or a replication factor as well."
+	}
+	for i := range int32(len(spec.Assignments)) {
+		replicas, ok := spec.Assignments[i]
+		if !ok {
+			return 0, kerr.InvalidReplicaAssignment, "The manual partition assignment must number partitions from 0 on without gaps."
+		}
+		if len(replicas) != 1 || replicas[0] != l.nodeID {
+			return 0, kerr.InvalidReplicaAssignment, fmt.Sprintf("Partition %d must be assigned to node %d alone.", i, l.nodeID)
+		}
+	}
+	return int32(len(spec.Assignments)), nil, ""
 }

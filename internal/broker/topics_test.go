@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mainstemio/mainstem/internal/broker/settings"
 	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -178,8 +179,8 @@ func TestTopicConfigs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(cs) != len(topicSettings) {
-			t.Errorf("%d settings described, want all %d", len(cs), len(topicSettings))
+		if len(cs) != len(settings.Table) {
+			t.Errorf("%d settings described, want all %d", len(cs), len(settings.Table))
 		}
 		for _, c := range cs {
 			if c.Name == name {
@@ -203,20 +204,20 @@ func TestTopicConfigs(t *testing.T) {
 		wantErr(t, get(t, n.AlterTopicConfigs("a", cs, replace, true)).Err, want)
 		wantErr(t, get(t, n.AlterTopicConfigs("a", cs, replace, false)).Err, want)
 	}
-	alter(nil, false, ConfigChange{"cleanup.policy", "append", "compact"}, ConfigChange{"segment.ms", "set", "7"})
+	alter(nil, false, ConfigChange{Name: "cleanup.policy", Op: "append", Value: "compact"}, ConfigChange{Name: "segment.ms", Op: "set", Value: "7"})
 	expect(n, "cleanup.policy", "delete,compact", "topic")
 	expect(n, "retention.ms", "5000", "topic")
-	alter(nil, false, ConfigChange{"cleanup.policy", "subtract", "delete"}, ConfigChange{"segment.ms", "delete", ""})
+	alter(nil, false, ConfigChange{Name: "cleanup.policy", Op: "subtract", Value: "delete"}, ConfigChange{Name: "segment.ms", Op: "delete", Value: ""})
 	expect(n, "cleanup.policy", "compact", "topic")
 	expect(n, "segment.ms", "604800000", "default")
-	alter(kerr.InvalidConfig, false, ConfigChange{"nope", "set", "1"})
-	alter(kerr.InvalidConfig, false, ConfigChange{"segment.ms", "append", "1"})
-	alter(kerr.InvalidConfig, false, ConfigChange{"segment.ms", "set", "-4"})
-	alter(kerr.InvalidConfig, false, ConfigChange{"cleanup.policy", "subtract", "compact"})
-	alter(kerr.InvalidConfig, false, ConfigChange{"remote.storage.enable", "set", "true"})
-	alter(kerr.InvalidRequest, false, ConfigChange{"segment.ms", "set", "1"}, ConfigChange{"segment.ms", "set", "2"})
-	alter(kerr.InvalidRequest, false, ConfigChange{"segment.ms", "guess", "1"})
-	alter(nil, true, ConfigChange{"segment.ms", "set", "9"})
+	alter(kerr.InvalidConfig, false, ConfigChange{Name: "nope", Op: "set", Value: "1"})
+	alter(kerr.InvalidConfig, false, ConfigChange{Name: "segment.ms", Op: "append", Value: "1"})
+	alter(kerr.InvalidConfig, false, ConfigChange{Name: "segment.ms", Op: "set", Value: "-4"})
+	alter(kerr.InvalidConfig, false, ConfigChange{Name: "cleanup.policy", Op: "subtract", Value: "compact"})
+	alter(kerr.InvalidConfig, false, ConfigChange{Name: "remote.storage.enable", Op: "set", Value: "true"})
+	alter(kerr.InvalidRequest, false, ConfigChange{Name: "segment.ms", Op: "set", Value: "1"}, ConfigChange{Name: "segment.ms", Op: "set", Value: "2"})
+	alter(kerr.InvalidRequest, false, ConfigChange{Name: "segment.ms", Op: "guess", Value: "1"})
+	alter(nil, true, ConfigChange{Name: "segment.ms", Op: "set", Value: "9"})
 	wantErr(t, get(t, n.AlterTopicConfigs("none", nil, false, false)).Err, kerr.UnknownTopicOrPartition)
 	for _, at := range n.everyWay() {
 		expect(at, "cleanup.policy", "delete", "default")
@@ -225,18 +226,7 @@ func TestTopicConfigs(t *testing.T) {
 	}
 }
 
-func TestConfigTableIsSortedAndItsDefaultsAreValid(t *testing.T) {
-	for i, s := range topicSettings {
-		if i > 0 && topicSettings[i-1].name >= s.name {
-			t.Errorf("%s is out of order", s.name)
-		}
-		if wrong := s.check(s.value); wrong != "" {
-			t.Errorf("default of %s: %s", s.name, wrong)
-		}
-		if s.doc == "" || s.kind == "" {
-			t.Errorf("%s is not described", s.name)
-		}
-	}
+func TestBrokerConfigs(t *testing.T) {
 	n := newNode(t)
 	seen := map[string]bool{}
 	for _, c := range n.BrokerConfigs() {

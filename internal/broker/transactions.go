@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
 	"github.com/mainstemio/mainstem/internal/coordinator/txn"
 	"github.com/mainstemio/mainstem/record"
@@ -36,19 +37,19 @@ func (b *Broker) InitProducer(r txn.Init) *Future[InitResult] {
 // txnRecords makes the coordinator's records durable. They are in its state already.
 func (s *sequencer) txnRecords(records [][]byte) {
 	for _, r := range records {
-		s.append(kindTxn, r)
+		s.append(frame.KindTxn, r)
 	}
 }
 
 // endTxn turns e into one frame and applies it. Partitions deleted in between have no marker.
 func (s *sequencer) endTxn(e txn.End) {
-	f := txnEnded{record: e.Record, producer: e.Producer, commit: e.Commit, at: s.st.now}
+	f := frame.TxnEnded{Record: e.Record, Producer: e.Producer.ID, Epoch: e.Producer.Epoch, Commit: e.Commit, At: s.st.now}
 	for _, tp := range e.Partitions {
 		if p := s.st.partition(tp); p != nil && p.damage.Load() == nil {
-			f.markers = append(f.markers, marker{p.number, p.next})
+			f.Markers = append(f.Markers, frame.Marker{Number: p.number, Base: p.next})
 		}
 	}
-	s.append(kindTxnEnded, f.append(nil))
+	s.append(frame.KindTxnEnded, f.Append(nil))
 	if err := s.st.applyTxnEnd(f); err != nil && s.err == nil {
 		s.err = err
 	}

@@ -2,14 +2,15 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -38,6 +39,9 @@ The format is rpk's: %k key, %v value, %h headers, %t topic, %p partition, %d ti
 				return err
 			}
 			defer cl.Close()
+			if err := c.ping(cmd.Context(), cl); err != nil {
+				return err
+			}
 			n, err := produceAll(cmd.Context(), cl, func() (*kgo.Record, error) {
 				r, err := reader.ReadRecord()
 				if err == nil && partition >= 0 {
@@ -110,6 +114,7 @@ type consumption struct {
 	partitions []int32
 	follow     bool
 	committed  bool
+	json       bool
 }
 
 func newTopicConsume(c *cluster) *cobra.Command {
@@ -122,9 +127,7 @@ The format is rpk's: %k key, %v value, %h headers, %t topic, %p partition, %o of
 		Example: "  mainstem topic consume PAYMENT-OUTPUT --from start -f '%p %o %k %v\\n'\n  mainstem topic consume PAYMENT-TRX-AGGR --follow",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.topic, q.committed = args[0], !uncommitted
-			if c.json && !cmd.Flags().Changed("format") {
-				q.format = `{"topic":"%t","partition":%p,"offset":%o,"timestamp":%d,"key":"%k{base64}","value":"%v{base64}"}` + "\n"
-			}
+			q.json = c.json && !cmd.Flags().Changed("format")
 			return c.consume(cmd.Context(), q)
 		},
 	}
@@ -142,6 +145,10 @@ func (c *cluster) consume(ctx context.Context, q consumption) error {
 	formatter, err := kgo.NewRecordFormatter(q.format)
 	if err != nil {
 		return usage("format %q: %w", q.format, err)
+	}
+	appendRecord := formatter.AppendRecord
+	if q.json {
+		appendRecord = appendJSON
 	}
 	start, err := startOffset(q.from)
 	if err != nil {
@@ -173,7 +180,7 @@ func (c *cluster) consume(ctx context.Context, q consumption) error {
 		return err
 	}
 	defer cl.Close()
-	return c.printRecords(ctx, cl, formatter, q, left)
+	return c.printRecords(ctx, cl, appendRecord, q, left)
 }
 
 // ends returns the offsets at which a consumer without --follow is done, for each partition asked for.
@@ -230,7 +237,7 @@ func startOffset(from string) (kgo.Offset, error) {
 	return kgo.Offset{}, usage("--from takes start, end, an offset or a time such as 2026-01-31T12:00:00Z, got %q", from)
 }
 
-func (c *cluster) printRecords(ctx context.Context, cl *kgo.Client, formatter *kgo.RecordFormatter, q consumption, left map[int32]int64) error {
+func (c *cluster) printRecords(ctx context.Context, cl *kgo.Client, appendRecord func([]byte, *kgo.Record) []byte, q consumption, left map[int32]int64) error {
 	printed, buf := 0, []byte(nil)
 	finished := func() bool {
 		return q.count > 0 && printed >= q.count || !q.follow && len(left) == 0
@@ -261,7 +268,7 @@ func (c *cluster) printRecords(ctx context.Context, cl *kgo.Client, formatter *k
 		buf = buf[:0]
 		fetches.EachRecord(func(r *kgo.Record) {
 			if !r.Attrs.IsControl() && (q.count == 0 || printed < q.count) {
-				buf = formatter.AppendRecord(buf, r)
+				buf = appendRecord(buf, r)
 				printed++
 			}
 			if end, ok := left[r.Partition]; ok && r.Offset+1 >= end {
@@ -287,10 +294,43 @@ func pollLimit(count, printed int) int {
 	return count - printed
 }
 
-// quote shortens a text for a message.
-func quote(s string) string {
-	if len(s) > 60 {
-		s = s[:57] + "…"
+// A jsonRecord is a line of consume --json. Bytes that are no UTF-8 text stand in base64 under the other name; null is null.
+type jsonRecord struct {
+	Topic       string            `json:"topic"`
+	Partition   int32             `json:"partition"`
+	Offset      int64             `json:"offset"`
+	Timestamp   int64             `json:"timestamp"`
+	Key         *string           `json:"key"`
+	KeyBase64   []byte            `json:"keyBase64,omitempty"`
+	Value       *string           `json:"value"`
+	ValueBase64 []byte            `json:"valueBase64,omitempty"`
+	Headers     map[string]string `json:"headers,omitempty"`
+}
+
+func appendJSON(dst []byte, r *kgo.Record) []byte {
+	out := jsonRecord{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli()}
+	out.Key, out.KeyBase64 = textOrBytes(r.Key)
+	out.Value, out.ValueBase64 = textOrBytes(r.Value)
+	for _, h := range r.Headers {
+		if out.Headers == nil {
+			out.Headers = map[string]string{}
+		}
+		out.Headers[h.Key] = string(h.Value)
 	}
-	return strconv.Quote(strings.TrimSpace(s))
+	line, err := json.Marshal(out)
+	if err != nil {
+		panic("cli: a record of strings and numbers is always JSON: " + err.Error())
+	}
+	return append(append(dst, line...), '\n')
+}
+
+func textOrBytes(b []byte) (text *string, raw []byte) {
+	if b == nil {
+		return nil, nil
+	}
+	if !utf8.Valid(b) {
+		return nil, b
+	}
+	s := string(b)
+	return &s, nil
 }

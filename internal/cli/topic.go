@@ -38,7 +38,8 @@ func newTopic(env Env) *cobra.Command {
 func (c *cluster) connect(opts ...kgo.Opt) (*kgo.Client, error) {
 	opts = append([]kgo.Opt{
 		kgo.SeedBrokers(c.bootstrap...), kgo.ClientID("mainstem"), kgo.RetryTimeout(c.timeout),
-		kgo.RecordDeliveryTimeout(c.timeout), kgo.DialTimeout(min(c.timeout, 5*time.Second)),
+		// Not RecordDeliveryTimeout: it counts from a record's timestamp, which the input may set.
+		kgo.RecordRetries(20), kgo.DialTimeout(min(c.timeout, 5*time.Second)),
 	}, opts...)
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
@@ -54,12 +55,22 @@ func (c *cluster) admin(ctx context.Context, f func(ctx context.Context, adm *ka
 		return err
 	}
 	defer cl.Close()
+	if err := c.ping(ctx, cl); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	return f(ctx, kadm.NewClient(cl))
+}
+
+// ping tells early and clearly when no broker answers.
+func (c *cluster) ping(ctx context.Context, cl *kgo.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	if err := cl.Ping(ctx); err != nil {
 		return c.unreachable(err)
 	}
-	return f(ctx, kadm.NewClient(cl))
+	return nil
 }
 
 func (c *cluster) unreachable(err error) error {

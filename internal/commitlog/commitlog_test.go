@@ -56,7 +56,7 @@ func makeBatch(o record.Offset, n int) []byte {
 	return v
 }
 
-// sizeAt is the number of records of the batch at o in makeLog's content.
+// sizeAt is the number of records of the batch at o in what fill appends.
 func sizeAt(o record.Offset) int { return int(o*7%9) + 1 }
 
 // fill appends batches until End is at least end and returns everything appended.

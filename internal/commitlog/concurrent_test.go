@@ -38,13 +38,8 @@ func TestReadersSyncAndRetentionRunBesideTheAppender(t *testing.T) {
 		loop(func() error {
 			b, err := l.Read(from, l.End(), 2000)
 			if errors.Is(err, ErrOutOfRange) {
-				from = l.Start()
-				for next := record.Offset(0); ; next += record.Offset(sizeAt(next)) {
-					if next >= from {
-						from = next
-						return nil
-					}
-				}
+				from = nextBatch(l.Start())
+				return nil
 			}
 			if err != nil {
 				return err
@@ -85,4 +80,13 @@ func TestReadersSyncAndRetentionRunBesideTheAppender(t *testing.T) {
 	if got, err := readAll(l, m.Start, 5000); err != nil || !bytes.HasSuffix(content(0, m.End), got) {
 		t.Fatalf("%d bytes: %v", len(got), err)
 	}
+}
+
+// nextBatch is the first base offset at or above o in what fill appends.
+func nextBatch(o record.Offset) record.Offset {
+	next := record.Offset(0)
+	for next < o {
+		next += record.Offset(sizeAt(next))
+	}
+	return next
 }

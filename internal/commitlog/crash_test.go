@@ -176,7 +176,7 @@ func TestEveryCrashPointKeepsWhatWasSynced(t *testing.T) {
 		if err := w.begin(); err != nil {
 			t.Fatal(err)
 		}
-		for range 120 {
+		for range 80 {
 			if err := w.step(); err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
 			}

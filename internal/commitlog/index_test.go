@@ -2,11 +2,19 @@ package commitlog
 
 import (
 	"bytes"
+	"encoding/hex"
+	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/mainstemio/mainstem/internal/batch"
 	"github.com/mainstemio/mainstem/internal/vfs"
+	"github.com/mainstemio/mainstem/record"
 )
+
+var update = flag.Bool("update", false, "rewrite golden files")
 
 func TestADamagedOrMissingIndexIsRebuilt(t *testing.T) {
 	o := options(vfs.NewCrashable())
@@ -52,4 +60,37 @@ func TestADamagedOrMissingIndexIsRebuilt(t *testing.T) {
 	}
 	all[name] = x.encode(x.end, x.size)
 	check("wrong positions")
+}
+
+func TestGoldenBytes(t *testing.T) {
+	x := newIndex(1000)
+	for o, position := record.Offset(1000), int64(0); o < 1300; {
+		b := batch.View(makeBatch(o, 30))
+		x.add(b, position)
+		position += int64(len(b))
+		o += 30
+	}
+	fs := vfs.NewCrashable()
+	l := create(t, options(fs))
+	if err := l.writeStart(1234); err != nil {
+		t.Fatal(err)
+	}
+	for name, got := range map[string][]byte{
+		"index": x.encode(1300, 99_999),
+		"start": readFiles(t, fs)[startName],
+	} {
+		path := filepath.Join("testdata", name+".hex")
+		if *update {
+			if err := os.WriteFile(path, []byte(hex.Dump(got)), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hex.Dump(got) != string(want) {
+			t.Errorf("the format of %s changed: raise its version\n%s", name, hex.Dump(got))
+		}
+	}
 }

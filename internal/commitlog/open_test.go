@@ -53,6 +53,9 @@ func TestStaleBytesBehindASealedSegmentNeverShow(t *testing.T) {
 		fill(t, l, l.End()+1)
 	}
 	l = reopen(t, options(fs), m)
+	if _, err := fs.Stat(testDir + "/" + segmentName(0, indexSuffix)); err == nil {
+		t.Fatal("the index of a segment that is active again is still there")
+	}
 	// The segment is sealed earlier than the first time: a large batch follows.
 	short := makeBatch(m.End, 3)
 	large := makeBatch(m.End+3, 2000)

@@ -8,8 +8,9 @@
 //
 // Owner. Everything belongs to the goroutine that calls Run; there are no locks. Events are called on that goroutine.
 //
-// State machine. open (sink, then topics) → read → write → read …; a retryable error of the sink waits and repeats the same call;
-// the end of ctx is a clean end; every other error ends Run.
+// State machine. open (sink, then topics) → read → write → read …. A retryable error of the sink waits and repeats the same call,
+// for a bounded time. A broker that is away is waited for as long as it takes, and reading begins anew at the sink's positions.
+// The end of ctx is a clean end; every other error ends Run: a fence, a bad record, a gap, a topic made anew.
 //
 // Not here: databases (one package each below), decoding, the choice of topics' partitions by several workers.
 package connector
@@ -60,7 +61,7 @@ type Events struct {
 	Waiting func(topics []string)
 	// Written: a batch is durable in the target.
 	Written func(Written)
-	// Retrying: the sink failed and is tried again after wait.
+	// Retrying: the sink or the broker failed and is tried again after wait.
 	Retrying func(err error, wait time.Duration)
 }
 
@@ -98,10 +99,12 @@ type run struct {
 	sink connect.Sink
 	opts Options
 
-	ids  map[string][16]byte             // topic → id
-	lags map[record.TopicPartition]int64 // as of the last chunk
-	free []record.Record                 // reused between batches
-	held map[record.TopicPartition]connect.Position
+	ids  map[string][16]byte                        // topic → id
+	lags map[record.TopicPartition]int64            // as of the last chunk
+	free []record.Record                            // reused between batches
+	held map[record.TopicPartition]connect.Position // as of the last write
+
+	polled bool // since reading last began
 }
 
 func (r *run) run(ctx context.Context) error {
@@ -113,6 +116,27 @@ func (r *run) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
+		r.polled = false
+		err := r.deliver(ctx)
+		var away *awayError
+		if ctx.Err() != nil || !errors.As(err, &away) {
+			return err
+		}
+		if r.polled {
+			wait = minBackoff // it was there for a while
+		}
+		if r.opts.Events.Retrying != nil {
+			r.opts.Events.Retrying(away.err, wait)
+		}
+		if err := r.sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// deliver reads from the sink's positions on until something fails.
+func (r *run) deliver(ctx context.Context) error {
 	topics, err := r.awaitTopics(ctx)
 	if err != nil {
 		return err
@@ -123,7 +147,7 @@ func (r *run) run(ctx context.Context) error {
 	}
 	reader, err := r.door.OpenReader(ctx, from)
 	if err != nil {
-		return fmt.Errorf("open reader: %w", err)
+		return doorError("open reader", err)
 	}
 	defer reader.Close()
 	if err := r.measureLag(ctx, from); err != nil {
@@ -135,12 +159,30 @@ func (r *run) run(ctx context.Context) error {
 	for {
 		chunks, err := reader.Poll(ctx, r.opts.BatchBytes)
 		if err != nil {
-			return fmt.Errorf("read: %w", err)
+			return doorError("read", err)
 		}
+		r.polled = true
 		if err := r.write(ctx, r.batch(chunks)); err != nil {
 			return err
 		}
 	}
+}
+
+// An awayError is one of the broker's that passes by itself.
+type awayError struct{ err error }
+
+func (e *awayError) Error() string { return e.err.Error() }
+func (e *awayError) Unwrap() error { return e.err }
+
+// doorError tells errors that need a decision from a broker that is away.
+func doorError(doing string, err error) error {
+	err = fmt.Errorf("%s: %w", doing, err)
+	for _, decisive := range []error{client.ErrGap, client.ErrRecreated, client.ErrUnknownTopic, client.ErrFenced, context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, decisive) {
+			return err
+		}
+	}
+	return &awayError{err}
 }
 
 // write applies a batch and tells about it.
@@ -150,6 +192,9 @@ func (r *run) write(ctx context.Context, b connect.Batch) error {
 	}
 	if err := r.retry(ctx, func() error { return r.sink.Write(ctx, b) }); err != nil {
 		return err
+	}
+	for tp, p := range b.Positions {
+		r.held[tp] = p
 	}
 	if r.opts.Events.Written == nil {
 		return nil

@@ -22,7 +22,8 @@ type topics struct {
 	client.Door
 	logs     map[string]*log
 	looks    int
-	appearAt int // looks at topics until they exist
+	away     []error // of the next calls of Topics and Poll
+	appearAt int     // looks at topics until they exist
 }
 
 type log struct {
@@ -33,6 +34,9 @@ type log struct {
 
 func (d *topics) Topics(_ context.Context, names ...string) (map[string]client.TopicInfo, error) {
 	d.looks++
+	if err := d.gone(); err != nil {
+		return nil, err
+	}
 	found := map[string]client.TopicInfo{}
 	for _, n := range names {
 		if l, ok := d.logs[n]; ok && d.looks > d.appearAt {
@@ -40,6 +44,15 @@ func (d *topics) Topics(_ context.Context, names ...string) (map[string]client.T
 		}
 	}
 	return found, nil
+}
+
+func (d *topics) gone() error {
+	if len(d.away) == 0 {
+		return nil
+	}
+	err := d.away[0]
+	d.away = d.away[1:]
+	return err
 }
 
 func (d *topics) Starts(_ context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error) {
@@ -82,6 +95,9 @@ type reader struct {
 func (r *reader) Close() {}
 
 func (r *reader) Poll(ctx context.Context, _ int) ([]client.Chunk, error) {
+	if err := r.door.gone(); err != nil {
+		return nil, err
+	}
 	for name, l := range r.door.logs {
 		for p := range l.values {
 			tp := record.TopicPartition{Topic: name, Partition: int32(p)}
@@ -247,6 +263,39 @@ func TestRetryableErrorsAreRepeatedWithGrowingWaits(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+func TestABrokerThatIsAwayIsWaitedForAndReadOnFromThePositions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused := errors.New("connection refused")
+		d, m := things([]string{"a", "b", "c", "d"}), &memory{}
+		d.away = append(d.away, refused, refused, nil, nil, refused) // Topics, Topics, Topics, Poll, Poll
+		for range 100 {
+			d.away = append(d.away, refused) // for longer than a sink would be tried
+		}
+		var told int
+		if err := deliver(t, d, m, 4, Events{Retrying: func(err error, _ time.Duration) {
+			if !errors.Is(err, refused) {
+				t.Errorf("told of %v", err)
+			}
+			told++
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"a", "b", "c", "d"}, m.values); diff != "" || told != 103 {
+			t.Errorf("told %d times; %s", told, diff)
+		}
+	})
+}
+
+func TestALostTopicIsNotWaitedFor(t *testing.T) {
+	for _, cause := range []error{client.ErrGap, client.ErrUnknownTopic, client.ErrRecreated} {
+		d := things([]string{"a"})
+		d.away = []error{nil, fmt.Errorf("things/0: %w", cause)}
+		if err := deliver(t, d, &memory{}, 1, Events{}); !errors.Is(err, cause) {
+			t.Errorf("got %v, want %v", err, cause)
+		}
+	}
 }
 
 func TestGivesUpAfterRetryFor(t *testing.T) {

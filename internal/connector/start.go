@@ -15,7 +15,7 @@ func (r *run) awaitTopics(ctx context.Context) (map[string]client.TopicInfo, err
 	for {
 		found, err := r.door.Topics(ctx, r.opts.Topics...)
 		if err != nil {
-			return nil, fmt.Errorf("look for topics %v: %w", r.opts.Topics, err)
+			return nil, doorError(fmt.Sprintf("look for topics %v", r.opts.Topics), err)
 		}
 		var missing []string
 		for _, name := range r.opts.Topics {
@@ -62,7 +62,7 @@ func (r *run) startingPoints(ctx context.Context, topics map[string]client.Topic
 	}
 	starts, err := r.door.Starts(ctx, fresh...)
 	if err != nil {
-		return nil, fmt.Errorf("find the start of %v: %w", fresh, err)
+		return nil, doorError(fmt.Sprintf("find the start of %v", fresh), err)
 	}
 	for _, tp := range fresh {
 		at, ok := starts[tp]
@@ -108,7 +108,7 @@ func (r *run) measureLag(ctx context.Context, from map[record.TopicPartition]rec
 	}
 	ends, err := r.door.Ends(ctx, tps...)
 	if err != nil {
-		return fmt.Errorf("find the ends: %w", err)
+		return doorError("find the ends", err)
 	}
 	for tp, end := range ends {
 		r.lags[tp] = max(0, int64(end-from[tp]))

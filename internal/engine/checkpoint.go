@@ -9,14 +9,18 @@ import (
 )
 
 func (s *session) checkpointDue(now time.Duration) bool {
-	return s.ckpt != nil && len(s.tails) > 0 && !s.writing && now-s.lastCkpt >= s.o.CheckpointInterval
+	return len(s.tails) > 0 && !s.writing && now-s.lastCkpt >= s.o.CheckpointInterval
 }
 
 // checkpoint starts to write what was committed since the last one. ends are the changelogs' ends at the state as it is now.
 // The rows are collected here and encoded and written in the background: the loop doesn't wait for the disk.
 func (s *session) checkpoint(ends map[record.TopicPartition]record.Offset) {
 	parts := s.checkpointParts(ends)
-	s.lastCkpt, s.writing = s.o.Clock.Mono(), true
+	s.lastCkpt = s.o.Clock.Mono()
+	if s.ckpt == nil {
+		return // the stores have forgotten which rows changed, which is all that was wanted
+	}
+	s.writing = true
 	go func() { s.checkpoints <- s.ckpt.Write(parts) }()
 }
 
@@ -42,7 +46,7 @@ func (s *session) lastCheckpoint(ctx context.Context) error {
 	}
 	ends, err := s.o.Door.Ends(ctx, s.tails...)
 	if err != nil {
-		return err
+		return away(err)
 	}
 	return s.ckpt.Write(s.checkpointParts(ends))
 }

@@ -5,7 +5,8 @@
 //
 // Three goroutines, joined by Run: the loop owns the task set and the forming epoch; the poller owns the Reader and reads
 // when the loop grants it; the committer commits one sealed epoch at a time while the loop fills the next. A fourth writes
-// checkpoints in the background. They talk over channels of capacity one; nothing is shared but figures (atomics).
+// checkpoints in the background, a fifth watches the numbers of partitions. They talk over channels of capacity one; nothing
+// is shared but figures (atomics).
 //
 // Life: ensure topics → fence older instances → read committed positions → restore stores → loop. An error ends the run
 // with everything after the last durable epoch forgotten: Run again goes on from there, so nothing is lost or counted twice.
@@ -43,6 +44,8 @@ type Options struct {
 	EpochBytes    int
 	// CheckpointInterval bounds the changelog tail that a restart replays; default 10 s.
 	CheckpointInterval time.Duration
+	// TopicsInterval is how often the sources' numbers of partitions are looked at; default 5 s.
+	TopicsInterval time.Duration
 	// PollBytes is how much is read at once and held unprocessed; default 1 MiB.
 	PollBytes int
 	// DeadLetter sends records that can't be processed to <topic>.dead and goes on; by default the run stops at them.
@@ -72,6 +75,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CheckpointInterval <= 0 {
 		o.CheckpointInterval = 10 * time.Second
+	}
+	if o.TopicsInterval <= 0 {
+		o.TopicsInterval = 5 * time.Second
 	}
 	if o.PollBytes <= 0 {
 		o.PollBytes = 1 << 20
@@ -106,6 +112,10 @@ type session struct {
 	ckpt     *store.Checkpoints // nil: none
 	producer client.Producer
 	tails    []record.TopicPartition // the stores' changelog partitions, in the order of set.Stores
+	counts   map[string]int32        // partitions of the source topics
+
+	sealed    chan commit  // capacity 1: one epoch under way
+	committed chan outcome // capacity 1: the committer never waits for the loop
 
 	filling     client.Epoch
 	filled      time.Duration // when the forming epoch took its first record
@@ -118,17 +128,17 @@ type session struct {
 }
 
 // Run works until ctx ends (nil: everything processed is committed) or until an error. The error names what stopped it; task.RecordError
-// for a bad record, client.ErrFenced when another instance took over.
+// for a bad record, client.ErrFenced when another instance took over. One Run at a time.
 func (e *Engine) Run(ctx context.Context) (err error) {
 	defer func() {
 		if err != nil {
 			e.stats.fail(err)
 		} else {
-			e.stats.state.Store(int32(StateStopped))
+			e.stats.stopped()
 		}
 	}()
 	e.stats.begin()
-	s, positions, err := e.open(ctx)
+	s, reader, err := e.open(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -136,11 +146,7 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("start %s: %w", e.o.App, err)
 	}
 	defer s.producer.Close()
-	reader, err := e.o.Door.OpenReader(ctx, positions)
-	if err != nil {
-		return fmt.Errorf("start %s: %w", e.o.App, err)
-	}
-	e.stats.state.Store(int32(StateRunning))
+	e.stats.running()
 	e.o.Events(Event{"engine-running", []any{"app", e.o.App, "stores", len(s.set.Stores())}})
 	if err := s.run(ctx, reader); err != nil {
 		return fmt.Errorf("run %s: %w", e.o.App, err)

@@ -7,21 +7,22 @@ import (
 	"time"
 
 	"github.com/mainstemio/mainstem/internal/client"
-	"github.com/mainstemio/mainstem/record"
+	"github.com/mainstemio/mainstem/internal/task"
 )
 
 // run is the loop: it takes what the poller read, processes it, and keeps one epoch committing while the next one fills.
 func (s *session) run(ctx context.Context, reader client.Reader) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // a commit under way outlives ctx: its epoch is whole or absent
 	var joined sync.WaitGroup
-	polls, stopPolls := context.WithCancel(ctx)
+	beside, stopBeside := context.WithCancel(ctx)
 	grants, polled := make(chan struct{}, 1), make(chan pollResult, 1) // one grant, one answer: what is read ahead stays bounded
-	sealed, committed := make(chan commit, 1), make(chan outcome, 1)   // one epoch under way
-	joined.Go(func() { poll(polls, reader, s.o.PollBytes, grants, polled) })
-	joined.Go(func() { s.commitAll(work, sealed, committed) })
+	changed := make(chan error, 1)                                     // the watcher says one thing
+	joined.Go(func() { poll(beside, reader, s.o.PollBytes, grants, polled) })
+	joined.Go(func() { s.watch(beside, changed) })
+	joined.Go(func() { s.commitAll(work) })
 	defer func() {
-		stopPolls()
-		close(sealed)
+		stopBeside()
+		close(s.sealed)
 		stop()
 		joined.Wait()
 		reader.Close()
@@ -37,15 +38,15 @@ func (s *session) run(ctx context.Context, reader client.Reader) error {
 		case r := <-polled:
 			if r.err != nil {
 				if ctx.Err() != nil {
-					return s.finish(work, sealed, committed)
+					return s.finish(work)
 				}
-				return errors.Join(r.err, s.finish(work, sealed, committed))
+				return s.end(work, away(r.err))
 			}
 			if err := s.take(r.chunks); err != nil {
-				return errors.Join(err, s.finish(work, sealed, committed))
+				return s.end(work, err)
 			}
 			grants <- struct{}{}
-		case done := <-committed:
+		case done := <-s.committed:
 			if err := s.folded(done); err != nil {
 				return err
 			}
@@ -54,139 +55,88 @@ func (s *session) run(ctx context.Context, reader client.Reader) error {
 			if err != nil {
 				return err
 			}
+		case err := <-changed:
+			return s.end(work, err)
 		case <-wake:
 		case <-ctx.Done():
-			return s.finish(work, sealed, committed)
+			return s.finish(work)
 		}
 		var err error
-		if wake, err = s.maybeSeal(sealed); err != nil {
+		if wake, err = s.maybeSeal(); err != nil {
 			return err
-		}
-		for s.committing && s.filling.Size() >= s.o.EpochBytes { // the disk is slower than we are: stop taking more
-			if err := s.folded(<-committed); err != nil {
-				return err
-			}
-			if wake, err = s.maybeSeal(sealed); err != nil {
-				return err
-			}
 		}
 	}
 }
 
-// take processes chunks to the end: everything derived from them is in the forming epoch afterwards.
+// end commits what was processed before err, unless err left the forming epoch with half a record's results: then it is
+// forgotten, positions and all.
+func (s *session) end(ctx context.Context, err error) error {
+	var broken *epochError
+	if errors.As(err, &broken) {
+		return err
+	}
+	return errors.Join(err, s.finish(ctx))
+}
+
+// An epochError is one after which neither the task set nor the forming epoch may be used any more.
+type epochError struct{ err error }
+
+func (e *epochError) Error() string { return e.err.Error() }
+func (e *epochError) Unwrap() error { return e.err }
+
+// processAtOnce is the number of records processed between two looks at the epoch's size: enough to amortise the calls, few
+// enough to stay in cache.
+const processAtOnce = 2048
+
+// take processes chunks to the end: everything derived from them is in the forming epoch, or in those sealed on the way.
 func (s *session) take(chunks []client.Chunk) error {
 	for i := range chunks {
 		if err := s.set.Add(chunks[i]); err != nil {
-			return err
+			return &epochError{err}
 		}
 		s.stats.observe(&chunks[i])
 	}
+	s.touch()
+	for {
+		n, err := s.set.Process(s.filling, processAtOnce)
+		s.stats.process(n, s.set)
+		var bad *task.RecordError
+		if err != nil && !errors.As(err, &bad) {
+			return &epochError{err}
+		}
+		if n > 0 {
+			s.touch()
+		}
+		if err != nil || n == 0 {
+			return err
+		}
+		if err := s.throttle(); err != nil {
+			return &epochError{err}
+		}
+	}
+}
+
+// touch notes that positions have moved.
+func (s *session) touch() {
 	if !s.moved {
 		s.moved, s.filled = true, s.o.Clock.Mono()
 	}
-	for {
-		n, err := s.set.Process(s.filling, processAtOnce)
-		s.stats.processed.Add(int64(n))
-		if err != nil {
+}
+
+// throttle seals an epoch that is full. When the one before it is still being committed, the disk is slower than we are: it
+// waits, and nothing more is taken.
+func (s *session) throttle() error {
+	for s.filling.Size() >= s.o.EpochBytes {
+		if s.committing {
+			if err := s.folded(<-s.committed); err != nil {
+				return err
+			}
+		}
+		if err := s.seal(s.o.Clock.Mono()); err != nil {
 			return err
 		}
-		if n == 0 {
-			return nil
-		}
-	}
-}
-
-// processAtOnce is the number of records a task takes in one go: enough to amortise the calls, few enough to stay in cache.
-const processAtOnce = 2048
-
-// maybeSeal hands the forming epoch to the committer when it is due, or returns when to ask again.
-func (s *session) maybeSeal(sealed chan<- commit) (wake <-chan time.Time, err error) {
-	if s.committing || !s.moved {
-		return nil, nil
-	}
-	now := s.o.Clock.Mono()
-	due := s.lastSeal + s.o.EpochInterval
-	if s.filling.Count() == 0 { // nothing but positions: they can wait, a crash only reads again what gives nothing
-		due = s.filled + positionsInterval
-	}
-	if now < due && s.filling.Size() < s.o.EpochBytes {
-		return s.o.Clock.After(due - now), nil
-	}
-	return nil, s.seal(sealed, now)
-}
-
-const positionsInterval = 100 * time.Millisecond
-
-func (s *session) seal(sealed chan<- commit, now time.Duration) error {
-	if err := s.set.Seal(s.filling); err != nil {
-		return err
-	}
-	c := commit{epoch: s.filling, positions: s.set.Positions(), checkpoint: s.checkpointDue(now)}
-	s.filling, s.moved, s.committing, s.lastSeal = s.producer.NewEpoch(), false, true, now
-	s.stats.sealed(c.epoch)
-	sealed <- c
-	return nil
-}
-
-// folded takes the committer's answer: the sealed epoch is durable, or the run is over.
-func (s *session) folded(done outcome) error {
-	s.committing = false
-	if done.err != nil {
-		return done.err
-	}
-	s.set.Commit()
-	s.stats.committed(s.o.Clock.Now())
-	if done.ends != nil {
-		s.checkpoint(done.ends)
 	}
 	return nil
-}
-
-// finish commits what was processed and writes a last checkpoint, so that the next start has nothing to replay.
-func (s *session) finish(ctx context.Context, sealed chan<- commit, committed <-chan outcome) error {
-	if s.committing {
-		if err := s.folded(<-committed); err != nil {
-			return err
-		}
-	}
-	if s.moved {
-		if err := s.seal(sealed, s.o.Clock.Mono()); err != nil {
-			return err
-		}
-		if err := s.folded(<-committed); err != nil {
-			return err
-		}
-	}
-	return s.lastCheckpoint(ctx)
-}
-
-// A commit is a sealed epoch on its way; an outcome is its end. ends, when asked for, are the changelogs' ends right after it:
-// what a checkpoint of the state it leaves may claim to hold.
-type commit struct {
-	epoch      client.Epoch
-	positions  map[record.TopicPartition]record.Offset
-	checkpoint bool
-}
-
-type outcome struct {
-	err  error
-	ends map[record.TopicPartition]record.Offset
-}
-
-func (s *session) commitAll(ctx context.Context, sealed <-chan commit, committed chan<- outcome) {
-	for c := range sealed {
-		var done outcome
-		done.err = s.producer.Commit(ctx, c.epoch, c.positions)
-		if done.err == nil && c.checkpoint {
-			done.ends, done.err = s.o.Door.Ends(ctx, s.tails...)
-		}
-		committed <- done
-	}
-}
-
-type pollResult struct {
-	chunks []client.Chunk
-	err    error
 }
 
 // poll reads once for every grant.
@@ -203,4 +153,9 @@ func poll(ctx context.Context, reader client.Reader, maxBytes int, grants <-chan
 			return
 		}
 	}
+}
+
+type pollResult struct {
+	chunks []client.Chunk
+	err    error
 }

@@ -2,8 +2,8 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/mainstemio/mainstem/internal/client"
@@ -13,30 +13,49 @@ import (
 	"github.com/mainstemio/mainstem/record"
 )
 
-// open prepares a session: topics, fencing, positions, state. The order matters: older instances are fenced before the
+// open prepares a session: topics, fencing, positions, state, reader. The order matters: older instances are fenced before the
 // positions are read, so nobody moves them afterwards.
-func (e *Engine) open(ctx context.Context) (*session, map[record.TopicPartition]record.Offset, error) {
-	s := &session{o: e.o, stats: &e.stats, checkpoints: make(chan error, 1)} // capacity 1: the writer never waits for the loop
+func (e *Engine) open(ctx context.Context) (*session, client.Reader, error) {
+	s := &session{
+		o: e.o, stats: &e.stats, checkpoints: make(chan error, 1), // capacity 1: the writer never waits for the loop
+		sealed: make(chan commit, 1), committed: make(chan outcome, 1),
+	}
 	if err := s.openTopics(ctx); err != nil {
 		return nil, nil, err
 	}
 	var err error
 	if s.producer, err = e.o.Door.OpenProducer(ctx, e.o.App); err != nil {
-		return nil, nil, err
+		return nil, nil, starting(err)
 	}
-	positions, err := s.positions(ctx)
-	if err == nil {
-		e.stats.state.Store(int32(StateRestoring))
-		err = s.restore(ctx)
-	}
+	reader, err := s.openState(ctx)
 	if err != nil {
 		s.producer.Close()
 		return nil, nil, err
 	}
-	e.stats.set.Store(s.set)
 	s.filling = s.producer.NewEpoch()
 	s.lastCkpt = e.o.Clock.Mono()
-	return s, positions, nil
+	return s, reader, nil
+}
+
+// openState restores the stores and returns a reader at the positions that belong to them.
+func (s *session) openState(ctx context.Context) (client.Reader, error) {
+	positions, err := s.positions(ctx)
+	if err != nil {
+		return nil, starting(err)
+	}
+	s.stats.state.Store(int32(StateRestoring))
+	if err := s.restore(ctx); err != nil {
+		return nil, err
+	}
+	reader, err := s.o.Door.OpenReader(ctx, positions)
+	return reader, starting(err)
+}
+
+func starting(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &doorError{err: err, starting: true}
 }
 
 // openTopics creates what is missing and builds the task set for the partition counts found.
@@ -49,12 +68,13 @@ func (s *session) openTopics(ctx context.Context) error {
 	}
 	infos, err := s.o.Door.EnsureTopics(ctx, specs...)
 	if err != nil {
-		return err
+		return starting(err)
 	}
 	parts := map[string]int32{}
 	for name, info := range infos {
 		parts[name] = info.Partitions
 	}
+	s.counts = maps.Clone(parts)
 	config := task.Config{Topology: s.o.Topology, App: s.o.App, Partitions: parts, DeadLetters: s.o.DeadLetter}
 	if s.o.DeadLetter {
 		config.OnBadRecord = s.deadLetter
@@ -62,19 +82,18 @@ func (s *session) openTopics(ctx context.Context) error {
 			return err
 		}
 	}
-	s.set, err = task.New(config)
-	if err != nil {
-		return err
+	if s.set, err = task.New(config); err != nil {
+		return fmt.Errorf("%w: %w", ErrPartitions, err)
 	}
 	internal, err := s.o.Door.EnsureTopics(ctx, s.set.Topics()...)
 	if err != nil {
-		return err
+		return starting(err)
 	}
 	for _, spec := range s.set.Topics() {
 		info := internal[spec.Name]
 		if info.Partitions != spec.Partitions && spec.Configs["cleanup.policy"] == "compact" {
-			return fmt.Errorf("topic %s has %d partitions where the topology needs %d: the partitions of a source were changed; "+
-				"state can't be split by adding partitions, use a new application name", spec.Name, info.Partitions, spec.Partitions)
+			return fmt.Errorf("%w: topic %s has %d partitions where the topology needs %d: the partitions of a source were changed; "+
+				"state can't be split by adding partitions, use a new application name", ErrPartitions, spec.Name, info.Partitions, spec.Partitions)
 		}
 	}
 	for _, st := range s.set.Stores() {
@@ -93,7 +112,7 @@ func (s *session) deadLetterPartitions(ctx context.Context, parts map[string]int
 	for name, info := range infos {
 		parts[name] = info.Partitions
 	}
-	return err
+	return starting(err)
 }
 
 // deadLetter lets the pipeline go on past a bad record. It may be asked twice about one record, so it only answers.
@@ -132,11 +151,11 @@ func (s *session) restore(ctx context.Context) error {
 	}
 	starts, err := s.o.Door.Starts(ctx, s.tails...)
 	if err != nil {
-		return err
+		return starting(err)
 	}
 	ends, err := s.o.Door.Ends(ctx, s.tails...)
 	if err != nil {
-		return err
+		return starting(err)
 	}
 	byTail := map[record.TopicPartition]store.Store{}
 	from := map[record.TopicPartition]record.Offset{}
@@ -170,6 +189,9 @@ func (s *session) loadCheckpoint(st store.Store, start, end record.Offset) (reco
 	return max(next, start), nil // a compacted changelog still holds the last value of every key
 }
 
+// restoreBytes is read at once while a changelog is replayed.
+const restoreBytes = 4 << 20
+
 // replay applies the changelogs from their positions up to the ends.
 func (s *session) replay(ctx context.Context, stores map[record.TopicPartition]store.Store, from, ends map[record.TopicPartition]record.Offset) error {
 	if len(from) == 0 {
@@ -177,14 +199,14 @@ func (s *session) replay(ctx context.Context, stores map[record.TopicPartition]s
 	}
 	reader, err := s.o.Door.OpenReader(ctx, from)
 	if err != nil {
-		return err
+		return starting(err)
 	}
 	defer reader.Close()
 	records := int64(0)
 	for left := len(from); left > 0; {
-		chunks, err := reader.Poll(ctx, 4<<20)
+		chunks, err := reader.Poll(ctx, restoreBytes)
 		if err != nil {
-			return err
+			return starting(err)
 		}
 		for i := range chunks {
 			c := &chunks[i]
@@ -221,18 +243,4 @@ func restoreChunk(st store.Store, c *client.Chunk) error {
 		}
 	}
 	return nil
-}
-
-// Retryable reports whether a run that ended with err may simply be started again: the broker was away or slow. Bad records,
-// fencing and gaps need a decision.
-func Retryable(err error) bool {
-	var bad *task.RecordError
-	switch {
-	case err == nil, errors.As(err, &bad):
-		return false
-	case errors.Is(err, client.ErrFenced), errors.Is(err, client.ErrGap), errors.Is(err, client.ErrRecreated),
-		errors.Is(err, client.ErrTooLarge), errors.Is(err, context.Canceled):
-		return false
-	}
-	return true
 }

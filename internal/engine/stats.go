@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,10 +32,10 @@ func (s State) String() string {
 type Status struct {
 	App       string
 	State     State
-	Err       error // why it failed
-	Processed int64 // input records since the start of the run
+	Err       error // why it failed, or failed last while it is starting again
+	Processed int64 // input records, over all runs of the engine; a record that was not committed counts again
 	Emitted   int64 // records in committed epochs, changelogs included
-	Epochs    int64
+	Epochs    int64 // committed
 	Lag       int64 // input records known and not yet processed
 	LastEpoch time.Time
 	Dropped   map[string]int64 // records left out by rule (null keys, …), by reason
@@ -46,8 +47,8 @@ type stats struct {
 	emitted   atomic.Int64
 	pending   atomic.Int64 // records of the sealed epoch
 	epochs    atomic.Int64
-	lastEpoch atomic.Int64 // unix nanoseconds
-	set       atomic.Pointer[task.Set]
+	lastEpoch atomic.Int64                     // unix nanoseconds
+	dropped   atomic.Pointer[map[string]int64] // never changed once stored
 	mu        struct {
 		sync.Mutex
 		err error
@@ -59,7 +60,27 @@ func (s *stats) begin() {
 	s.state.Store(int32(StateStarting))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mu.err, s.mu.lag = nil, map[record.TopicPartition]int64{}
+	s.mu.lag = map[record.TopicPartition]int64{}
+}
+
+func (s *stats) running() { s.well(StateRunning) }
+func (s *stats) stopped() { s.well(StateStopped) }
+
+func (s *stats) well(state State) {
+	s.mu.Lock()
+	s.mu.err = nil
+	s.mu.Unlock()
+	s.state.Store(int32(state))
+}
+
+// process notes what the loop has processed. Only the loop may ask the set for its counts.
+func (s *stats) process(n int, set *task.Set) {
+	if n == 0 {
+		return
+	}
+	s.processed.Add(int64(n))
+	dropped := set.Dropped()
+	s.dropped.Store(&dropped)
 }
 
 func (s *stats) fail(err error) {
@@ -90,8 +111,8 @@ func (e *Engine) Status() Status {
 	if ns := s.lastEpoch.Load(); ns > 0 {
 		st.LastEpoch = time.Unix(0, ns)
 	}
-	if set := s.set.Load(); set != nil {
-		st.Dropped = set.Dropped()
+	if dropped := s.dropped.Load(); dropped != nil {
+		st.Dropped = maps.Clone(*dropped)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

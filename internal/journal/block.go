@@ -24,6 +24,8 @@ const (
 	frameHeaderSize = 5
 )
 
+var blockMagicBytes = []byte("MSBK")
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // checksum is the CRC-32C of the salt and b.

@@ -6,14 +6,14 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
+	pebblevfs "github.com/cockroachdb/pebble/v2/vfs"
 
-	journalvfs "github.com/mainstemio/mainstem/internal/vfs"
+	"github.com/mainstemio/mainstem/internal/vfs"
 )
 
 // workload is a seeded run over fs: appends, flushes, releases and restarts. It keeps what it was promised.
 type workload struct {
-	fs       journalvfs.FS
+	fs       vfs.FS
 	rng      *rand.Rand
 	j        *Journal
 	next     LSN // to append
@@ -22,12 +22,12 @@ type workload struct {
 }
 
 // makeDataDir makes the parent directory, which is the owner's and durable before the journal starts.
-func makeDataDir(t *testing.T, fs journalvfs.FS) {
+func makeDataDir(t *testing.T, fs vfs.FS) {
 	t.Helper()
 	if err := fs.MkdirAll("/data", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := journalvfs.SyncDir(fs, "/"); err != nil {
+	if err := vfs.SyncDir(fs, "/"); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -73,17 +73,17 @@ func (w *workload) step() error {
 func TestEveryCrashPointKeepsWhatWasFlushed(t *testing.T) {
 	states := 0
 	for seed := range uint64(6) {
-		mem := journalvfs.NewCrashable()
+		mem := vfs.NewCrashable()
 		w := &workload{rng: rand.New(rand.NewPCG(seed, 1))}
 		crashRNG := rand.New(rand.NewPCG(seed, 2))
 		ready := false
-		w.fs = journalvfs.OnOp(mem, func(op, path string) {
-			if !ready || !journalvfs.IsWriteOp(op) {
+		w.fs = vfs.OnOp(mem, func(op, path string) {
+			if !ready || !vfs.IsWriteOp(op) {
 				return
 			}
 			for _, percent := range []int{0, 50, 100} {
 				states++
-				clone := mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: crashRNG})
+				clone := mem.CrashClone(pebblevfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: crashRNG})
 				checkCrashState(t, clone, w, fmt.Sprintf("seed %d, state %d, %d%% before %s %s", seed, states, percent, op, path))
 			}
 		})
@@ -109,7 +109,7 @@ func TestEveryCrashPointKeepsWhatWasFlushed(t *testing.T) {
 
 // checkCrashState recovers fs and checks that it holds everything acknowledged and nothing that was never appended, and
 // that it goes on.
-func checkCrashState(t *testing.T, fs journalvfs.FS, w *workload, where string) {
+func checkCrashState(t *testing.T, fs vfs.FS, w *workload, where string) {
 	t.Helper()
 	j, err := tryOpen(fs)
 	if err != nil {
@@ -142,11 +142,11 @@ func checkCrashState(t *testing.T, fs journalvfs.FS, w *workload, where string) 
 func TestAnErrorAtAnyOperationIsStickyAndLosesNothing(t *testing.T) {
 	injected := errors.New("injected")
 	for n := 1; ; n++ {
-		mem := journalvfs.NewCrashable()
+		mem := vfs.NewCrashable()
 		makeDataDir(t, mem)
 		w := &workload{rng: rand.New(rand.NewPCG(3, 1)), next: 1}
 		count := 0
-		w.fs = journalvfs.FailOp(mem, func(op, path string) error {
+		w.fs = vfs.FailOp(mem, func(op, path string) error {
 			if count++; count == n {
 				return fmt.Errorf("%s %s: %w", op, path, injected)
 			}
@@ -170,7 +170,7 @@ func TestAnErrorAtAnyOperationIsStickyAndLosesNothing(t *testing.T) {
 			checkSticky(t, w.j, n)
 		}
 		// Whatever state the failing operation left, acknowledged frames are in it.
-		clone := mem.CrashClone(vfs.CrashCloneCfg{})
+		clone := mem.CrashClone(pebblevfs.CrashCloneCfg{})
 		if w.durable > 0 {
 			checkCrashState(t, clone, w, fmt.Sprintf("error at operation %d", n))
 		}

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 
 	"github.com/mainstemio/mainstem/internal/vfs"
@@ -105,19 +104,20 @@ func (s *scanner) tail() (dropped int64, err error) {
 	}
 	end := s.pos // behind the last byte that is not zero
 	for off := s.pos; s.header.size-off >= blockHeaderSize; {
-		b, err := s.at(off, min(readAhead, s.header.size-off))
+		n := min(readAhead, s.header.size-off)
+		b, err := s.at(off, n)
 		if err != nil {
 			return 0, err
 		}
-		if trimmed := bytes.TrimRight(b, "\x00"); len(trimmed) > 0 {
-			end = off + int64(len(trimmed))
+		// Most of a new file: comparing is much faster than looking at every place.
+		if !bytes.Equal(b, allZero[:n]) {
+			end = off + int64(len(bytes.TrimRight(b, "\x00")))
+			if err := s.checkNoLaterBlock(off, b); err != nil {
+				return 0, err
+			}
 		}
-		if err := s.checkNoLaterBlock(off, b); err != nil {
-			return 0, err
-		}
-		// Headers may stand across the border.
-		off += int64(len(b)) - blockHeaderSize + blockAlign
-		off = off / blockAlign * blockAlign
+		// A header may stand across the border.
+		off += (n - blockHeaderSize + blockAlign) / blockAlign * blockAlign
 	}
 	if !s.header.recycled {
 		dropped = max(dropped, end-s.pos)
@@ -125,16 +125,24 @@ func (s *scanner) tail() (dropped int64, err error) {
 	return dropped, nil
 }
 
-// checkNoLaterBlock looks for a valid block with a later frame at every place in b, which starts at off.
+// allZero is what a window of bytes never written looks like.
+var allZero [readAhead]byte
+
+// checkNoLaterBlock looks for a valid block with a later frame at every place in b, which starts at off, a multiple of the
+// alignment.
 func (s *scanner) checkNoLaterBlock(off int64, b []byte) error {
-	for i := 0; i+blockHeaderSize <= len(b); i += blockAlign {
-		if binary.BigEndian.Uint32(b[i:]) != blockMagic {
+	for i := 0; ; i += blockAlign {
+		found := bytes.Index(b[i:], blockMagicBytes)
+		if found < 0 || i+found+blockHeaderSize > len(b) {
+			return nil
+		}
+		i = (i + found) / blockAlign * blockAlign
+		if found%blockAlign != 0 {
 			continue
 		}
 		if h, ok := parseBlockHeader(b[i:], s.header.salt); !ok || h.first <= s.next {
 			continue
 		}
-		// The window moves below, so b is not to be used afterwards unless the block is invalid.
 		h, _, ok, err := s.block(off + int64(i))
 		if err != nil {
 			return err
@@ -143,11 +151,11 @@ func (s *scanner) checkNoLaterBlock(off int64, b []byte) error {
 			return fmt.Errorf("journal file %s at %d: no valid block with frame %d, but a valid one with frame %d follows at %d: %w",
 				s.path, s.pos, s.next, h.first, off+int64(i), ErrCorrupt)
 		}
+		// Reading the block moved the window.
 		if b, err = s.at(off, int64(len(b))); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
 // lastBlock returns a copy of the block before pos, nil when there is none.

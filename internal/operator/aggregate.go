@@ -53,7 +53,7 @@ func (a *aggregate[K, V, A]) Receive(b *Batch[K, V]) (err error) {
 	a.rows.row = noRow
 	defer catch(&err, &a.rows.row, &b.Rows, a.node)
 	c := a.rows.changes(&a.view, &b.Rows, b.Keys)
-	known := b.KeyBytes.from(a.Key)
+	known := b.KeyBytes.from(a.rows.keyID)
 	a.sel = a.sel[:0]
 	for _, i := range b.Sel {
 		if isSet(b.KeyNulls, i) || a.keyNull != nil && a.keyNull(b.Keys[i]) {

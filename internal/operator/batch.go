@@ -44,13 +44,13 @@ type Changes[K, V any] struct {
 // with the same serde uses them instead of encoding again. Bytes read from a topic never stand here, since decoding
 // and encoding need not give the same bytes.
 type Encoded[T any] struct {
-	Bytes [][]byte // nil: there are none. A nil element: null.
-	By    serde.Serde[T]
+	Bytes [][]byte       // nil: there are none. A nil element: null.
+	By    serde.Serde[T] // from identify
 }
 
-// By returns the column if s made it, else nil.
-func (e Encoded[T]) from(s serde.Serde[T]) [][]byte {
-	if e.Bytes == nil || !Same(e.By, s) {
+// from returns the column if the serde with this identity made it, else nil.
+func (e Encoded[T]) from(id serde.Serde[T]) [][]byte {
+	if e.Bytes == nil || id == nil || e.By != id {
 		return nil
 	}
 	return e.Bytes
@@ -73,15 +73,6 @@ func sized[T any](s []T, n int) []T {
 		return s[:n]
 	}
 	return slices.Grow(s[:0], n)[:n]
-}
-
-// mark sets nulls[i] in a column of n rows, making the column when it is the first.
-func mark(nulls []bool, i int32, n int) []bool {
-	if nulls == nil {
-		nulls = make([]bool, n)
-	}
-	nulls[i] = true
-	return nulls
 }
 
 // isSet tells whether row i is marked in a column that may be nil.

@@ -28,9 +28,15 @@ func isNilBytes(b []byte) bool { return b == nil }
 // Same tells whether two serdes of one type are interchangeable: equal by Go's ==. So two uses of serde.String are, and two uses
 // of one variable; two serdes that were made by two calls are only if their type compares by content.
 func Same[T any](a, b serde.Serde[T]) bool {
-	if a == nil || b == nil {
-		return false
+	id := identify(a)
+	return id != nil && id == identify(b)
+}
+
+// identify returns a serde by which others can be compared, nil when it can't be: comparing would panic. It is called once for an
+// instance, == for every batch.
+func identify[T any](s serde.Serde[T]) serde.Serde[T] {
+	if s == nil || !reflect.ValueOf(s).Comparable() {
+		return nil
 	}
-	va, vb := reflect.ValueOf(a), reflect.ValueOf(b)
-	return va.Type() == vb.Type() && va.Comparable() && vb.Comparable() && a == b
+	return s
 }

@@ -54,7 +54,7 @@ func (x *exchange[K, V]) Sender(s *Site) (any, error) {
 	if len(s.Children) != 0 {
 		return nil, fmt.Errorf("wire %s: a sender has no children", s.Node)
 	}
-	return &sender[K, V]{exchange: x, node: s.Node, env: s.Env, isNull: nullTest[K]()}, nil
+	return &sender[K, V]{exchange: x, node: s.Node, env: s.Env, keyID: identify(x.Key), isNull: nullTest[K]()}, nil
 }
 
 func (x *exchange[K, V]) Inbox(s *Site) (Inbox, error) {
@@ -62,7 +62,7 @@ func (x *exchange[K, V]) Inbox(s *Site) (Inbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &inbox[K, V]{out: o, keySerde: x.Key}
+	in := &inbox[K, V]{out: o, keyID: identify(x.Key)}
 	x.inboxes[s.Partition] = in
 	s.Undoers = append(s.Undoers, in)
 	return in, nil
@@ -72,13 +72,14 @@ type sender[K, V any] struct {
 	exchange *exchange[K, V]
 	node     string
 	env      *Env
+	keyID    serde.Serde[K]
 	isNull   func(K) bool
 }
 
 func (r *sender[K, V]) Receive(b *Batch[K, V]) (err error) {
 	row := int32(noRow)
 	defer catch(&err, &row, &b.Rows, r.node)
-	known := b.KeyBytes.from(r.exchange.Key)
+	known := b.KeyBytes.from(r.keyID)
 	for _, i := range b.Sel {
 		if isSet(b.KeyNulls, i) || r.isNull != nil && r.isNull(b.Keys[i]) {
 			r.env.Drops.Add(DropUnkeyed)
@@ -108,9 +109,9 @@ func (r *sender[K, V]) keyBytes(b *Batch[K, V], known [][]byte, i int32) ([]byte
 
 // An inbox is a queue of rows in columns. Columns that may be missing in batches are padded when their first row comes.
 type inbox[K, V any] struct {
-	out      *out[K, V]
-	keySerde serde.Serde[K]
-	head     int // rows before it are consumed
+	out   *out[K, V]
+	keyID serde.Serde[K]
+	head  int // rows before it are consumed
 
 	keys       []K
 	keyBytes   [][]byte
@@ -156,7 +157,7 @@ func (in *inbox[K, V]) Feed(n int) error {
 	b := &in.view
 	*b = Batch[K, V]{Keys: in.keys[from:to], Values: in.values[from:to]}
 	b.Rows = Rows{Sel: identity(n), Timestamps: in.timestamps[from:to], Origins: in.origins[from:to]}
-	b.KeyBytes = Encoded[K]{Bytes: in.keyBytes[from:to], By: in.keySerde}
+	b.KeyBytes = Encoded[K]{Bytes: in.keyBytes[from:to], By: in.keyID}
 	if len(in.valueNulls) > 0 {
 		b.ValueNulls = in.valueNulls[from:to]
 	}

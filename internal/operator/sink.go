@@ -19,6 +19,8 @@ type sink[K, V any] struct {
 	node       string
 	env        *Env
 	partitions int32
+	keyID      serde.Serde[K]
+	valueID    serde.Serde[V]
 }
 
 // Instance implements Spec.
@@ -27,13 +29,13 @@ func (k Sink[K, V]) Instance(s *Site) (any, error) {
 	if n < 1 {
 		return nil, fmt.Errorf("sink %s: the number of partitions of topic %q is not known", s.Node, k.Topic)
 	}
-	return &sink[K, V]{Sink: k, node: s.Node, env: s.Env, partitions: n}, nil
+	return &sink[K, V]{Sink: k, node: s.Node, env: s.Env, partitions: n, keyID: identify(k.Key), valueID: identify(k.Value)}, nil
 }
 
 func (k *sink[K, V]) Receive(b *Batch[K, V]) (err error) {
 	row := int32(noRow)
 	defer catch(&err, &row, &b.Rows, k.node)
-	keys, values := b.KeyBytes.from(k.Key), b.ValueBytes.from(k.Value)
+	keys, values := b.KeyBytes.from(k.keyID), b.ValueBytes.from(k.valueID)
 	for _, i := range b.Sel {
 		row = i
 		key, err := k.bytes(b, keys, i)

@@ -62,7 +62,7 @@ func (t *toTable[K, V]) store(b *Batch[K, V]) (err error) {
 	t.rows.row = noRow
 	defer catch(&err, &t.rows.row, &b.Rows, t.node)
 	c := t.rows.changes(&t.view, &b.Rows, b.Keys)
-	known := b.KeyBytes.from(t.Key)
+	known := b.KeyBytes.from(t.rows.keyID)
 	t.sel = t.sel[:0]
 	for _, i := range b.Sel {
 		if t.noKey(b, i) {
@@ -102,7 +102,6 @@ type Materialize[K, V any] struct {
 }
 
 type materialize[K, V any] struct {
-	key  serde.Serde[K]
 	rows *tableRows[K, V]
 	node string
 	out  *changesOut[K, V]
@@ -117,14 +116,14 @@ func (m Materialize[K, V]) Instance(s *Site) (any, error) {
 		return nil, err
 	}
 	rows := newTableRows(s, store.Options[K, V]{Name: m.Store, Partition: s.Partition, Key: m.Key, Value: m.Value})
-	return &materialize[K, V]{key: m.Key, rows: rows, node: s.Node, out: o}, nil
+	return &materialize[K, V]{rows: rows, node: s.Node, out: o}, nil
 }
 
 func (m *materialize[K, V]) ReceiveChanges(b *Changes[K, V]) (err error) {
 	m.rows.row = noRow
 	defer catch(&err, &m.rows.row, &b.Rows, m.node)
 	c := m.rows.changes(&m.view, &b.Rows, b.Keys)
-	known := b.KeyBytes.from(m.key)
+	known := b.KeyBytes.from(m.rows.keyID)
 	m.sel = m.sel[:0]
 	for _, i := range b.Sel {
 		c.Timestamps[i] = b.Timestamps[i]

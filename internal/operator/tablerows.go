@@ -11,6 +11,8 @@ type tableRows[K, V any] struct {
 	table *store.Table[K, V]
 	serde serde.Serde[V]
 	key   serde.Serde[K]
+	keyID serde.Serde[K]
+	id    serde.Serde[V]
 	env   *Env
 	node  string
 	row   int32 // the row whose value a serde or user's function works on, for catch
@@ -37,7 +39,10 @@ type putRow[K, V any] struct {
 }
 
 func newTableRows[K, V any](s *Site, o store.Options[K, V]) *tableRows[K, V] {
-	t := &tableRows[K, V]{table: store.NewTable(o), serde: o.Value, key: o.Key, env: s.Env, node: s.Node, row: noRow}
+	t := &tableRows[K, V]{
+		table: store.NewTable(o), serde: o.Value, key: o.Key, keyID: identify(o.Key), id: identify(o.Value),
+		env: s.Env, node: s.Node, row: noRow,
+	}
 	s.Stores = append(s.Stores, t.table)
 	s.Undoers = append(s.Undoers, t)
 	return t
@@ -75,8 +80,8 @@ func (t *tableRows[K, V]) changes(v *Changes[K, V], rows *Rows, keys []K) *Chang
 		Rows: Rows{Timestamps: sized(v.Timestamps, n), Headers: rows.Headers, Origins: rows.Origins},
 		Keys: keys, New: sized(v.New, n), NewAbsent: sized(v.NewAbsent, n),
 		HasOld: true, Old: sized(v.Old, n), OldAbsent: sized(v.OldAbsent, n),
-		KeyBytes: Encoded[K]{Bytes: sized(v.KeyBytes.Bytes, n), By: t.key},
-		NewBytes: Encoded[V]{Bytes: sized(v.NewBytes.Bytes, n), By: t.serde},
+		KeyBytes: Encoded[K]{Bytes: sized(v.KeyBytes.Bytes, n), By: t.keyID},
+		NewBytes: Encoded[V]{Bytes: sized(v.NewBytes.Bytes, n), By: t.id},
 	}
 	return v
 }

@@ -29,6 +29,7 @@ type sourcePort struct {
 	set    *Set
 	in     *input
 	feeder operator.Feeder
+	bad    operator.Bad // the set's
 	run    operator.Run
 }
 
@@ -53,7 +54,7 @@ func (p *sourcePort) feed(n int) error {
 		p.set.deadLetter(&p.run, 0, e)
 		return nil
 	}
-	return p.feeder.Feed(&p.run, p.set.bad)
+	return p.feeder.Feed(&p.run, p.bad)
 }
 
 type inboxPort struct{ in operator.Inbox }

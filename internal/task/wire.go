@@ -121,7 +121,7 @@ func (w *wiring) source(n *topology.Node) error {
 			continue // this topic has fewer partitions than another
 		}
 		w.made.sources = append(w.made.sources, in)
-		w.ports[n.ID] = append(w.ports[n.ID], &sourcePort{set: w.set, in: in, feeder: feeder})
+		w.ports[n.ID] = append(w.ports[n.ID], &sourcePort{set: w.set, in: in, feeder: feeder, bad: w.set.bad})
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func (t *trial) newChain(services, customers int) *chain {
 	addrs := t.ports(3)
 	c := &chain{
 		trial: t, http: addrs[1], brokerHTTP: addrs[2], data: filepath.Join(t.dir, "broker"),
-		system: system{bootstrap: addrs[0], database: filepath.Join(t.dir, "customer.db"), services: t.services(services, addrs[0], customers)},
+		system: system{bootstrap: addrs[0], database: filepath.Join(t.dir, "customer.db"), services: t.newServices(services, addrs[0], customers)},
 	}
 	c.startBroker()
 	t.createTopics(c.bootstrap, spread)

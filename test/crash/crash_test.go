@@ -18,18 +18,28 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-// programs are built once for all tests of the package.
-var programs = []string{
-	"github.com/mainstemio/mainstem/cmd/mainstem",
-	"github.com/mainstemio/mainstem/examples/payments/cmd/pipeline",
-	"github.com/mainstemio/mainstem/examples/payments/cmd/customer",
-	"github.com/mainstemio/mainstem/examples/payments/cmd/cards",
-	"github.com/mainstemio/mainstem/examples/payments/cmd/ewallet",
+// programs are built once, each when the first test needs it.
+var programs = map[string]func() error{
+	"mainstem": build("cmd/mainstem"),
+	"pipeline": build("examples/payments/cmd/pipeline"),
+	"customer": build("examples/payments/cmd/customer"),
+	"ewallet":  build("examples/payments/cmd/ewallet"),
+}
+
+func build(dir string) func() error {
+	return sync.OnceValue(func() error {
+		out, err := exec.Command("go", "build", "-o", binDir+string(filepath.Separator), "github.com/mainstemio/mainstem/"+dir).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("go build %s: %w\n%s", dir, err, out)
+		}
+		return nil
+	})
 }
 
 // binDir is where TestMain has the programs built.
@@ -47,18 +57,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-var buildAll = sync.OnceValue(func() error {
-	cmd := exec.Command("go", append([]string{"build", "-o", binDir + string(filepath.Separator)}, programs...)...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return nil
-})
-
-// program returns the path of a built program by the last element of its import path.
+// program returns the path of a built program by name.
 func program(t *testing.T, name string) string {
 	t.Helper()
-	if err := buildAll(); err != nil {
+	if err := programs[name](); err != nil {
 		t.Fatal(err)
 	}
 	return filepath.Join(binDir, name)
@@ -103,7 +105,7 @@ func workDir(t *testing.T) string {
 	if keep == "" {
 		return t.TempDir()
 	}
-	dir, err := os.MkdirTemp(keep, t.Name()+"-*")
+	dir, err := os.MkdirTemp(keep, strings.ReplaceAll(t.Name(), "/", "-")+"-*")
 	if err != nil {
 		t.Fatal(err)
 	}

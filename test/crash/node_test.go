@@ -21,7 +21,7 @@ func TestNodeSurvivesKills(tt *testing.T) {
 	node := func() *process {
 		return t.start("mainstem", "demo", "payments", "--rate", "0", "--data", data, "--kafka", addrs[0], "--http", addrs[1], "--customer", addrs[2])
 	}
-	s.services = t.services(4, addrs[0], 60)
+	s.services = t.newServices(4, addrs[0], 60)
 	for _, sv := range s.services {
 		sv.run(t)
 	}

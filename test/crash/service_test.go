@@ -50,9 +50,9 @@ const (
 	unknown
 )
 
-// services makes n services, cards and transfers in turn. All payments of all services have different dates, so that the outcome
+// newServices makes n services, cards and transfers in turn. All payments of all services have different dates, so that the outcome
 // does not depend on the order of arrival.
-func (t *trial) services(n int, bootstrap string, customers int) []*service {
+func (t *trial) newServices(n int, bootstrap string, customers int) []*service {
 	t.Helper()
 	var out []*service
 	ids := map[int64]bool{}

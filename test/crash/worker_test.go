@@ -49,7 +49,7 @@ func TestWorkerOnKafkaSurvivesKills(tt *testing.T) {
 	c.bootstrap = t.startKafka()
 	c.http = t.ports(1)[0]
 	c.database = filepath.Join(t.dir, "customer.db")
-	c.services = t.services(3, c.bootstrap, 40)
+	c.services = t.newServices(3, c.bootstrap, 40)
 	t.createTopics(c.bootstrap, spread)
 	c.startPipeline()
 	c.startCustomer()

@@ -5,15 +5,19 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
-	"fmt"
+	"math/rand"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/mainstemio/mainstem"
 	"github.com/mainstemio/mainstem/connect"
 	"github.com/mainstemio/mainstem/examples/payments"
 	"github.com/mainstemio/mainstem/examples/payments/anz"
@@ -152,14 +156,21 @@ func TestTheWholeSet(t *testing.T) {
 	}
 }
 
-// TestLastFiveOfTheWholeSetInAnyOrder applies the example's rules and sink without a broker between.
+// TestLastFiveOfTheWholeSetInAnyOrder runs the whole system: producers over the wire, broker, pipeline, sink, database.
 func TestLastFiveOfTheWholeSetInAnyOrder(t *testing.T) {
 	dir := data(t)
-	for _, shuffle := range []uint64{0, 1, 2, 3} {
-		t.Run(fmt.Sprint("shuffle ", shuffle), func(t *testing.T) {
-			cards, transfers := convert(t, anz.Conversion{Input: filepath.Join(dir, "anz.csv.gz"), Shuffle: shuffle})
+	for name, order := range map[string]struct {
+		shuffle      uint64
+		channelFirst bool
+	}{"as in the set": {}, "shuffle 1": {shuffle: 1}, "shuffle 2": {shuffle: 2}, "shuffle 3": {shuffle: 3}, "one channel first": {channelFirst: true}} {
+		t.Run(name, func(t *testing.T) {
+			cards, transfers := convert(t, anz.Conversion{Input: filepath.Join(dir, "anz.csv.gz"), Shuffle: order.shuffle})
+			records := append(produced(payments.TransferTopic, transfers), produced(payments.CardTopic, cards)...)
+			if !order.channelFirst {
+				rand.New(rand.NewSource(9)).Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
+			}
 			database := filepath.Join(t.TempDir(), "customer.db")
-			deliver(t, database, lists(t, transfers, cards)) // one channel first
+			run(t, database, records)
 			count, err := anz.Check(context.Background(), database, filepath.Join(dir, "expected-last5.jsonl"))
 			if err != nil || count != (anz.Count{Customers: 100, Rows: 500}) {
 				t.Errorf("%+v, %v", count, err)
@@ -168,24 +179,57 @@ func TestLastFiveOfTheWholeSetInAnyOrder(t *testing.T) {
 	}
 }
 
-func lists(t *testing.T, transfers, cards []line) map[int64]payments.LastFive {
+func produced(topic string, lines []line) []*kgo.Record {
+	records := make([]*kgo.Record, len(lines))
+	for i, l := range lines {
+		records[i] = &kgo.Record{Topic: topic, Key: []byte(l.Key), Value: l.Value, Timestamp: time.UnixMilli(l.Timestamp)}
+	}
+	return records
+}
+
+// run publishes the records to a node with the pipeline and the sink, and waits until the database is current.
+func run(t *testing.T, database string, records []*kgo.Record) {
 	t.Helper()
-	last := map[int64]payments.LastFive{}
-	for _, l := range transfers {
-		b, err := payments.TransferJSON.Decode(l.Value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		last[b.CustomerID], _ = last[b.CustomerID].Add(b.Common())
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, l := range cards {
-		c, err := payments.CardJSON.Decode(l.Value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		last[c.CustomerID], _ = last[c.CustomerID].Add(c.Common())
+	node, err := mainstem.Open(ctx, t.TempDir(), mainstem.WithKafka(listener))
+	if err != nil {
+		t.Fatal(err)
 	}
-	return last
+	defer func() {
+		if err := node.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	pipeline, err := payments.Pipeline()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := node.Run(pipeline); err != nil {
+		t.Fatal(err)
+	}
+	sink, err := customer.NewSink(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := node.Deliver(mainstem.DeliverySpec{Sink: sink, Topics: []string{payments.LastFiveTopic}}); err != nil {
+		t.Fatal(err)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(node.Kafka()), kgo.AllowAutoTopicCreation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if err := node.Settle(ctx); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func deliver(t *testing.T, database string, lists map[int64]payments.LastFive) {

@@ -34,6 +34,11 @@ type Harness struct {
 	// DeleteTopic and DeleteRecords (all before an offset) are done by somebody else.
 	DeleteTopic   func(t *testing.T, topic string)
 	DeleteRecords func(t *testing.T, tp record.TopicPartition, before record.Offset)
+	// Settle waits until what was committed to the topics shows in their committed ends; nil where that is so at once. Kafka
+	// writes the markers of a transaction after it has acknowledged its commit.
+	Settle func(t *testing.T, topics ...string)
+	// NoTopicIDs: the broker is older than Kafka 2.8, which cannot tell a topic from another one of the same name.
+	NoTopicIDs bool
 	// Foreign opens a producer as any service has one; with a transactional id it is transactional.
 	Foreign func(t *testing.T, o ForeignOptions) Foreign
 }
@@ -220,11 +225,23 @@ func (w *world) read(t *testing.T, r client.Reader, n int) log {
 	})
 }
 
+// ends returns the committed ends behind all that was committed.
+func (w *world) ends(t *testing.T, tps ...record.TopicPartition) positions {
+	t.Helper()
+	if w.Settle != nil {
+		for _, tp := range tps {
+			w.Settle(t, tp.Topic)
+		}
+	}
+	ends, err := w.Door.Ends(w.ctx, tps...)
+	must(t, err)
+	return ends
+}
+
 // readToEnd reads until each of tps is read up to its committed end.
 func (w *world) readToEnd(t *testing.T, r client.Reader, tps ...record.TopicPartition) log {
 	t.Helper()
-	ends, err := w.Door.Ends(w.ctx, tps...)
-	must(t, err)
+	ends := w.ends(t, tps...)
 	return w.readUntil(t, r, 1<<20, func(_ log, next positions) bool {
 		for tp, end := range ends {
 			if next[tp] < end && end > 0 {

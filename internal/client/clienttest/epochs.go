@@ -150,10 +150,14 @@ var epochTests = map[string]func(*testing.T, *world){
 					if c.Headers != nil {
 						g.Headers = c.Headers[i]
 					}
+					if bytes.Equal(g.Value, big) {
+						g.Value = []byte("as big as it was") // the comparison below would take seconds
+					}
 					got = append(got, g)
 				}
 			}
 		}
+		want[5].Value = []byte("as big as it was")
 		equal(t, "records", want, got)
 	},
 

@@ -51,10 +51,10 @@ var foreignTests = map[string]func(*testing.T, *world){
 		must(t, err)
 		equal(t, "committed ends", positions{tps[0]: 1, tps[1]: 1}, ends)
 		r := w.reader(t, at(0, tps...))
-		equal(t, "before the end", log{tps[0]: {"before"}, tps[1]: {"elsewhere"}}, w.readToEnd(t, r, tps...))
+		equal(t, "before the end", log{tps[0]: {"before"}, tps[1]: {"elsewhere"}}, w.read(t, r, 2))
 		w.expectNothing(t, r)
 		tx.End(t, true)
-		equal(t, "after the end", log{tps[0]: {"open", "behind"}}, w.readToEnd(t, r, tps[0]))
+		equal(t, "after the end", log{tps[0]: {"open", "behind"}}, w.read(t, r, 2))
 	},
 
 	"NextMovesBehindMarkersAndAbortedRecords": func(t *testing.T, w *world) {
@@ -69,9 +69,7 @@ var foreignTests = map[string]func(*testing.T, *world){
 		var next, end record.Offset
 		got := w.readUntil(t, r, 1<<20, func(_ log, n positions) bool { next = n[tp]; return next == 5 })
 		equal(t, "records", log{tp: {"a"}}, got)
-		ends, err := w.Door.Ends(w.ctx, tp)
-		must(t, err)
-		if end = ends[tp]; end != next {
+		if end = w.ends(t, tp)[tp]; end != next {
 			t.Errorf("read up to %d, the log ends at %d", next, end)
 		}
 		tx.Produce(t, tp, "d")

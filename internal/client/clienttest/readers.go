@@ -31,8 +31,7 @@ var readerTests = map[string]func(*testing.T, *world){
 		p := w.producer(t, w.Door, w.app)
 		w.commit(t, p, tp, numbered(10)...) // one batch: the position lies inside it
 		equal(t, "records", log{tp: numbered(10)[7:]}, w.readToEnd(t, w.reader(t, at(7, tp)), tp))
-		ends, err := w.Door.Ends(w.ctx, tp)
-		must(t, err)
+		ends := w.ends(t, tp)
 		r := w.reader(t, ends)
 		w.expectNothing(t, r)
 		w.commit(t, p, tp, "later")
@@ -196,8 +195,7 @@ var readerTests = map[string]func(*testing.T, *world){
 		for _, v := range numbered(50) {
 			w.commit(t, p, tp, v)
 		}
-		ends, err := w.Door.Ends(w.ctx, tp)
-		must(t, err)
+		ends := w.ends(t, tp)
 		r := w.reader(t, at(0, tp))
 		var lags []record.Offset
 		for next := record.Offset(0); next < ends[tp]; {

@@ -18,7 +18,7 @@ var topicTests = map[string]func(*testing.T, *world){
 		if len(all) != 2 || all[a].Partitions != 3 || all[a].ID != first[a].ID || all[b].Partitions < 1 || all[b].Name != b {
 			t.Errorf("got %+v", all)
 		}
-		if all[a].ID == all[b].ID {
+		if all[a].ID == all[b].ID && !w.NoTopicIDs {
 			t.Error("two topics with one id")
 		}
 		got, err := w.Door.Topics(w.ctx, a, b, w.name("missing"))
@@ -39,8 +39,7 @@ var topicTests = map[string]func(*testing.T, *world){
 		starts, err := w.Door.Starts(w.ctx, tps...)
 		must(t, err)
 		equal(t, "starts", positions{tps[0]: 2, tps[1]: 0}, starts)
-		ends, err := w.Door.Ends(w.ctx, tps...)
-		must(t, err)
+		ends := w.ends(t, tps...)
 		if ends[tps[0]] < 5 || ends[tps[1]] != 0 { // a transaction's marker has an offset of its own
 			t.Errorf("ends are %v", ends)
 		}

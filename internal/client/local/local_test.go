@@ -35,7 +35,7 @@ func TestDoorConforms(t *testing.T) {
 // open runs a broker in memory until the end of t.
 func open(t *testing.T) *broker.Broker {
 	t.Helper()
-	b, err := broker.Open(broker.Options{FS: vfs.NewCrashable(), Dir: "broker", Clock: clock.System})
+	b, err := broker.Open(broker.Options{FS: vfs.NewCrashable(), Dir: "broker", Clock: clock.System, JournalFileSize: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}

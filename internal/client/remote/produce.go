@@ -101,7 +101,7 @@ func mayPass(err error) bool {
 		if errors.Is(err, kerr.UnknownTopicOrPartition) {
 			return errors.Is(err, errNotYet)
 		}
-		return kerr.IsRetriable(err)
+		return kerr.IsRetriable(err) || refused(err)
 	}
 	return !errors.Is(err, client.ErrTooLarge)
 }

@@ -161,7 +161,7 @@ func (p *producer) transactLocked(ctx context.Context, batches []epoch.Batch, po
 	}
 	if err = explain(err); errors.Is(err, client.ErrFenced) {
 		p.mu.open = false
-		// The cluster bumps the epoch when it aborts a transaction that timed out, too: then nobody else has taken over.
+		// The cluster fences the producer of a transaction that timed out, too: then nobody else has taken over.
 		if p.o.Clock.Mono()-p.mu.began >= p.o.TransactionTimeout {
 			return fmt.Errorf("%w (%v)", errExpired, err) // not wrapped: it must not look like fencing
 		}

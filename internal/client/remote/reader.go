@@ -16,6 +16,8 @@ import (
 const (
 	// partitionBytes bounds one partition's share of a fetch.
 	partitionBytes = 1 << 20
+	// fetchWait is how long a broker holds a fetch that finds nothing: Kafka's default. Records end it at once.
+	fetchWait = 500 * time.Millisecond
 	// suspectInterval is how often a topic that a broker did not know is asked for again.
 	suspectInterval = 500 * time.Millisecond
 )
@@ -54,6 +56,7 @@ func (d *Door) OpenReader(ctx context.Context, positions map[record.TopicPartiti
 		kgo.KeepControlRecords(), // they move Next
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.KeepRetryableFetchErrors(),
+		kgo.FetchMaxWait(fetchWait),
 		kgo.FetchMaxBytes(d.o.FetchBytes),
 		kgo.FetchMaxPartitionBytes(min(partitionBytes, d.o.FetchBytes)),
 	)

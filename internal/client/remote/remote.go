@@ -69,6 +69,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// metadataAge is how old an answer about topics and leaders may be; a new topic should not stay unknown for longer.
+const metadataAge = 100 * time.Millisecond
+
 // A Door is the door to one cluster.
 type Door struct {
 	o   Options
@@ -95,7 +98,10 @@ func Open(ctx context.Context, o Options) (*Door, error) {
 
 // newClient makes a client with its own connections.
 func (o Options) newClient(versions *kversion.Versions, more ...kgo.Opt) (*kgo.Client, error) {
-	opts := []kgo.Opt{kgo.SeedBrokers(o.Brokers...), kgo.ClientID(o.ClientID), kgo.MaxVersions(versions)}
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(o.Brokers...), kgo.ClientID(o.ClientID), kgo.MaxVersions(versions),
+		kgo.MetadataMinAge(metadataAge),
+	}
 	return kgo.NewClient(append(append(opts, o.Connection...), more...)...)
 }
 

@@ -11,21 +11,24 @@ import (
 	"github.com/mainstemio/mainstem/internal/client/remote"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kversion"
 )
 
+func TestDoorConformsOnMainstem(t *testing.T) {
+	clienttest.Run(t, func(t *testing.T) clienttest.Harness { return harness(t, serveMainstem(t)) })
+}
+
 func TestDoorConformsOnATestDouble(t *testing.T) {
-	for _, brokers := range []int{1, 3} {
-		t.Run(map[int]string{1: "OneBroker", 3: "ThreeBrokers"}[brokers], func(t *testing.T) {
-			c, err := kfake.NewCluster(kfake.NumBrokers(brokers), kfake.DefaultNumPartitions(1))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(c.Close)
-			clienttest.Run(t, func(t *testing.T) clienttest.Harness { return harness(t, c.ListenAddrs()...) })
-		})
-	}
+	clienttest.Run(t, func(t *testing.T) clienttest.Harness { return harness(t, serveDouble(t, 3, nil)...) })
+}
+
+func TestDoorConformsOnATestDoubleOfKafka25(t *testing.T) {
+	clienttest.Run(t, func(t *testing.T) clienttest.Harness {
+		h := harness(t, serveDouble(t, 1, kversion.V2_5_0())...)
+		h.NoTopicIDs = true
+		return h
+	})
 }
 
 // The real one: MAINSTEM_KAFKA is the address of an Apache Kafka; topics and groups of random names are left behind.
@@ -83,6 +86,12 @@ func harness(t *testing.T, brokers ...string) clienttest.Harness {
 			}
 			if err != nil {
 				t.Fatal(err)
+			}
+		},
+		Settle: func(t *testing.T, topics ...string) {
+			for _, topic := range topics {
+				for !settled(t, adm, topic) {
+				}
 			}
 		},
 		Foreign: func(t *testing.T, o clienttest.ForeignOptions) clienttest.Foreign {
@@ -148,19 +157,20 @@ func (f *foreign) End(t *testing.T, commit bool) {
 		t.Fatal(err)
 	}
 	for topic := range f.open {
-		for !f.settled(t, topic) {
+		for !settled(t, f.adm, topic) {
 		}
 	}
 	f.begin(t)
 }
 
-func (f *foreign) settled(t *testing.T, topic string) bool {
+// settled tells whether no transaction is open in topic.
+func settled(t *testing.T, adm *kadm.Client, topic string) bool {
 	t.Helper()
-	stable, err := f.adm.ListCommittedOffsets(t.Context(), topic)
+	stable, err := adm.ListCommittedOffsets(t.Context(), topic)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ends, err := f.adm.ListEndOffsets(t.Context(), topic)
+	ends, err := adm.ListEndOffsets(t.Context(), topic)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -199,14 +199,18 @@ func offsets(ctx context.Context, tps []record.TopicPartition, list lister) (map
 	return m, nil
 }
 
-// Committed implements client.Door. It waits while a transaction that has been decided, or is open, may still move a position.
+// errUndecided: positions that a commit made durable may not show yet.
+var errUndecided = errors.New("a transaction is being ended")
+
+// Committed implements client.Door. It waits while a transaction may still move a position. A cluster older than 3.0 cannot
+// tell all of that: there, positions of partitions that never had one are certain only after OpenProducer.
 func (d *Door) Committed(ctx context.Context, app string) (map[record.TopicPartition]record.Offset, error) {
 	for b := (backoff{clock: d.o.Clock}); ; {
 		m, err := d.committed(ctx, app)
 		if err == nil {
 			return m, nil
 		}
-		if !errors.Is(err, kerr.UnstableOffsetCommit) && !kerr.IsRetriable(err) {
+		if !errors.Is(err, errUndecided) && !errors.Is(err, kerr.UnstableOffsetCommit) && !kerr.IsRetriable(err) {
 			return nil, fmt.Errorf("committed positions of %s: %w", app, err)
 		}
 		if werr := b.wait(ctx); werr != nil {
@@ -215,7 +219,26 @@ func (d *Door) Committed(ctx context.Context, app string) (map[record.TopicParti
 	}
 }
 
+// ending looks whether the application's last transaction is decided and not yet carried out. An answer to "all offsets of the
+// group" leaves out a partition whose first offset is in such a transaction, even when stable offsets are asked for.
+func (d *Door) ending(ctx context.Context, app string) error {
+	txns, err := d.adm.DescribeTransactions(ctx, app)
+	if err != nil && len(txns) == 0 {
+		return nil // not supported, or not ours to see
+	}
+	switch t := txns[app]; {
+	case t.Err == nil && (t.State == "PrepareCommit" || t.State == "PrepareAbort"):
+		return errUndecided
+	case kerr.IsRetriable(t.Err):
+		return t.Err
+	}
+	return nil
+}
+
 func (d *Door) committed(ctx context.Context, app string) (map[record.TopicPartition]record.Offset, error) {
+	if err := d.ending(ctx, app); err != nil {
+		return nil, err
+	}
 	all, err := d.adm.FetchOffsets(kadm.RequireStable(ctx), app)
 	if errors.Is(err, kerr.GroupIDNotFound) {
 		return map[record.TopicPartition]record.Offset{}, nil

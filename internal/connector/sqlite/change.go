@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sort"
 
 	"github.com/mainstemio/mainstem/connect"
 	"github.com/mainstemio/mainstem/record"
@@ -21,23 +20,45 @@ type change struct {
 	rows   [][]any
 }
 
-// decode turns records into changes, up to the first that cannot be decoded. Records that the database already holds are left
-// out unread; whether that is still so is checked again inside the transaction.
+// decode turns records into changes, or returns the first that cannot be decoded. Records that the database already holds are
+// left out unread (whether that is still so is checked again inside the transaction), and so are those that a later record of
+// the same key replaces: their effect would be overwritten inside one transaction, which nobody could see.
 func (s *Sink[K, V]) decode(records []record.Record) ([]change, *badRecord) {
-	changes := make([]change, 0, len(records))
+	last := lastOfKeys(records)
+	changes := make([]change, 0, len(last))
 	for i := range records {
 		r := &records[i]
 		if r.Offset < s.held[r.TopicPartition].Offset {
 			continue
 		}
+		if j, ok := last[keyed{r.TopicPartition, string(r.Key)}]; ok && j != i && r.Key != nil {
+			continue
+		}
 		c, err := s.change(r)
 		if err != nil {
-			return changes, &badRecord{i, &connect.RecordError{TopicPartition: r.TopicPartition, Offset: r.Offset, Err: err}}
+			return nil, &badRecord{i, &connect.RecordError{TopicPartition: r.TopicPartition, Offset: r.Offset, Err: err}}
 		}
 		c.index = i
 		changes = append(changes, c)
 	}
 	return changes, nil
+}
+
+// keyed is a key in its partition, as bytes.
+type keyed struct {
+	tp  record.TopicPartition
+	key string
+}
+
+// lastOfKeys returns the place of the last record of each key. Null is no key.
+func lastOfKeys(records []record.Record) map[keyed]int {
+	last := make(map[keyed]int, min(len(records), 1024))
+	for i := range records {
+		if r := &records[i]; r.Key != nil {
+			last[keyed{r.TopicPartition, string(r.Key)}] = i
+		}
+	}
+	return last
 }
 
 func (s *Sink[K, V]) change(r *record.Record) (change, error) {
@@ -139,8 +160,8 @@ func groupID(values []any) (string, error) {
 	return string(b), nil
 }
 
-// latest drops what the database already holds and keeps, of several changes of one group, the last: they would overwrite each
-// other inside one transaction, which nobody could see. The order of what is left is the batch's.
+// latest drops what the database already holds and keeps, of several changes of one group, the last: different keys may stand
+// for one group. The order of what is left is the batch's.
 func latest(changes []change, held map[record.TopicPartition]connect.Position) []change {
 	last := make(map[string]int, len(changes))
 	for i := range changes {
@@ -155,9 +176,4 @@ func latest(changes []change, held map[record.TopicPartition]connect.Position) [
 		}
 	}
 	return kept
-}
-
-// countBelow returns how many changes come from records before index.
-func countBelow(changes []change, index int) int {
-	return sort.Search(len(changes), func(i int) bool { return changes[i].index >= index })
 }

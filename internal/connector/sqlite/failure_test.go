@@ -52,6 +52,25 @@ func TestALockedDatabaseIsRetryableAndLosesNothing(t *testing.T) {
 	wantContents(t, path, "1/1=a", "next 1")
 }
 
+func TestATransactionHoldsTheLockFromItsBeginning(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	s, _ := mustOpen(t, config(path))
+	other := openPlain(t, path)
+	other.SetMaxOpenConns(1)
+	if _, err := other.Exec("PRAGMA busy_timeout = 1"); err != nil {
+		t.Fatal(err)
+	}
+	err := s.transact(context.Background(), func() error {
+		if _, err := other.Exec("BEGIN IMMEDIATE"); err == nil {
+			t.Error("another writer came between")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestAReaderDoesNotHinderTheWriter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	s, _ := mustOpen(t, config(path))

@@ -167,32 +167,33 @@ func (s *Sink[K, V]) Write(ctx context.Context, b connect.Batch) error {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	changes, bad := s.decode(b.Records)
-	for {
-		upTo := len(b.Records)
-		if bad != nil {
-			upTo = bad.index
-			changes = changes[:countBelow(changes, upTo)]
-		}
-		if bad != nil && upTo == 0 {
-			return s.explain("write", bad.err)
-		}
-		worse, err := s.apply(ctx, changes, reached(b, upTo))
+	var first *badRecord
+	for n := len(b.Records); first == nil || n > 0; n = first.index {
+		bad, err := s.applyFirst(ctx, b, n)
 		if err != nil {
 			return s.explain("write", err)
 		}
-		if worse == nil {
+		if bad == nil {
 			break
 		}
-		bad = worse // lies before the earlier one, so this ends
+		first = bad // everything before it is still to be applied, where another bad one may be found
 	}
-	if bad != nil {
-		return s.explain("write", bad.err)
+	if first != nil {
+		return s.explain("write", first.err)
 	}
 	return nil
 }
 
-// A badRecord is the first record of a batch that cannot be applied.
+// applyFirst applies the first n records of a batch, or none of them and returns one that cannot be applied.
+func (s *Sink[K, V]) applyFirst(ctx context.Context, b connect.Batch, n int) (*badRecord, error) {
+	changes, bad := s.decode(b.Records[:n])
+	if bad != nil {
+		return bad, nil
+	}
+	return s.apply(ctx, changes, reached(b, n))
+}
+
+// A badRecord is a record of a batch that cannot be applied.
 type badRecord struct {
 	index int // in the batch
 	err   *connect.RecordError

@@ -360,6 +360,25 @@ func TestTheFirstOfSeveralBadRecordsIsNamed(t *testing.T) {
 	wantContents(t, path, "1/1=a", "next 1")
 }
 
+func TestWhatABadRecordsSuccessorReplacedIsAppliedBeforeIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	s, _ := mustOpen(t, config(path))
+	// Without offset 1 the last record of shelf 1 would be all that counts; with it, position 1 must hold what offset 0 left.
+	err := s.Write(context.Background(), batch(0, "1=a", "2=!", "1=b"))
+	var re *connect.RecordError
+	if !errors.As(err, &re) || re.Offset != 1 {
+		t.Errorf("got %v", err)
+	}
+	wantContents(t, path, "1/1=a", "next 1")
+}
+
+func TestABadRecordThatALaterOneReplacesHasNoEffect(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	s, _ := mustOpen(t, config(path))
+	mustWrite(t, s, batch(0, "1=!", "2=b", "1=a"))
+	wantContents(t, path, "1/1=a", "2/1=b", "next 3")
+}
+
 func TestOneRowPerKeyIsUpserted(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	cfg := config(path)

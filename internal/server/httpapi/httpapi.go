@@ -103,6 +103,7 @@ func New(o Options) http.Handler {
 	mux.Handle("GET /{$}", http.FileServerFS(files))
 	mux.Handle("GET /app.js", http.FileServerFS(files))
 	mux.Handle("GET /style.css", http.FileServerFS(files))
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /v1/flow", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, o.Flow()) })
 	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) { events(w, r, o) })
 	mux.Handle("GET /metrics", o.Metrics)

@@ -15,7 +15,13 @@ import (
 
 func (n *node) describeConfigs(_ call, r *kmsg.DescribeConfigsRequest) kmsg.Response {
 	resp := r.ResponseKind().(*kmsg.DescribeConfigsResponse)
+	full := map[resourceID]bool{} // shown with all their settings: once is enough
 	for _, res := range r.Resources {
+		id := resourceID{res.ResourceType, res.ResourceName}
+		if len(res.ConfigNames) == 0 && full[id] {
+			continue
+		}
+		full[id] = full[id] || len(res.ConfigNames) == 0
 		out := kmsg.NewDescribeConfigsResponseResource()
 		out.ResourceType, out.ResourceName = res.ResourceType, res.ResourceName
 		configs, err := n.configsOf(res.ResourceType, res.ResourceName)
@@ -29,6 +35,11 @@ func (n *node) describeConfigs(_ call, r *kmsg.DescribeConfigsRequest) kmsg.Resp
 		resp.Resources = append(resp.Resources, out)
 	}
 	return resp
+}
+
+type resourceID struct {
+	typ  kmsg.ConfigResourceType
+	name string
 }
 
 func (n *node) configsOf(typ kmsg.ConfigResourceType, name string) ([]broker.Config, *kerr.Error) {
@@ -101,6 +112,7 @@ type configWish struct {
 	typ     kmsg.ConfigResourceType
 	name    string
 	changes []broker.ConfigChange
+	named   map[string]bool
 	err     *kerr.Error // of the changes
 	detail  string
 }
@@ -108,7 +120,7 @@ type configWish struct {
 func (n *node) alterConfigs(_ call, r *kmsg.AlterConfigsRequest) pending {
 	var wishes []configWish
 	for _, res := range r.Resources {
-		w := configWish{typ: res.ResourceType, name: res.ResourceName}
+		w := configWish{typ: res.ResourceType, name: res.ResourceName, named: map[string]bool{}}
 		for _, c := range res.Configs {
 			w.add("set", c.Name, c.Value)
 		}
@@ -139,7 +151,7 @@ var alterOps = map[kmsg.IncrementalAlterConfigOp]string{
 func (n *node) incrementalAlterConfigs(_ call, r *kmsg.IncrementalAlterConfigsRequest) pending {
 	var wishes []configWish
 	for _, res := range r.Resources {
-		w := configWish{typ: res.ResourceType, name: res.ResourceName}
+		w := configWish{typ: res.ResourceType, name: res.ResourceName, named: map[string]bool{}}
 		for _, c := range res.Configs {
 			w.add(alterOps[c.Op], c.Name, c.Value)
 		}
@@ -164,17 +176,17 @@ func (n *node) incrementalAlterConfigs(_ call, r *kmsg.IncrementalAlterConfigsRe
 
 // add notes a change; what is no change at all spoils the wish.
 func (w *configWish) add(op, name string, value *string) {
-	for _, c := range w.changes {
-		if c.Name == name {
-			w.err, w.detail = kerr.InvalidRequest, "Setting "+name+" is named twice."
-		}
-	}
 	switch {
+	case w.err != nil:
+		return
+	case w.named[name]:
+		w.err, w.detail = kerr.InvalidRequest, "Setting "+name+" is named twice."
 	case op == "":
 		w.err, w.detail = kerr.InvalidRequest, "Unknown operation on setting "+name+"."
 	case value == nil && op != "delete":
 		w.err, w.detail = kerr.InvalidConfig, "Setting "+name+" has no value."
 	}
+	w.named[name] = true
 	w.changes = append(w.changes, broker.ConfigChange{Name: name, Op: op, Value: orEmpty(value)})
 }
 
@@ -182,9 +194,9 @@ func (w *configWish) add(op, name string, value *string) {
 func (n *node) alter(wishes []configWish, replace, validateOnly bool) func(context.Context) ([]broker.TopicResult, error) {
 	out := make([]broker.TopicResult, len(wishes))
 	fs := make([]*broker.Future[broker.TopicResult], len(wishes))
-	seen := map[string]bool{}
+	seen := map[resourceID]bool{}
 	for i, w := range wishes {
-		id := strconv.Itoa(int(w.typ)) + w.name
+		id := resourceID{w.typ, w.name}
 		switch {
 		case w.err != nil:
 			out[i] = broker.TopicResult{Err: w.err, Detail: w.detail}

@@ -16,7 +16,7 @@ import (
 )
 
 // A pending completes a request: it waits for the broker or reads from it, and returns the response, or nil when the client
-// wants none. An error closes the connection. It runs once, in the writer, when every earlier response has been written.
+// wants none. An error closes the connection, behind the response if there is one. It runs once, in the writer, when every earlier response has been written.
 type pending func(ctx context.Context) (answer, error)
 
 // An answer is a response that can be encoded; kmsg's responses are answers.
@@ -99,10 +99,12 @@ func (c *conn) report(parent context.Context, err error) {
 // read accepts requests until the connection ends; it always returns an error that says why.
 func (c *conn) read(ctx context.Context) error {
 	r := bufio.NewReaderSize(c.nc, 4<<10)
-	if err := c.deadline(c.s.o.FirstFrameTimeout); err != nil {
-		return err
-	}
+	wait := c.s.o.FirstFrameTimeout
 	for {
+		if err := c.deadline(wait); err != nil {
+			return err
+		}
+		wait = c.s.o.IdleTimeout
 		if err := c.awaitFrame(ctx, r); err != nil {
 			return err
 		}
@@ -174,7 +176,7 @@ func (c *conn) accept(ctx context.Context, r *bufio.Reader) (ex exchange, err er
 		if err := c.s.budget.takeFrame(ctx, &ex.hold, n); err != nil {
 			return context.Cause(ctx)
 		}
-		return c.deadline(c.s.o.FrameTimeout + time.Duration(n/slowestPeer)*time.Second) // the wait was not the client's fault
+		return c.deadline(transferTime(c.s.o.FrameTimeout, n)) // the wait was not the client's fault
 	})
 	if err != nil {
 		return ex, fmt.Errorf("frame of %d bytes: %w", n, err)
@@ -188,11 +190,16 @@ func (c *conn) accept(ctx context.Context, r *bufio.Reader) (ex exchange, err er
 		return ex, err
 	}
 	c.proven = true
-	return ex, c.deadline(c.s.o.IdleTimeout)
+	return ex, nil
 }
 
-// slowestPeer is how many bytes of a large frame must arrive in a second, on average.
+// slowestPeer is how many bytes of a large frame a peer must send or take in a second, on average.
 const slowestPeer = 256 << 10
+
+// transferTime is a time limit stretched for a frame of n bytes.
+func transferTime(limit time.Duration, n int) time.Duration {
+	return limit + time.Duration(n/slowestPeer)*time.Second
+}
 
 // errUnsupported closes the connection: a client that asks for what ApiVersions does not list cannot be answered in a way it knows.
 var errUnsupported = errors.New("request is not supported")
@@ -255,9 +262,9 @@ func (c *conn) write(ctx context.Context) {
 const keepBuffer = 64 << 10
 
 func (c *conn) answer(ctx context.Context, ex exchange, buf []byte) ([]byte, error) {
-	a, err := ex.wait(ctx)
-	if err != nil || a == nil {
-		return buf, err
+	a, last := ex.wait(ctx)
+	if a == nil {
+		return buf, last
 	}
 	buf = append(buf, 0, 0, 0, 0)
 	buf = binary.BigEndian.AppendUint32(buf, uint32(ex.header.correlation))
@@ -269,17 +276,17 @@ func (c *conn) answer(ctx context.Context, ex exchange, buf []byte) ([]byte, err
 	}
 	buf = a.AppendTo(buf)
 	binary.BigEndian.PutUint32(buf, uint32(len(buf)-4))
-	if err := c.writeDeadline(); err != nil {
+	if err := c.writeDeadline(len(buf)); err != nil {
 		return buf, err
 	}
 	if _, err := c.nc.Write(buf); err != nil {
 		return buf, fmt.Errorf("write response to key %d: %w", ex.header.key, err)
 	}
-	return buf, nil
+	return buf, last
 }
 
-func (c *conn) writeDeadline() error {
-	if err := c.nc.SetWriteDeadline(c.s.o.Clock.Now().Add(c.s.o.WriteTimeout)); err != nil {
+func (c *conn) writeDeadline(n int) error {
+	if err := c.nc.SetWriteDeadline(c.s.o.Clock.Now().Add(transferTime(c.s.o.WriteTimeout, n))); err != nil {
 		return fmt.Errorf("%w: %w", errClientGone, err)
 	}
 	return nil

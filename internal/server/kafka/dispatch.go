@@ -128,6 +128,22 @@ func message(err *kerr.Error, detail string) *string {
 	return &err.Description
 }
 
+// distinct drops repetitions. A request may name one large thing as often as it has room for names; it is shown once.
+func distinct[T any, K comparable](in []T, key func(T) K) []T {
+	seen := make(map[K]struct{}, len(in))
+	out := in[:0]
+	for _, v := range in {
+		k := key(v)
+		if _, again := seen[k]; !again {
+			seen[k] = struct{}{}
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func itself[K comparable](k K) K { return k }
+
 func ptr[T any](v T) *T { return &v }
 
 // orEmpty is for nullable strings in which null and empty mean the same.

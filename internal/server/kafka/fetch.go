@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/mainstemio/mainstem/internal/broker"
@@ -84,11 +85,17 @@ func (n *node) readFetch(r *kmsg.FetchRequest, f *fetchAnswer) {
 	for _, t := range r.Topics {
 		ft := fetchTopic{name: t.Topic, id: t.TopicID}
 		for _, p := range t.Partitions {
-			res := n.broker.Fetch(broker.Fetch{
+			q := broker.Fetch{
 				Ref: broker.TopicRef{Name: t.Topic, ID: t.TopicID}, Partition: p.Partition,
 				Offset: record.Offset(p.FetchOffset), MaxBytes: min(left, int(p.PartitionMaxBytes)),
 				Committed: r.IsolationLevel == 1, LeaderEpoch: p.CurrentLeaderEpoch,
-			})
+			}
+			var res broker.FetchResult
+			if f.bytes > 0 && left <= 0 {
+				res = n.bounds(q)
+			} else {
+				res = n.broker.Fetch(q)
+			}
 			if f.bytes > 0 && len(res.Batches) > left {
 				res.Batches = nil // next time
 			}
@@ -98,6 +105,17 @@ func (n *node) readFetch(r *kmsg.FetchRequest, f *fetchAnswer) {
 			ft.partitions = append(ft.partitions, fetchPartition{p.Partition, res})
 		}
 		f.topics = append(f.topics, ft)
+	}
+}
+
+// bounds answers a partition for whose records there is no room.
+func (n *node) bounds(q broker.Fetch) broker.FetchResult {
+	high := n.broker.ListOffset(q.Ref, q.Partition, latest, false)
+	stable := n.broker.ListOffset(q.Ref, q.Partition, latest, true)
+	start := n.broker.ListOffset(q.Ref, q.Partition, earliest, false)
+	return broker.FetchResult{
+		Err:           cmp.Or(high.Err, stable.Err, start.Err),
+		HighWatermark: high.Offset, LastStable: stable.Offset, LogStart: start.Offset,
 	}
 }
 

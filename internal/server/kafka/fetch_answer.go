@@ -141,7 +141,7 @@ func (c *conn) writeFetch(f *fetchAnswer, buf []byte) ([]byte, error) {
 	}
 	buf, cuts := f.encode(buf)
 	binary.BigEndian.PutUint32(buf, uint32(len(buf)-4+f.bytes))
-	if err := c.writeDeadline(); err != nil {
+	if err := c.writeDeadline(len(buf) + f.bytes); err != nil {
 		return buf, err
 	}
 	parts := make(net.Buffers, 0, 2*len(cuts)+1)

@@ -62,7 +62,7 @@ func (n *node) describeGroups(_ call, r *kmsg.DescribeGroupsRequest) pending {
 		if len(r.Groups) == 0 {
 			return resp, nil
 		}
-		ds, err := n.broker.DescribeGroups(r.Groups).Wait(ctx)
+		ds, err := n.broker.DescribeGroups(distinct(r.Groups, itself)).Wait(ctx)
 		if err != nil {
 			return nil, err
 		}

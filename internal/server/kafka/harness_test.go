@@ -154,7 +154,7 @@ func (c *rawClient) closed() {
 	}
 }
 
-// answer reads the response to req.
+// answerTo reads the response to req.
 func answerTo[R kmsg.Response](c *rawClient, req kmsg.Request, correlation int32) R {
 	c.t.Helper()
 	frame := c.receive()
@@ -178,7 +178,7 @@ func ask[R kmsg.Response](c *rawClient, req kmsg.Request) R {
 	return answerTo[R](c, req, c.send(req))
 }
 
-// at sets a request's version.
+// inVersion sets a request's version.
 func inVersion[R kmsg.Request](req R, v int16) R {
 	req.SetVersion(v)
 	return req

@@ -58,8 +58,8 @@ type Options struct {
 	MaxInFlight       int64         // bytes of large requests in all; default 256 MiB (at least MaxFrame)
 	MaxFetch          int           // bytes of one Fetch response; default 55 MiB as in Kafka
 	FirstFrameTimeout time.Duration // from accept to the first valid request; default 10 s
-	FrameTimeout      time.Duration // from a frame's first byte to its last; default 30 s
-	WriteTimeout      time.Duration // for one response; default 30 s
+	FrameTimeout      time.Duration // from a frame's first byte to its last, large ones get longer; default 30 s
+	WriteTimeout      time.Duration // for one response, large ones get longer; default 30 s
 	IdleTimeout       time.Duration // without any request; default 10 min as in Kafka
 }
 

@@ -36,10 +36,16 @@ func (n *node) listOffsets(_ call, r *kmsg.ListOffsetsRequest) kmsg.Response {
 	return resp
 }
 
+// Timestamps that mean an offset (ListOffsets).
+const (
+	latest   = -1
+	earliest = -2
+)
+
 // knownTime reports whether a timestamp means something in a version: the special values came one by one (KIP-734, 405, 1005).
 func knownTime(ts int64, version int16) bool {
 	switch {
-	case ts >= -2:
+	case ts >= earliest:
 		return true
 	case ts == -3:
 		return version >= 7

@@ -22,6 +22,9 @@ const (
 )
 
 func (n *node) metadata(_ call, r *kmsg.MetadataRequest) pending {
+	if r.Topics != nil {
+		r.Topics = distinct(r.Topics, metadataKey)
+	}
 	created := n.autoCreate(r)
 	return func(ctx context.Context) (answer, error) {
 		results := map[string]broker.TopicResult{}
@@ -36,19 +39,25 @@ func (n *node) metadata(_ call, r *kmsg.MetadataRequest) pending {
 	}
 }
 
+// metadataKey is what a client asks for: a name, or an id where there is no name.
+func metadataKey(t kmsg.MetadataRequestTopic) any {
+	if t.Topic != nil {
+		return *t.Topic
+	}
+	return t.TopicID
+}
+
 // autoCreate asks for the topics that the client names, that are missing and that may be created on the way.
 func (n *node) autoCreate(r *kmsg.MetadataRequest) []*broker.Future[broker.TopicResult] {
 	if r.Version >= 4 && !r.AllowAutoTopicCreation {
 		return nil
 	}
 	var out []*broker.Future[broker.TopicResult]
-	topics, asked := n.broker.Topics(), map[string]bool{}
+	topics := n.broker.Topics()
 	for _, t := range r.Topics {
-		if t.Topic == nil || asked[*t.Topic] || topics.ByName[*t.Topic] != nil {
-			continue
+		if t.Topic != nil && topics.ByName[*t.Topic] == nil {
+			out = append(out, n.broker.AutoCreate(*t.Topic))
 		}
-		asked[*t.Topic] = true
-		out = append(out, n.broker.AutoCreate(*t.Topic))
 	}
 	return out
 }

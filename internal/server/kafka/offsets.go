@@ -75,7 +75,8 @@ func (n *node) offsetFetch(_ call, r *kmsg.OffsetFetchRequest) pending {
 	return func(ctx context.Context) (answer, error) {
 		resp := r.ResponseKind().(*kmsg.OffsetFetchResponse)
 		if r.Version >= 8 {
-			for _, g := range r.Groups {
+			name := func(g kmsg.OffsetFetchRequestGroup) string { return g.Group }
+			for _, g := range distinct(r.Groups, name) {
 				rg, err := n.fetchGroup(ctx, r, g)
 				if err != nil {
 					return nil, err
@@ -135,7 +136,7 @@ func (n *node) fetchGroup(ctx context.Context, r *kmsg.OffsetFetchRequest, g kms
 		return out, err
 	}
 	if g.Topics == nil {
-		g.Topics = committedTopics(topics, found)
+		g.Topics = committedTopics(topics, found, r.Version >= 10)
 	}
 	for _, t := range g.Topics {
 		out.Topics = append(out.Topics, committedTopic(r, topics, t, found))
@@ -143,8 +144,8 @@ func (n *node) fetchGroup(ctx context.Context, r *kmsg.OffsetFetchRequest, g kms
 	return out, nil
 }
 
-// committedTopics makes the question to which found is the whole answer.
-func committedTopics(topics *broker.Topics, found map[record.TopicPartition]group.Committed) []kmsg.OffsetFetchRequestGroupTopic {
+// committedTopics makes the question to which found is the whole answer, for a version that names topics by id or not.
+func committedTopics(topics *broker.Topics, found map[record.TopicPartition]group.Committed, byID bool) []kmsg.OffsetFetchRequestGroupTopic {
 	byTopic := map[string][]int32{}
 	for tp := range found {
 		byTopic[tp.Topic] = append(byTopic[tp.Topic], tp.Partition)
@@ -155,6 +156,8 @@ func committedTopics(topics *broker.Topics, found map[record.TopicPartition]grou
 		t := kmsg.OffsetFetchRequestGroupTopic{Topic: name, Partitions: partitions}
 		if known := topics.ByName[name]; known != nil {
 			t.TopicID = known.ID
+		} else if byID {
+			continue // deleted: it cannot be named
 		}
 		out = append(out, t)
 	}

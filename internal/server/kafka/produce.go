@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/mainstemio/mainstem/internal/broker"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -16,17 +17,23 @@ import (
 // errUnacknowledged closes the connection of an acks=0 producer whose batch failed: there is no other way to tell it (as in Kafka).
 var errUnacknowledged = errors.New("produce without acknowledgement failed")
 
+// errBomb closes a connection behind the answer to a batch that fits its topic and inflates beyond every limit: whoever made it
+// would only send more.
+var errBomb = errors.New("compression bomb")
+
 func (n *node) produce(_ call, r *kmsg.ProduceRequest) pending {
 	var errs *kerr.Error
 	if r.Acks < -1 || r.Acks > 1 {
 		errs = kerr.InvalidRequiredAcks
 	}
+	var sizes []int
 	p := broker.Produce{TransactionalID: orEmpty(r.TransactionID), Implicit: r.Version >= 12}
 	for i := range r.Topics {
 		t := &r.Topics[i]
 		ref := broker.TopicRef{Name: t.Topic, ID: t.TopicID}
 		for j := range t.Partitions {
 			p.Items = append(p.Items, broker.ProduceItem{Ref: ref, Partition: t.Partitions[j].Partition, Bytes: t.Partitions[j].Records})
+			sizes = append(sizes, len(t.Partitions[j].Records))
 			t.Partitions[j].Records = nil // the broker's from now on
 		}
 	}
@@ -50,7 +57,7 @@ func (n *node) produce(_ call, r *kmsg.ProduceRequest) pending {
 		if r.Acks == 0 {
 			return nil, firstFailure(results)
 		}
-		return produceResponse(r, results), nil
+		return produceResponse(r, results), n.bomb(p.Items, sizes, results)
 	}
 }
 
@@ -58,6 +65,26 @@ func firstFailure(results []broker.ProduceResult) error {
 	for _, res := range results {
 		if res.Err != nil {
 			return fmt.Errorf("%w: %w", errUnacknowledged, res.Err)
+		}
+	}
+	return nil
+}
+
+// bomb looks for batches that are too large only when inflated.
+func (n *node) bomb(items []broker.ProduceItem, sizes []int, results []broker.ProduceResult) error {
+	for i, res := range results {
+		if res.Err != kerr.MessageTooLarge {
+			continue
+		}
+		t, err := lookup(n.broker.Topics(), items[i].Ref.Name, items[i].Ref.ID, items[i].Ref.Name == "")
+		if err != nil {
+			continue
+		}
+		configs, _ := n.broker.TopicConfigs(t.Name)
+		for _, c := range configs {
+			if limit, err := strconv.Atoi(c.Value); c.Name == "max.message.bytes" && err == nil && sizes[i] <= limit {
+				return fmt.Errorf("%w: %d bytes for %s/%d: %s", errBomb, sizes[i], t.Name, items[i].Partition, res.Detail)
+			}
 		}
 	}
 	return nil

@@ -138,23 +138,59 @@ func TestEveryServedRequestTakesEmptyAndSmallAndLargeArrays(t *testing.T) {
 	}
 }
 
-func TestAMaximalArrayIsAnsweredOrRefusedWithinTheBudget(t *testing.T) {
+func TestMaximalArraysAreAnsweredOrRefused(t *testing.T) {
 	c := newTestConn(t)
+	const many = 5000
 	served(func(key, version int16) {
-		f := newFiller(1)
-		depth := 0
-		f.length = func() int { // wide at the top, thin below
-			if depth++; depth == 1 {
-				return 20000
+		for wide := 1; wide <= 3; wide++ { // the array that is long, counted from the outside
+			f := newFiller(1)
+			arrays := 0
+			f.length = func() int {
+				if arrays++; arrays == wide {
+					return many
+				}
+				return 1
 			}
-			return 1
-		}
-		f.tags = false
-		frame := kmsg.NewRequestFormatter().AppendRequest(nil, f.request(key, version), 1)[4:]
-		if err := c.run(frame); err != nil && !unanswered(err) && !errors.Is(err, errTooCostly) && !errors.Is(err, errMalformed) {
-			t.Errorf("%s v%d: %v", kmsg.Key(key).Name(), version, err)
+			f.tags = false
+			frame := kmsg.NewRequestFormatter().AppendRequest(nil, f.request(key, version), 1)[4:]
+			if err := c.run(frame); err != nil && !unanswered(err) && !errors.Is(err, errTooCostly) && !errors.Is(err, errMalformed) {
+				t.Errorf("%s v%d: %v", kmsg.Key(key).Name(), version, err)
+			}
 		}
 	})
+}
+
+// A request that names one thing again and again must not be answered with as many copies of something large.
+func TestRepeatedNamesAreAnsweredOnce(t *testing.T) {
+	s := serve(t, Options{})
+	topic := s.topic(t, "t", 3, nil)
+	c := s.dial(t)
+	metadata := inVersion(kmsg.NewPtrMetadataRequest(), 12)
+	configs := inVersion(kmsg.NewPtrDescribeConfigsRequest(), 4)
+	groups := inVersion(kmsg.NewPtrDescribeGroupsRequest(), 5)
+	offsets := inVersion(kmsg.NewPtrOffsetFetchRequest(), 9)
+	transactions := inVersion(kmsg.NewPtrDescribeTransactionsRequest(), 0)
+	producers := inVersion(kmsg.NewPtrDescribeProducersRequest(), 0)
+	for range 3 {
+		metadata.Topics = append(metadata.Topics, kmsg.MetadataRequestTopic{Topic: kmsg.StringPtr("t")}, kmsg.MetadataRequestTopic{TopicID: topic.ID})
+		configs.Resources = append(configs.Resources, kmsg.DescribeConfigsRequestResource{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: "t"})
+		groups.Groups = append(groups.Groups, "g")
+		offsets.Groups = append(offsets.Groups, kmsg.OffsetFetchRequestGroup{Group: "g"})
+		transactions.TransactionalIDs = append(transactions.TransactionalIDs, "id")
+		producers.Topics = append(producers.Topics, kmsg.DescribeProducersRequestTopic{Topic: "t", Partitions: []int32{0, 0}})
+	}
+	for name, got := range map[string]int{
+		"metadata, by name and by id": len(ask[*kmsg.MetadataResponse](c, metadata).Topics) - 1,
+		"configs":                     len(ask[*kmsg.DescribeConfigsResponse](c, configs).Resources),
+		"groups":                      len(ask[*kmsg.DescribeGroupsResponse](c, groups).Groups),
+		"offsets":                     len(ask[*kmsg.OffsetFetchResponse](c, offsets).Groups),
+		"transactions":                len(ask[*kmsg.DescribeTransactionsResponse](c, transactions).TransactionStates),
+		"producers":                   len(ask[*kmsg.DescribeProducersResponse](c, producers).Topics[0].Partitions),
+	} {
+		if got != 1 {
+			t.Errorf("%s: %d answers", name, got)
+		}
+	}
 }
 
 func FuzzRequestHeader(f *testing.F) {

@@ -16,11 +16,12 @@ import (
 func (n *node) describeProducers(_ call, r *kmsg.DescribeProducersRequest) kmsg.Response {
 	resp := r.ResponseKind().(*kmsg.DescribeProducersResponse)
 	topics := n.broker.Topics()
-	for _, t := range r.Topics {
+	name := func(t kmsg.DescribeProducersRequestTopic) string { return t.Topic }
+	for _, t := range distinct(r.Topics, name) {
 		rt := kmsg.NewDescribeProducersResponseTopic()
 		rt.Topic = t.Topic
 		known := topics.ByName[t.Topic]
-		for _, p := range t.Partitions {
+		for _, p := range distinct(t.Partitions, itself) {
 			rp := kmsg.NewDescribeProducersResponseTopicPartition()
 			rp.Partition = p
 			if known == nil || p < 0 || p >= known.Partitions {
@@ -49,7 +50,7 @@ func (n *node) activeProducers(tp record.TopicPartition) []kmsg.DescribeProducer
 
 func (n *node) describeTransactions(_ call, r *kmsg.DescribeTransactionsRequest) kmsg.Response {
 	resp := r.ResponseKind().(*kmsg.DescribeTransactionsResponse)
-	for _, id := range r.TransactionalIDs {
+	for _, id := range distinct(r.TransactionalIDs, itself) {
 		out := kmsg.NewDescribeTransactionsResponseTransactionState()
 		out.TransactionalID = id
 		d, ok := n.broker.DescribeTransaction(id)

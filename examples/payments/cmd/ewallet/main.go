@@ -83,19 +83,26 @@ func run(ctx context.Context) error {
 	if *customers < 1 {
 		return fmt.Errorf("-customers %d: at least 1", *customers)
 	}
+	base := time.Now().UnixMilli() * 1000
+	return channel(ctx, cfg, *dir, func(i int64) (string, []byte, error) {
+		return made(base+i, 1+rand.Int64N(*customers))
+	})
+}
+
+// channel is the whole of the new service: it publishes payments and derives their common form.
+func channel(ctx context.Context, cfg publish.Config, dir string, payment func(i int64) (string, []byte, error)) error {
 	derive, err := pipeline()
 	if err != nil {
 		return err
 	}
-	base := time.Now().UnixMilli() * 1000
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error {
-		_, err := publish.Run(ctx, cfg, func(i int64) (string, []byte, error) { return made(base+i, 1+rand.Int64N(*customers)) })
+		_, err := publish.Run(ctx, cfg, payment)
 		return err
 	})
 	parts.Go(func() error {
 		return worker.Run(ctx, derive, worker.Config{
-			Brokers: strings.Split(cfg.Bootstrap, ","), Dir: *dir, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+			Brokers: strings.Split(cfg.Bootstrap, ","), Dir: dir, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		})
 	})
 	return parts.Wait()

@@ -1,7 +1,7 @@
 "use strict";
 // Draws the flow in layers from left to right: topics, the pipelines that read them, the topics these write, the sinks.
 
-const WIDTH = 220, GAP_X = 90, HEIGHT = 104, GAP_Y = 24;
+const WIDTH = 250, GAP_X = 80, HEIGHT = 104, GAP_Y = 24;
 const number = new Intl.NumberFormat("en");
 const boxes = new Map();
 let selected = null, last = null, heard = 0;

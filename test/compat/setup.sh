@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Installs on Debian what the tests of this folder use, and does nothing that is done already:
+# kcat, a Python environment with three Kafka clients (.venv), Java and Maven for Apache Kafka itself (kafka/kafka.sh fetch).
+set -euo pipefail
+cd "$(dirname "$0")"
+
+packages=()
+command -v kcat > /dev/null || packages+=(kcat)
+command -v java > /dev/null || packages+=(default-jre-headless)
+command -v mvn > /dev/null || [ -e kafka/lib/.complete ] || packages+=(maven)
+command -v python3 > /dev/null && python3 -c 'import ensurepip, venv' 2> /dev/null || packages+=(python3 python3-venv)
+if [ ${#packages[@]} -gt 0 ]; then
+  as_root=()
+  [ "$(id -u)" = 0 ] || as_root=(sudo)
+  "${as_root[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}"
+fi
+
+if ! cmp -s python/requirements.txt .venv/requirements.done; then
+  rm -rf .venv
+  python3 -m venv .venv
+  .venv/bin/pip install --quiet --disable-pip-version-check -r python/requirements.txt
+  cp python/requirements.txt .venv/requirements.done
+fi
+
+./kafka/kafka.sh fetch
