@@ -118,8 +118,8 @@ var operators = []struct {
 	{
 		name:    "repartition leaves null keys behind; null values travel",
 		build:   func(b *stream.Builder) { to(source(b).Repartition("moved", nullable, nullable), "out") },
-		in:      "a=x@5[h:v] ~=y@1 b=~@2 b=z@3",
-		out:     map[string]string{"out": "a=x@5[h:v] b=~@2 b=z@3"},
+		in:      "c=w@4 a=x@5[h:v] ~=y@1 b=~@2 b=z@3[h:w]",
+		out:     map[string]string{"out": "c=w@4 a=x@5[h:v] b=~@2 b=z@3[h:w]"},
 		dropped: map[string]int64{"null key at repartition": 1},
 	},
 	{
@@ -354,6 +354,20 @@ func TestNullValuesOfTypesThatCannotHoldThem(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 		if got, want := readText(d, "filtered"), "a=x@1 a=~@2 a=z@5"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+	t.Run("a delete crosses a repartition and is dropped by an aggregate", func(t *testing.T) {
+		b := stream.New("app")
+		updates := stream.TableFrom(b, "in", serde.String, serde.String).Updates().Repartition("r", serde.String, serde.String)
+		updates.To("out", serde.String, serde.String)
+		stream.Count(stream.GroupByKey(updates), stream.Named("counts")).Updates().To("numbers", serde.String, serde.Int64)
+		d := streamtest.New(t, build(t, b), streamtest.Batch(10))
+		pipe(t, d, "a=x@1 a=~@2 b=y@3 a=z@4")
+		if got, want := readText(d, "out"), "a=x@1 a=~@2 b=y@3 a=z@4"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if got, want := read(d, "numbers", serde.Int64, formatInt), "a=1@1 b=1@3 a=2@4"; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	})

@@ -40,3 +40,9 @@ func New[K, V any](cfg Config[K, V]) (connect.Sink, error) {
 	}
 	return s, nil
 }
+
+// Spec describes the options that Kind takes.
+func Spec() connect.Spec { return sqlite.Spec() }
+
+// Kind makes sinks of one mapping from options, for a connect.Registry: cfg's Path and BusyTimeout are taken from them.
+func Kind[K, V any](cfg Config[K, V]) connect.SinkKind { return sqlite.Kind(cfg) }

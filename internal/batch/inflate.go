@@ -216,10 +216,11 @@ func inflateZstd(dst, src []byte, limit int) ([]byte, error) {
 		switch {
 		case err == nil:
 			return out, nil
-		case !errors.Is(err, zstd.ErrDecoderSizeExceeded):
-			return dst, err
-		case room >= limit:
+		case room < limit: // whatever it says: a block that does not fit looks like a corrupt one to the decoder
+		case errors.Is(err, zstd.ErrDecoderSizeExceeded):
 			return dst, ErrTooLarge
+		default:
+			return dst, err
 		}
 		size = 4 * room
 	}

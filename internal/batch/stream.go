@@ -63,9 +63,10 @@ func (v View) validateInflated(maxInflated int) error {
 // validateZstd inflates small batches as a whole, which needs no window, and others as a stream.
 func (v View) validateZstd(maxInflated int) error {
 	err := v.validateWhole(min(maxInflated, maxPooled))
-	if !errors.Is(err, ErrTooLarge) || maxInflated <= maxPooled {
+	if err == nil || maxInflated <= maxPooled {
 		return err
 	}
+	// Too large for that, or corrupt: the decoder does not tell them apart, the stream does.
 	var header zstd.Header
 	if err := header.Decode(v.records()); err == nil && header.HasFCS && header.FrameContentSize > uint64(maxInflated) {
 		return v.inflateError(ErrTooLarge, maxInflated)

@@ -47,3 +47,24 @@ func TestZstdFramesWithoutASizeInflateWhateverBufferComesFirst(t *testing.T) {
 		}
 	}
 }
+
+func TestZstdBatchesWithoutASizeAreValid(t *testing.T) {
+	for _, n := range []int{200 << 10, 900 << 10, 3 << 20} {
+		v := large(n)
+		v = replaced(v, Zstd, zstdWithoutSize(t, v.records()))
+		if err := v.Validate(64 << 20); err != nil {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+		var r Reader
+		if err := r.Reset(v, 64<<20); err != nil {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+		last := v[len(v)-8 : len(v)-4]
+		for i := range last {
+			last[i] ^= 0xff
+		}
+		if v = replaced(v, Zstd, v.records()); v.Validate(64<<20) == nil {
+			t.Errorf("%d bytes, damaged inside: valid", n)
+		}
+	}
+}

@@ -183,21 +183,37 @@ func (h logHome) write(p *partition, join *[]byte) error {
 	if err != nil {
 		return err
 	}
-	b := []byte(p.pend[0])
-	if len(p.pend) > 1 {
-		*join = (*join)[:0]
-		for _, v := range p.pend {
-			*join = append(*join, v...)
+	p.unsynced = true
+	for pend := p.pend; len(pend) > 0; {
+		b, n := joinSmall(pend, join)
+		if err := log.Append(b); err != nil {
+			return fmt.Errorf("append to the log of %v: %w", p.TopicPartition, err)
 		}
-		b = *join
+		pend = pend[n:]
 	}
 	clear(p.pend)
 	p.pend = p.pend[:0]
-	p.unsynced = true
-	if err := log.Append(b); err != nil {
-		return fmt.Errorf("append to the log of %v: %w", p.TopicPartition, err)
-	}
 	return nil
+}
+
+// joinBytes is how much is copied together to save write calls: above it the copy costs more than the call.
+const joinBytes = 64 << 10
+
+// joinSmall returns the first n batches in one piece; a batch that is large, or alone, is not copied.
+func joinSmall(pend []batch.View, join *[]byte) (b []byte, n int) {
+	size := 0
+	for n < len(pend) && (n == 0 || size+len(pend[n]) <= joinBytes) {
+		size += len(pend[n])
+		n++
+	}
+	if n == 1 {
+		return pend[0], 1
+	}
+	*join = (*join)[:0]
+	for _, v := range pend[:n] {
+		*join = append(*join, v...)
+	}
+	return *join, n
 }
 
 // ensure returns p's log and makes it before the first batch. What lies in the directory then was never acknowledged: a partition

@@ -39,7 +39,8 @@ type Options struct {
 	// Checkpoints is where the stores are checkpointed; nil: none, a restart replays the whole changelog.
 	Checkpoints kv.Store
 	Clock       clock.Clock
-	// EpochInterval is the least time between two commits; an epoch of EpochBytes commits at once. Defaults: 2 ms, 8 MiB.
+	// EpochInterval is the least time between two commits; an epoch of EpochBytes commits at once. Defaults: 2 ms, 2 MiB: larger ones only fill caches and wait longer for
+	// their sync.
 	EpochInterval time.Duration
 	EpochBytes    int
 	// CheckpointInterval bounds the changelog tail that a restart replays; default 10 s.
@@ -71,7 +72,7 @@ func (o Options) withDefaults() Options {
 		o.EpochInterval = 2 * time.Millisecond
 	}
 	if o.EpochBytes <= 0 {
-		o.EpochBytes = 8 << 20
+		o.EpochBytes = 2 << 20
 	}
 	if o.CheckpointInterval <= 0 {
 		o.CheckpointInterval = 10 * time.Second

@@ -86,7 +86,7 @@ func (e *epochError) Unwrap() error { return e.err }
 
 // processAtOnce is the number of records processed between two looks at the epoch's size: enough to amortise the calls, few
 // enough to stay in cache.
-const processAtOnce = 2048
+const processAtOnce = 512
 
 // take processes chunks to the end: everything derived from them is in the forming epoch, or in those sealed on the way.
 func (s *session) take(chunks []client.Chunk) error {

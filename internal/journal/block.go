@@ -3,6 +3,7 @@ package journal
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"slices"
 )
 
 // A block is what one write carries, big endian:
@@ -68,6 +69,7 @@ func (f *formingBlocks) add(a frameToAdd) {
 		f.buf = append(f.buf, header[:]...)
 		n++
 	}
+	f.buf = slices.Grow(f.buf, frameHeaderSize+a.size+blockAlign) // once, not part by part
 	f.buf = binary.BigEndian.AppendUint32(f.buf, uint32(a.size))
 	f.buf = append(f.buf, byte(a.kind))
 	for _, p := range a.parts {

@@ -56,7 +56,7 @@ func OpenPebble(dir string, o PebbleOptions) (Store, error) {
 
 func (p *pebbleStore) options(o PebbleOptions) *pebble.Options {
 	return &pebble.Options{
-		FS:                          o.FS,
+		FS:                          orderedFS{o.FS},
 		MemTableSize:                o.MemTableBytes,
 		MemTableStopWritesThreshold: 3,
 		CacheSize:                   o.CacheBytes,

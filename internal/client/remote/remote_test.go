@@ -54,7 +54,7 @@ func open(t *testing.T, brokers ...string) *remote.Door {
 
 // harness uses plain kgo and kadm for what others do.
 func harness(t *testing.T, brokers ...string) clienttest.Harness {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.MetadataMinAge(50*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}

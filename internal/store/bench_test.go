@@ -1,0 +1,50 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"testing"
+
+	"github.com/mainstemio/mainstem/record"
+)
+
+// BenchmarkEpoch is the task's share per record: look up, change, and its part of sealing and committing an epoch of 5,000.
+func BenchmarkEpoch(b *testing.B) {
+	for _, keys := range []int{100, 1_000_000} {
+		b.Run(fmt.Sprint(keys), func(b *testing.B) {
+			tb := NewTable(Options[string, *int]{Name: "t", Key: text{}, Value: pointer{}})
+			var key [8]byte
+			value := []byte("an encoded value of about forty bytes, ...")
+			v := new(int)
+			step := uint64(0)
+			op := func() {
+				step = step*6364136223846793005 + 1442695040888963407
+				binary.BigEndian.PutUint64(key[:], (step>>33)%uint64(keys))
+				tb.Get(key[:])
+				tb.PutEncoded(key[:], "", v, 1, value)
+			}
+			discard := func(_, _ []byte, _ record.Timestamp) error { return nil }
+			for range 3 * keys {
+				op()
+			}
+			must(b, tb.Seal(discard))
+			tb.Commit()
+			tb.Dirty()
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				op()
+				if i%5000 == 4999 {
+					must(b, tb.Seal(discard))
+					tb.Commit()
+				}
+			}
+		})
+	}
+}
+
+type pointer struct{}
+
+func (pointer) Append(dst []byte, _ *int) ([]byte, error) { return append(dst, 'v'), nil }
+func (pointer) Decode([]byte) (*int, error)               { return nil, nil }
+func (pointer) HoldsNull() bool                           { return false }
