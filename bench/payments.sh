@@ -3,10 +3,10 @@
 # the load tool of the peers' folder; prints a Markdown table. Steps: start, throughput, latency-1000, latency-5000 (default: all).
 #
 # Environment: SYSTEMS ("kafka mainstem"), N payments of the throughput step (1000000), KEYS customers (100000), STARTS (5),
-# WARM (50s) unmeasured and TIME (20s) measured at each rate, MAINSTEM_PEERS (../../shared/peers), OUT (out/payments: raw lines), PORT.
+# WARM (50s) unmeasured before the 20 s at each rate, MAINSTEM_PEERS (../../shared/peers), OUT (out/payments: raw lines), PORT.
 set -euo pipefail
 cd "$(dirname "$0")"
-systems=${SYSTEMS:-kafka mainstem} n=${N:-1000000} keys=${KEYS:-100000} starts=${STARTS:-5} warm=${WARM:-50s} time=${TIME:-20s}
+systems=${SYSTEMS:-kafka mainstem} n=${N:-1000000} keys=${KEYS:-100000} starts=${STARTS:-5} warm=${WARM:-50s}
 port=${PORT:-21092} out=$PWD/${OUT:-out/payments}
 source=$(cd "${MAINSTEM_PEERS:-../../shared/peers}" && pwd)
 steps=("$@")
@@ -105,7 +105,7 @@ mainstem_latency() { # RATE
   load topics -w payments -p 1
   echo go >&7
   await running
-  load latency -w payments -r "$1" -keys "$keys" -warm "$warm" -t "$time" -linger "$(linger "$1")" -pid broker=$node | note mainstem "latency-$1"
+  load latency -w payments -r "$1" -keys "$keys" -warm "$warm" -linger "$(linger "$1")" -pid broker=$node | note mainstem "latency-$1"
   stop_node
 }
 

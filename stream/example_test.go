@@ -38,6 +38,7 @@ type payment struct {
 }
 
 func (c cardPayment) common() payment { return payment{c.Trx, c.Amount, c.Holder, c.Customer, c.Date} }
+
 func (t bankTransfer) common() payment {
 	return payment{t.Trx, t.Amount, t.Account, t.Customer, t.Date}
 }

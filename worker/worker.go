@@ -78,7 +78,12 @@ func Run(ctx context.Context, t *stream.Topology, c Config) (err error) {
 		defer func() { err = errors.Join(err, state.Close()) }()
 		o.Checkpoints = state
 	}
-	door, err := remote.Open(ctx, remote.Options{Brokers: c.Brokers})
+	door, err := remote.Await(ctx, remote.Options{Brokers: c.Brokers}, func(err error, wait time.Duration) {
+		c.Logger.Warn("connection is tried again", "brokers", c.Brokers, "error", err, "wait", wait)
+	})
+	if ctx.Err() != nil && door == nil {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -64,38 +64,19 @@ func Run(ctx context.Context, sink connect.Sink, c Config) (err error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	door, err := c.open(ctx)
-	if err != nil || door == nil {
+	door, err := remote.Await(ctx, remote.Options{Brokers: c.Brokers}, func(err error, wait time.Duration) {
+		c.Logger.Warn("connection is tried again", "brokers", c.Brokers, "error", err, "wait", wait)
+	})
+	if ctx.Err() != nil && door == nil {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, door.Close()) }()
 	return connector.Run(ctx, door, sink, connector.Options{
 		Topics: c.Topics, RetryFor: c.RetryFor, Clock: clock.System, Events: c.events(sink.Name()),
 	})
-}
-
-// Backoff between tries of a first connection.
-const (
-	minBackoff = 100 * time.Millisecond
-	maxBackoff = 5 * time.Second
-)
-
-// open connects, however long the brokers are away: a service may start before them. It returns nil when ctx ends.
-func (c Config) open(ctx context.Context) (*remote.Door, error) {
-	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
-		door, err := remote.Open(ctx, remote.Options{Brokers: c.Brokers})
-		if err == nil || errors.Is(err, remote.ErrTooOld) {
-			return door, err
-		}
-		if ctx.Err() == nil {
-			c.Logger.Warn("connection is tried again", "brokers", c.Brokers, "error", err, "wait", wait)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, nil
-		case <-clock.System.After(wait):
-		}
-	}
 }
 
 func (c Config) events(sink string) connector.Events {

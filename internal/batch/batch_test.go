@@ -75,10 +75,14 @@ func TestBuilderAndReaderKeepEveryField(t *testing.T) {
 			if diff := cmp.Diff(sample(), readAll(t, v)); diff != "" {
 				t.Fatal(diff)
 			}
-			got := []any{v.BaseOffset(), v.LastOffset(), v.LeaderEpoch(), v.Codec(), v.Transactional(), v.Control(), v.LogAppendTime(),
-				v.BaseTimestamp(), v.MaxTimestamp(), v.ProducerID(), v.ProducerEpoch(), v.BaseSequence(), v.LastSequence(), v.Count()}
-			want := []any{record.Offset(0), record.Offset(3), int32(-1), c, true, false, false,
-				record.Timestamp(1_700_000_000_000), record.Timestamp(1_700_000_100_000), int64(7), int16(3), int32(11), int32(14), int32(4)}
+			got := []any{
+				v.BaseOffset(), v.LastOffset(), v.LeaderEpoch(), v.Codec(), v.Transactional(), v.Control(), v.LogAppendTime(),
+				v.BaseTimestamp(), v.MaxTimestamp(), v.ProducerID(), v.ProducerEpoch(), v.BaseSequence(), v.LastSequence(), v.Count(),
+			}
+			want := []any{
+				record.Offset(0), record.Offset(3), int32(-1), c, true, false, false,
+				record.Timestamp(1_700_000_000_000), record.Timestamp(1_700_000_100_000), int64(7), int16(3), int32(11), int32(14), int32(4),
+			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Fatal(diff)
 			}

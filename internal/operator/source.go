@@ -55,8 +55,10 @@ type source[K, V any] struct {
 // Feeder implements SourceSpec.
 func (c Source[K, V]) Feeder(s *Site) (Feeder, error) {
 	o, err := newOut[K, V](s)
-	return &source[K, V]{Source: c, node: s.Node, out: o, drop: &s.Drops,
-		keyHoldsNull: c.Key.HoldsNull(), valueHoldsNull: c.Value.HoldsNull()}, err
+	return &source[K, V]{
+		Source: c, node: s.Node, out: o, drop: &s.Drops,
+		keyHoldsNull: c.Key.HoldsNull(), valueHoldsNull: c.Value.HoldsNull(),
+	}, err
 }
 
 func (c *source[K, V]) Feed(run *Run, bad Bad) error {

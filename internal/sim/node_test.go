@@ -33,6 +33,7 @@ type node struct {
 	stopBroker  context.CancelFunc
 	brokerEnded chan error
 
+	tune        func(*engine.Options) // may be nil
 	engine      *engine.Engine
 	stopEngine  context.CancelFunc
 	engineEnded chan error
@@ -74,7 +75,7 @@ func (n *node) run() error {
 	}
 	n.replayed.Store(0)
 	n.running.Store(false)
-	n.engine, err = engine.New(engine.Options{
+	o := engine.Options{
 		Topology: topology, Door: n.door, Checkpoints: n.state, Clock: &leapingClock{},
 		CheckpointInterval: epochInterval, EpochInterval: epochInterval, TopicsInterval: never,
 		Events: func(e engine.Event) {
@@ -86,8 +87,11 @@ func (n *node) run() error {
 				signal(n.commits)
 			}
 		},
-	})
-	if err != nil {
+	}
+	if n.tune != nil {
+		n.tune(&o)
+	}
+	if n.engine, err = engine.New(o); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())

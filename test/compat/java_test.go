@@ -20,8 +20,10 @@ func TestJavaTools(t *testing.T) {
 	group := topic + "-group"
 	tool := func(t *testing.T, stdin, class string, args ...string) string {
 		t.Helper()
-		return output(t, run{path: java, stdin: stdin, args: append([]string{"-Dlog4j2.level=ERROR", "-XX:TieredStopAtLevel=1", "-cp", filepath.Join("kafka", "lib", "*"),
-			"org.apache.kafka.tools." + class, "--bootstrap-server", address}, args...)})
+		return output(t, run{path: java, stdin: stdin, args: append([]string{
+			"-Dlog4j2.level=ERROR", "-XX:TieredStopAtLevel=1", "-cp", filepath.Join("kafka", "lib", "*"),
+			"org.apache.kafka.tools." + class, "--bootstrap-server", address,
+		}, args...)})
 	}
 	var in strings.Builder
 	for i := range 300 {

@@ -2,6 +2,7 @@ package local
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/mainstemio/mainstem/internal/batch"
@@ -9,9 +10,6 @@ import (
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/record"
 )
-
-// maxInflated bounds what one compressed batch may become in memory. The broker refuses larger ones on produce.
-const maxInflated = 256 << 20
 
 // decode turns fetched batches into columns, from offset next on. Uncompressed records alias the fetched bytes, which the
 // broker never changes; each compressed batch is inflated into its own memory, for a chunk may be kept.
@@ -32,10 +30,16 @@ func decode(tp record.TopicPartition, next record.Offset, f broker.FetchResult) 
 		if v, rest, err = batch.Next(rest); err != nil {
 			return c, err
 		}
+		if err := v.CheckCRC(); err != nil {
+			return c, err
+		}
 		if err := d.add(v); err != nil {
 			return c, err
 		}
 		c.Next = max(c.Next, v.LastOffset()+1)
+	}
+	if c.Next <= next {
+		return c, fmt.Errorf("batches at and behind offset %d end before it: %w", next, batch.ErrCorrupt)
 	}
 	return c, nil
 }
@@ -49,11 +53,21 @@ func countRecords(b []byte) (int, error) {
 			return 0, err
 		}
 		if !v.Control() {
-			n += int(v.Count())
+			n += plausible(v)
 		}
 		b = rest
 	}
 	return n, nil
+}
+
+// plausible is v's record count, unless v is too short for it: memory is not given away on the word of damaged bytes.
+func plausible(v batch.View) int {
+	const minRecord, maxRatio = 7, 64
+	most := len(v) / minRecord
+	if v.Codec() != batch.None {
+		most *= maxRatio
+	}
+	return max(0, min(int(v.Count()), most))
 }
 
 // A decoder walks the batches of one fetch.
@@ -94,7 +108,7 @@ func (d *decoder) add(v batch.View) error {
 }
 
 func (d *decoder) records(r *batch.Reader, v batch.View) error {
-	if err := r.Reset(v, maxInflated); err != nil {
+	if err := r.Reset(v, broker.MaxInflatedBytes); err != nil {
 		return err
 	}
 	c := d.chunk

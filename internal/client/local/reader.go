@@ -124,9 +124,6 @@ func (r *reader) round(maxBytes int) ([]client.Chunk, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read %s at %d: %w", in.tp, in.next, err)
 		}
-		if c.Next == in.next {
-			continue
-		}
 		in.next = c.Next
 		chunks = append(chunks, c)
 		if left -= len(f.Batches); left <= 0 {

@@ -15,8 +15,10 @@ func Spec() connect.Spec {
 			"durable when reported, and readers go on meanwhile.",
 		Options: []connect.Option{
 			{Name: "path", Doc: "The database file. It is created when missing, its directory is not.", Required: true, Check: checkPath},
-			{Name: "busy-timeout", Doc: "How long to wait for another program's lock before trying again.", Kind: connect.Duration,
-				Default: DefaultBusyTimeout.String(), Check: checkTimeout},
+			{
+				Name: "busy-timeout", Doc: "How long to wait for another program's lock before trying again.", Kind: connect.Duration,
+				Default: DefaultBusyTimeout.String(), Check: checkTimeout,
+			},
 		},
 	}
 }

@@ -107,7 +107,9 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("GET /v1/flow", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, o.Flow()) })
 	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) { events(w, r, o) })
 	mux.Handle("GET /metrics", o.Metrics)
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, map[string]string{"status": "ok"}) })
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if err := o.Ready(); err != nil {
 			writeJSON(w, http.StatusServiceUnavailable, problem{"not_ready", err.Error()})
