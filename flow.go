@@ -20,10 +20,14 @@ const (
 // A flow keeps the figures of the page: counts are sampled here, so that a hundred visitors cost no more than one.
 type flow struct {
 	node *Node // read only: its pipelines, sinks and door
-	mu   struct {
+
+	// Of the sampling goroutine alone.
+	past map[string][]sample
+	ends map[record.TopicPartition]record.Offset
+
+	mu struct {
 		sync.Mutex
 		flow httpapi.Flow
-		past map[string][]sample
 	}
 }
 
@@ -33,9 +37,7 @@ type sample struct {
 }
 
 func newFlow(n *Node) *flow {
-	f := &flow{node: n}
-	f.mu.past = map[string][]sample{}
-	return f
+	return &flow{node: n, past: map[string][]sample{}}
 }
 
 // now returns the newest figures.
@@ -72,13 +74,11 @@ func (f *flow) sample(ctx context.Context) {
 	}
 	names := map[string]bool{}
 	for _, p := range pipelines {
-		next.Pipelines = append(next.Pipelines, f.pipeline(p))
 		for _, t := range append(p.topology.SourceTopics(), p.topology.SinkTopics()...) {
 			names[t] = true
 		}
 	}
 	for _, d := range sinks {
-		next.Sinks = append(next.Sinks, f.sink(d))
 		for _, t := range d.topics {
 			names[t] = true
 		}
@@ -88,13 +88,19 @@ func (f *flow) sample(ctx context.Context) {
 			names[name] = names[name] || !t.Internal && !internalTopic(name)
 		}
 	}
-	topics, err := f.topics(ctx, names)
+	topics, ends, err := f.topics(ctx, names)
+	if err != nil { // the broker is away: the last figures are better than none
+		topics, ends = f.now().Topics, f.ends
+	}
+	next.Topics, f.ends = topics, ends
+	for _, p := range pipelines {
+		next.Pipelines = append(next.Pipelines, f.pipeline(p))
+	}
+	for _, d := range sinks {
+		next.Sinks = append(next.Sinks, f.sink(d))
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err != nil {
-		topics = f.mu.flow.Topics // the broker is away: the last figures are better than none
-	}
-	next.Topics = topics
 	f.mu.flow = next
 }
 
@@ -108,7 +114,8 @@ func internalTopic(name string) bool {
 	return false
 }
 
-func (f *flow) topics(ctx context.Context, names map[string]bool) ([]httpapi.Topic, error) {
+// topics describes those of names that are shown, and returns the ends of all.
+func (f *flow) topics(ctx context.Context, names map[string]bool) ([]httpapi.Topic, map[record.TopicPartition]record.Offset, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	var list []string
@@ -120,7 +127,7 @@ func (f *flow) topics(ctx context.Context, names map[string]bool) ([]httpapi.Top
 	sort.Strings(list)
 	infos, err := f.node.door.Topics(ctx, list...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var tps []record.TopicPartition
 	for name, info := range infos {
@@ -130,11 +137,11 @@ func (f *flow) topics(ctx context.Context, names map[string]bool) ([]httpapi.Top
 	}
 	starts, err := f.node.door.Starts(ctx, tps...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ends, err := f.node.door.Ends(ctx, tps...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	counts := map[string]int64{}
 	for _, tp := range tps {
@@ -146,14 +153,14 @@ func (f *flow) topics(ctx context.Context, names map[string]bool) ([]httpapi.Top
 			out = append(out, httpapi.Topic{Name: name, Partitions: info.Partitions, Records: counts[name], Rate: f.rate("topic "+name, counts[name])})
 		}
 	}
-	return out, nil
+	return out, ends, nil
 }
 
 func (f *flow) pipeline(p *Pipeline) httpapi.Pipeline {
 	st := p.engine.Status()
 	out := httpapi.Pipeline{
 		Name: p.topology.Name, State: st.State.String(), Sources: p.topology.SourceTopics(), Sinks: p.topology.SinkTopics(),
-		Processed: st.Processed, Rate: f.rate("pipeline "+p.topology.Name, st.Processed), Lag: st.Lag, Dropped: st.Dropped,
+		Processed: st.Processed, Rate: f.rate("pipeline "+p.topology.Name, st.Processed), Lag: p.engine.Lag(f.ends), Dropped: st.Dropped,
 		Topology: p.topology.Describe(),
 	}
 	if st.Err != nil {
@@ -166,7 +173,7 @@ func (f *flow) sink(d *Delivery) httpapi.Sink {
 	figures := d.Freshness()
 	state, err := d.state()
 	out := httpapi.Sink{
-		Name: d.name, Target: d.target, Link: d.link, State: state, Topics: d.topics, Delivered: figures.Records, Lag: figures.Lag,
+		Name: d.name, Target: d.target, Link: d.link, State: state, Topics: d.topics, Delivered: figures.Records, Lag: d.lag(f.ends),
 		Rate: f.rate("sink "+d.name, figures.Records), FreshnessP50: millis(figures.P50), FreshnessP99: millis(figures.P99),
 	}
 	if err != nil {
@@ -182,14 +189,14 @@ func millis(d time.Duration) int64 {
 	return d.Milliseconds()
 }
 
-// rate returns a count's growth per second over the last samples. Only the sampler calls it.
+// rate returns a count's growth per second over the last samples.
 func (f *flow) rate(name string, count int64) float64 {
 	now := f.node.o.clock.Mono()
-	past := append(f.mu.past[name], sample{now, count})
+	past := append(f.past[name], sample{now, count})
 	if len(past) > rateOver {
 		past = past[len(past)-rateOver:]
 	}
-	f.mu.past[name] = past
+	f.past[name] = past
 	first := past[0]
 	if now <= first.at || count < first.count {
 		return 0

@@ -83,6 +83,17 @@ func (d *Delivery) Freshness() Freshness {
 	return out
 }
 
+// lag returns how many records of the delivery's topics wait, given their ends: it grows when the target is stuck.
+func (d *Delivery) lag(ends map[record.TopicPartition]record.Offset) int64 {
+	reached, lag := d.figures.reached(), int64(0)
+	for tp, end := range ends {
+		if slices.Contains(d.topics, tp.Topic) {
+			lag += max(0, int64(end-reached[tp]))
+		}
+	}
+	return lag
+}
+
 func (d *Delivery) state() (string, error) {
 	select {
 	case <-d.done:

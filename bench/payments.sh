@@ -49,7 +49,8 @@ end() { # end PID: waits, too
 
 # start_node: a new node without a pipeline; go starts it.
 start_node() {
-  rm -rf "$scratch/data" "$scratch/in"
+  rm -rf "$scratch/data" "$scratch/in" "$scratch/node.out"
+  : > "$scratch/node.out"
   mkfifo "$scratch/in"
   exec 7<> "$scratch/in"
   "$scratch/bin/node" -data "$scratch/data" -kafka "127.0.0.1:$port" < "$scratch/in" > "$scratch/node.out" 2>&1 7>&- &
@@ -95,8 +96,9 @@ mainstem_throughput() {
   local since
   since=$(date +%s%N)
   echo go >&7
-  load measure -w payments -n "$n" -since "$since" -pid broker=$node | note mainstem throughput
-  load verify -w payments -n "$n" | note mainstem throughput
+  # A payment that comes later than five newer ones of its customer changes no list and gives no update, so a few may be missing.
+  load measure -w payments -n "$n" -expect $((n - n / 1000)) -since "$since" -pid broker=$node | note mainstem throughput
+  load verify -w payments -expect $((n - n / 1000)) | note mainstem throughput
   stop_node
 }
 

@@ -75,7 +75,7 @@ type flat struct {
 	F32     float32
 	S       string `json:"s"`
 	T       string `json:"ſ"`
-	private int
+	private int    //lint:ignore U1000 an unexported field is passed over
 }
 
 // nested has the composed kinds.
@@ -97,7 +97,7 @@ type nested struct {
 	Up    upper              `json:"up"`
 	PP    **int              `json:"pp"`
 	Skip  int                `json:"-"`
-	Dash  int                `json:"-,"`
+	Dash  int                `json:"-,"` //lint:ignore SA5008 the name is a dash
 	Words []upper            `json:"words,omitempty"`
 	Inner struct{ X, Y int } `json:"inner"`
 }

@@ -61,9 +61,11 @@ type Epoch interface {
 // A Producer commits epochs for one application. Opening it again, anywhere, fences this one.
 type Producer interface {
 	NewEpoch() Epoch
-	// Commit makes e's records and the input positions (offset of the next record to read) durable in one step: all or nothing,
-	// visible at once. Epochs become durable in the order of calls; call it from one goroutine. After an error the application must
-	// be reopened from its committed positions.
+	// Commit makes e's records and the input positions (offset of the next record to read) durable in one step: all or nothing.
+	// They are visible when it returns; on a remote cluster a moment later, when it has written the markers of the transaction:
+	// until then readers, Ends and Committed show, or wait for, what was there before. An epoch without records and positions
+	// does nothing. Epochs become durable in the order of calls; call it from one goroutine. After an error, whose outcome may be
+	// unknown, the application must be reopened from its committed positions.
 	Commit(ctx context.Context, e Epoch, positions map[record.TopicPartition]record.Offset) error
 	Close()
 }
@@ -92,7 +94,8 @@ type Door interface {
 	// Starts and Ends return first offsets and committed ends (last stable offsets).
 	Starts(ctx context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error)
 	Ends(ctx context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error)
-	// Committed returns the application's durable input positions; partitions without one are absent.
+	// Committed returns the application's durable input positions; partitions without one are absent. It is certain to be
+	// complete after OpenProducer, which ends what an older instance left half done.
 	Committed(ctx context.Context, app string) (map[record.TopicPartition]record.Offset, error)
 	// OpenReader reads from the positions; every partition must exist and every position lie in its log (ErrGap).
 	OpenReader(ctx context.Context, positions map[record.TopicPartition]record.Offset) (Reader, error)

@@ -43,7 +43,7 @@ type Options struct {
 	// their sync.
 	EpochInterval time.Duration
 	EpochBytes    int
-	// CheckpointInterval bounds the changelog tail that a restart replays; default 10 s.
+	// CheckpointInterval bounds the changelog tail that a restart replays; default 30 s.
 	CheckpointInterval time.Duration
 	// TopicsInterval is how often the sources' numbers of partitions are looked at; default 5 s.
 	TopicsInterval time.Duration
@@ -75,7 +75,7 @@ func (o Options) withDefaults() Options {
 		o.EpochBytes = 2 << 20
 	}
 	if o.CheckpointInterval <= 0 {
-		o.CheckpointInterval = 10 * time.Second
+		o.CheckpointInterval = 30 * time.Second
 	}
 	if o.TopicsInterval <= 0 {
 		o.TopicsInterval = 5 * time.Second

@@ -34,7 +34,7 @@ func (s *session) seal(now time.Duration) error {
 	}
 	c := commit{epoch: s.filling, positions: s.set.Positions(), checkpoint: s.checkpointDue(now)}
 	s.filling, s.moved, s.committing, s.lastSeal = s.producer.NewEpoch(), false, true, now
-	s.stats.sealed(c.epoch)
+	s.stats.sealed(c)
 	s.sealed <- c
 	return nil
 }

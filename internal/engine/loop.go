@@ -94,7 +94,6 @@ func (s *session) take(chunks []client.Chunk) error {
 		if err := s.set.Add(chunks[i]); err != nil {
 			return &epochError{err}
 		}
-		s.stats.observe(&chunks[i])
 	}
 	s.touch()
 	for {

@@ -34,6 +34,7 @@ func (e *Engine) open(ctx context.Context) (*session, client.Reader, error) {
 	}
 	s.filling = s.producer.NewEpoch()
 	s.lastCkpt = e.o.Clock.Mono()
+	s.lastSeal = s.lastCkpt - e.o.EpochInterval // the first epoch need not wait
 	return s, reader, nil
 }
 
@@ -47,6 +48,7 @@ func (s *session) openState(ctx context.Context) (client.Reader, error) {
 	if err := s.restore(ctx); err != nil {
 		return nil, err
 	}
+	s.stats.reads(positions)
 	reader, err := s.o.Door.OpenReader(ctx, positions)
 	return reader, starting(err)
 }

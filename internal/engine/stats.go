@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/task"
 	"github.com/mainstemio/mainstem/record"
 )
@@ -36,7 +35,6 @@ type Status struct {
 	Processed int64 // input records, over all runs of the engine; a record that was not committed counts again
 	Emitted   int64 // records in committed epochs, changelogs included
 	Epochs    int64 // committed
-	Lag       int64 // input records known and not yet processed
 	LastEpoch time.Time
 	Dropped   map[string]int64 // records left out by rule (null keys, …), by reason
 }
@@ -51,16 +49,20 @@ type stats struct {
 	dropped   atomic.Pointer[map[string]int64] // never changed once stored
 	mu        struct {
 		sync.Mutex
-		err error
-		lag map[record.TopicPartition]int64
+		err  error
+		next map[record.TopicPartition]record.Offset // of each source partition, behind the newest sealed epoch
 	}
 }
 
 func (s *stats) begin() {
 	s.state.Store(int32(StateStarting))
+}
+
+// reads notes where the run begins to read.
+func (s *stats) reads(positions map[record.TopicPartition]record.Offset) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mu.lag = map[record.TopicPartition]int64{}
+	s.mu.next = maps.Clone(positions)
 }
 
 func (s *stats) running() { s.well(StateRunning) }
@@ -90,13 +92,12 @@ func (s *stats) fail(err error) {
 	s.state.Store(int32(StateFailed))
 }
 
-func (s *stats) observe(c *client.Chunk) {
+func (s *stats) sealed(c commit) {
+	s.pending.Store(int64(c.epoch.Count()))
 	s.mu.Lock()
-	s.mu.lag[c.TopicPartition] = int64(c.End - c.Next)
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	maps.Copy(s.mu.next, c.positions)
 }
-
-func (s *stats) sealed(e client.Epoch) { s.pending.Store(int64(e.Count())) }
 
 func (s *stats) committed(at time.Time) {
 	s.emitted.Add(s.pending.Load())
@@ -117,8 +118,18 @@ func (e *Engine) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st.Err = s.mu.err
-	for _, n := range s.mu.lag {
-		st.Lag += n
-	}
 	return st
+}
+
+// Lag returns how many input records wait, given the ends of the source partitions. It is counted from where the newest epoch
+// ended, so it grows when the engine is stuck or has stopped. Markers and aborted records count.
+func (e *Engine) Lag(ends map[record.TopicPartition]record.Offset) int64 {
+	s := &e.stats
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lag := int64(0)
+	for tp, next := range s.mu.next {
+		lag += max(0, int64(ends[tp]-next))
+	}
+	return lag
 }

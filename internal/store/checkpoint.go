@@ -25,7 +25,7 @@ const (
 var formatKey = []byte("\x00mainstem-checkpoints")
 
 // Checkpoints is the durable side: one ordered store per process holds the checkpoints of all tables, each with the changelog
-// position up to which it is complete, in the same atomic batch.
+// position up to which it is complete.
 type Checkpoints struct {
 	db  kv.Store
 	app string
@@ -101,27 +101,69 @@ type CheckpointPart struct {
 	Rows      func(w kv.Writer) error // nil: nothing changed, only the position moves
 }
 
-// Write makes one atomic checkpoint of the given tables: their dirty rows (functions from Dirty) and positions. It is durable
-// when Write returns, and may run in the background.
+// pieceBytes bounds what a checkpoint holds in memory on its way to the database.
+const pieceBytes = 4 << 20
+
+// Write makes a checkpoint of the given tables: their dirty rows (functions from Dirty) and positions. It is durable when Write
+// returns, and may run in the background.
+//
+// Rows are written in pieces, the positions with the last one. A crash between pieces leaves rows that are newer than their
+// position: replaying the changelog from there writes each of them again, up to its newest value, so nothing older stays.
 func (c *Checkpoints) Write(parts []CheckpointPart) error {
-	b := c.db.NewBatch()
-	defer b.Close()
+	w := &pieces{db: c.db, b: c.db.NewBatch()}
+	defer func() { _ = w.b.Close() }() // committed, or given up
 	for _, p := range parts {
 		if p.Rows != nil {
-			w := &prefixWriter{b, tableKey(spaceRow, c.app, p.Name, p.Partition), nil}
-			if err := p.Rows(w); err != nil {
+			if err := p.Rows(&prefixWriter{w, tableKey(spaceRow, c.app, p.Name, p.Partition), nil}); err != nil {
 				return err
 			}
 		}
+	}
+	for _, p := range parts {
 		key := tableKey(spacePosition, c.app, p.Name, p.Partition)
-		if err := b.Put(key, binary.BigEndian.AppendUint64(nil, uint64(p.Next))); err != nil {
+		if err := w.b.Put(key, binary.BigEndian.AppendUint64(nil, uint64(p.Next))); err != nil {
 			return fmt.Errorf("checkpoint store %s/%d: %w", p.Name, p.Partition, err)
 		}
 	}
-	if err := b.Commit(true); err != nil {
+	if err := w.b.Commit(true); err != nil {
 		return fmt.Errorf("commit checkpoint of %s: %w", c.app, err)
 	}
 	return nil
+}
+
+// pieces is a writer that commits a batch when it is large and goes on with the next. The last one is the caller's to commit:
+// its sync makes those before it durable too.
+type pieces struct {
+	db   kv.Store
+	b    kv.Batch
+	size int
+}
+
+func (p *pieces) Put(key, value []byte) error {
+	if err := p.room(len(key) + len(value)); err != nil {
+		return err
+	}
+	return p.b.Put(key, value)
+}
+
+func (p *pieces) Delete(key []byte) error {
+	if err := p.room(len(key)); err != nil {
+		return err
+	}
+	return p.b.Delete(key)
+}
+
+func (p *pieces) room(n int) error {
+	p.size += n
+	if p.size <= pieceBytes {
+		return nil
+	}
+	err := p.b.Commit(false)
+	if err == nil {
+		err = p.b.Close()
+	}
+	p.b, p.size = p.db.NewBatch(), n
+	return err
 }
 
 // tableKey is the prefix of a table's rows, or the key of its position. Lengths before the names keep the prefix of one table

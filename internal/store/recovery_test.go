@@ -32,7 +32,6 @@ type world struct {
 
 	newest, sealedRows, committed map[string]cell
 	inSeal                        bool
-	maxTS                         record.Timestamp
 	background                    *CheckpointPart // collected, not yet written
 }
 

@@ -76,7 +76,7 @@ func startNode() (*node, error) {
 	}
 	n := &node{dir: dir, ended: make(chan struct{})}
 	bin := filepath.Join(dir, "mainstem")
-	if out, err := exec.Command("go", "build", "-o", bin, "github.com/mainstemio/mainstem/cmd/mainstem").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", bin, "github.com/mainstemio/mainstem/cmd/mainstem").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	n.cmd = exec.Command(bin, "dev", "--data", filepath.Join(dir, "data"), "--kafka", "127.0.0.1:0", "--http", "127.0.0.1:0")

@@ -24,7 +24,7 @@ import (
 	"time"
 )
 
-// programs are built once, each when the first test needs it.
+// programs are built once, each when the first test needs it; without debug information, since linking it takes most of the time.
 var programs = map[string]func() error{
 	"mainstem": build("cmd/mainstem"),
 	"pipeline": build("examples/payments/cmd/pipeline"),
@@ -34,7 +34,7 @@ var programs = map[string]func() error{
 
 func build(dir string) func() error {
 	return sync.OnceValue(func() error {
-		out, err := exec.Command("go", "build", "-o", binDir+string(filepath.Separator), "github.com/mainstemio/mainstem/"+dir).CombinedOutput()
+		out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", binDir+string(filepath.Separator), "github.com/mainstemio/mainstem/"+dir).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("go build %s: %w\n%s", dir, err, out)
 		}

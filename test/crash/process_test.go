@@ -121,12 +121,3 @@ func (t *trial) ports(n int) []string {
 	}
 	return out
 }
-
-// answers returns nil once something listens at addr.
-func answers(addr string) error {
-	c, err := net.DialTimeout("tcp", addr, time.Second)
-	if err != nil {
-		return err
-	}
-	return c.Close()
-}

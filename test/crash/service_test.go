@@ -3,6 +3,7 @@ package crash
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -106,11 +107,19 @@ func (s *service) stop(t *trial) {
 	case <-time.After(time.Minute):
 		t.Fatal("a payment service does not get its acknowledgements")
 	}
+	if err := s.failed(); err != nil {
+		t.Error(err)
+	}
+}
+
+// failed returns an error if the service could not publish, which no outage is a reason for.
+func (s *service) failed() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := errors.Join(s.mu.fails...); err != nil {
-		t.Fatalf("a payment service could not publish: %v", err)
+		return fmt.Errorf("a payment service could not publish: %w", err)
 	}
+	return nil
 }
 
 func (s *service) fail(err error) {
@@ -125,7 +134,8 @@ func (s *service) fail(err error) {
 func (s *service) life(ctx context.Context) error {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(s.bootstrap), kgo.ProducerLinger(0), kgo.MaxBufferedRecords(500), kgo.UnknownTopicRetries(-1),
 		kgo.AllowAutoTopicCreation(), kgo.MetadataMinAge(20*time.Millisecond), kgo.DialTimeout(2*time.Second),
-		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }))
+		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
+		kgo.AlwaysRetryEOF()) // a node that is killed before its first answer looks like one that wants another login
 	if err != nil {
 		return err
 	}
@@ -194,6 +204,9 @@ func (t *trial) firstAck(services []*service, p *process) time.Duration {
 	t.await("first acknowledgement of "+p.name, 30*time.Second, func() error {
 		p.mustLive()
 		for _, s := range services {
+			if err := s.failed(); err != nil {
+				t.Fatal(err)
+			}
 			if n := s.lastAck.Load(); n > p.started.UnixNano() {
 				at = n
 				return nil

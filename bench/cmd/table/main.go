@@ -69,7 +69,7 @@ func read(dir, system string) (results, error) {
 			if err := json.Unmarshal(in.Bytes(), &l); err != nil {
 				return nil, fmt.Errorf("%s: %w", f.Name(), err)
 			}
-			if l["cmd"] == "verify" && l["ok"] != true {
+			if l["cmd"] == "verify" && !complete(l) {
 				return nil, fmt.Errorf("%s: the output is not what it must be: %s", f.Name(), in.Text())
 			}
 			out[step] = append(out[step], l)
@@ -156,4 +156,11 @@ func show(v float64, ok bool) string {
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	}
 	return strconv.FormatFloat(v, 'f', 2, 64)
+}
+
+// complete tells whether a reader found at least what must be there; a payment that comes too late to change its list gives no update.
+func complete(l line) bool {
+	records, _ := l["records"].(float64)
+	want, _ := l["want"].(float64)
+	return want > 0 && records >= want
 }

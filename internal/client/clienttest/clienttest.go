@@ -116,7 +116,7 @@ func (w *world) name(base string) string { return w.app + "-" + base }
 // topic makes a topic and returns its partitions.
 func (w *world) topic(t *testing.T, base string, partitions int32) []record.TopicPartition {
 	t.Helper()
-	spec := client.TopicSpec{Name: w.name(base), Partitions: partitions}
+	spec := client.TopicSpec{Name: w.name(base), Partitions: partitions, Configs: map[string]string{"retention.ms": "-1"}} // the kit's records are of 1970
 	_, err := w.Door.EnsureTopics(w.ctx, spec)
 	must(t, err)
 	tps := make([]record.TopicPartition, partitions)

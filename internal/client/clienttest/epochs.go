@@ -163,7 +163,7 @@ var epochTests = map[string]func(*testing.T, *world){
 
 	"ATooLargeRecordIsRefusedByNameAndNothingOfTheEpochIsSeen": func(t *testing.T, w *world) {
 		tp := w.topic(t, "large", 1)[0]
-		small := client.TopicSpec{Name: w.name("small"), Partitions: 1, Configs: map[string]string{"max.message.bytes": "2000"}}
+		small := client.TopicSpec{Name: w.name("small"), Partitions: 1, Configs: map[string]string{"max.message.bytes": "2000", "retention.ms": "-1"}}
 		_, err := w.Door.EnsureTopics(w.ctx, small)
 		must(t, err)
 		smallTP := record.TopicPartition{Topic: small.Name}

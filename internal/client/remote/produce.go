@@ -87,7 +87,9 @@ func (p *producer) produceLocked(ctx context.Context, batches []epoch.Batch) err
 		if !mayPass(again) {
 			return fmt.Errorf("produce: %w", again)
 		}
-		clear(p.mu.leaders)
+		if !refused(again) { // the leader was right, it is not ready
+			clear(p.mu.leaders)
+		}
 		if err := b.wait(ctx); err != nil {
 			return fmt.Errorf("produce: %w: %w", err, again)
 		}

@@ -19,10 +19,10 @@ import (
 // Versions of requests: Produce up to 12 names topics, from 13 on it wants ids; 12 and TxnOffsetCommit and EndTxn 5 are the
 // second transaction protocol (KIP-890, "TV2"), which the cluster must have finalized.
 const (
-	produceTV1, produceTV2     = 11, 12
-	txnOffsetsTV1, txnOffsets2 = 4, 5
-	endTxnTV1, endTxnTV2       = 4, 5
-	addPartitionsClient        = 3 // from 4 on it is for brokers
+	produceTV1, produceTV2       = 11, 12
+	txnOffsetsTV1, txnOffsetsTV2 = 4, 5
+	endTxnTV1, endTxnTV2         = 4, 5
+	addPartitionsClient          = 3 // from 4 on it is for brokers
 )
 
 // abortTimeout bounds the courtesy of aborting after a failed commit.
@@ -97,7 +97,7 @@ func (d *Door) newProducer(ctx context.Context, app string) (*producer, error) {
 	caps.SetMaxKeyVersion(int16(kmsg.AddPartitionsToTxn), addPartitionsClient)
 	if p.tv2 {
 		caps.SetMaxKeyVersion(int16(kmsg.Produce), produceTV2)
-		caps.SetMaxKeyVersion(int16(kmsg.TxnOffsetCommit), txnOffsets2)
+		caps.SetMaxKeyVersion(int16(kmsg.TxnOffsetCommit), txnOffsetsTV2)
 		caps.SetMaxKeyVersion(int16(kmsg.EndTxn), endTxnTV2)
 	}
 	if p.cl, err = d.o.newClient(caps, kgo.RequiredAcks(kgo.AllISRAcks())); err != nil {

@@ -33,6 +33,7 @@ type reader struct {
 	byTP     map[record.TopicPartition]*input
 	turn     int             // where the next take begins
 	suspects map[string]bool // topics that a broker did not know, until their records come
+	pause    backoff         // between fetches that failed
 }
 
 // An input is one partition being read.
@@ -45,7 +46,7 @@ type input struct {
 
 // OpenReader implements client.Door.
 func (d *Door) OpenReader(ctx context.Context, positions map[record.TopicPartition]record.Offset) (client.Reader, error) {
-	r := &reader{d: d, byTP: make(map[record.TopicPartition]*input, len(positions)), suspects: map[string]bool{}}
+	r := &reader{d: d, byTP: make(map[record.TopicPartition]*input, len(positions)), suspects: map[string]bool{}, pause: backoff{clock: d.o.Clock}}
 	from, err := r.check(ctx, positions)
 	if err != nil {
 		return nil, err
@@ -158,8 +159,10 @@ func (r *reader) fetch(ctx context.Context) error {
 		}
 	}
 	if failed { // an error that passes: kgo tries again by itself, we must not spin
-		b := backoff{clock: r.d.o.Clock, tries: 4}
-		_ = b.wait(ctx)
+		r.pause.tries = max(r.pause.tries, 4)
+		_ = r.pause.wait(ctx)
+	} else {
+		r.pause.tries = 0
 	}
 	return nil
 }

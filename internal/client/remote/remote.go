@@ -17,7 +17,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/mainstemio/mainstem/internal/client"
@@ -29,7 +28,7 @@ import (
 )
 
 // ErrTooOld: the cluster lacks what exactly-once needs.
-var ErrTooOld = errors.New("Kafka 2.5 or newer is needed")
+var ErrTooOld = errors.New("cluster is older than Kafka 2.5")
 
 // Options of Open; zero fields take the defaults.
 type Options struct {
@@ -72,6 +71,14 @@ func (o Options) withDefaults() Options {
 // metadataAge is how old an answer about topics and leaders may be; a new topic should not stay unknown for longer.
 const metadataAge = 100 * time.Millisecond
 
+// retries of requests that change nothing twice (look-ups, topics), with retryAfter between them: about 30 s in all, and a
+// broker that comes back is found within a second.
+const retries = 35
+
+func retryAfter(tries int) time.Duration {
+	return min(25*time.Millisecond<<min(tries, 10), time.Second)
+}
+
 // A Door is the door to one cluster.
 type Door struct {
 	o   Options
@@ -101,6 +108,7 @@ func (o Options) newClient(versions *kversion.Versions, more ...kgo.Opt) (*kgo.C
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(o.Brokers...), kgo.ClientID(o.ClientID), kgo.MaxVersions(versions),
 		kgo.MetadataMinAge(metadataAge),
+		kgo.RetryBackoffFn(retryAfter), kgo.RequestRetries(retries),
 	}
 	return kgo.NewClient(append(append(opts, o.Connection...), more...)...)
 }
@@ -118,7 +126,7 @@ func (d *Door) checkVersion(ctx context.Context) error {
 		}
 	}
 	for key := range need {
-		return fmt.Errorf("%w: the cluster's %s is too old", ErrTooOld, kmsg.NameForKey(key))
+		return fmt.Errorf("%w: its %s lacks what exactly-once needs", ErrTooOld, kmsg.NameForKey(key))
 	}
 	return nil
 }
@@ -133,18 +141,26 @@ func (d *Door) Close() error {
 	return nil
 }
 
-// A backoff waits longer and longer between tries: 2 ms, 4 ms, … 500 ms.
+// A backoff waits between tries: 2, 4, 8 ms, then 16 ms for a while, as long as a transaction takes to end, then longer and
+// longer up to half a second.
 type backoff struct {
 	clock clock.Clock
 	tries int
 }
 
+func (b *backoff) next() time.Duration {
+	const quick = 16 // tries
+	b.tries++
+	if b.tries <= quick {
+		return 2 * time.Millisecond << min(b.tries-1, 3)
+	}
+	return min(16*time.Millisecond<<min(b.tries-quick, 6), 500*time.Millisecond)
+}
+
 // wait returns ctx's error when it ends first.
 func (b *backoff) wait(ctx context.Context) error {
-	d := time.Duration(math.Min(float64(2*time.Millisecond)*math.Pow(2, float64(b.tries)), float64(500*time.Millisecond)))
-	b.tries++
 	select {
-	case <-b.clock.After(d):
+	case <-b.clock.After(b.next()):
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -153,7 +153,7 @@ func hostAllowed(host string) bool {
 		host = h
 	}
 	host = strings.Trim(host, "[]")
-	return host == "localhost" || net.ParseIP(host) != nil
+	return strings.EqualFold(host, "localhost") || net.ParseIP(host) != nil
 }
 
 func sameOrigin(origin, host string) bool {
@@ -169,12 +169,21 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_ = enc.Encode(v) // the client went away: nobody is left to tell
 }
 
+// How long a client may take to read an event, and any other answer.
+const (
+	eventPatience  = 10 * time.Second
+	answerPatience = time.Minute
+)
+
 // events sends the flow at once and then every second until the client leaves.
 func events(w http.ResponseWriter, r *http.Request, o Options) {
 	rc := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
+	if r.Method == http.MethodHead {
+		return
+	}
 	for {
-		_ = rc.SetWriteDeadline(o.Clock.Now().Add(10 * time.Second)) // a reader that stops reading is dropped
+		_ = rc.SetWriteDeadline(o.Clock.Now().Add(eventPatience)) // a reader that stops reading is dropped
 		if err := sendEvent(w, o.Flow()); err != nil || rc.Flush() != nil {
 			return
 		}
@@ -204,8 +213,8 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	base, cancel := context.WithCancel(ctx)
 	defer cancel()
 	srv := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		BaseContext: func(net.Listener) context.Context { return base },
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: answerPatience, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, BaseContext: func(net.Listener) context.Context { return base },
 	}
 	stopped := make(chan struct{})
 	go func() {

@@ -211,6 +211,7 @@ func (n *node) describedTopic(name string, t *broker.Topic, first, limit int32) 
 	replicas := []int32{n.broker.NodeID()}
 	for i := first; i < t.Partitions && i-first < limit; i++ {
 		p := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
+		p.EligibleLeaderReplicas, p.LastKnownELR = []int32{}, []int32{} // Java's client fails on null, which the schema allows
 		p.Partition, p.LeaderID, p.Replicas, p.ISR = i, n.broker.NodeID(), replicas, replicas
 		p.LeaderEpoch = n.broker.LeaderEpoch(record.TopicPartition{Topic: name, Partition: i})
 		rt.Partitions = append(rt.Partitions, p)

@@ -1,0 +1,364 @@
+package httpapi
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/mainstemio/mainstem/internal/clock"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// handler serves a small flow; ready is what /readyz asks.
+func handler(ready error) http.Handler {
+	return New(Options{
+		Flow: func() Flow {
+			return Flow{
+				Node:   Node{Version: "v1", Broker: "embedded", Kafka: "127.0.0.1:9092", UptimeMs: 5, Directory: "/data"},
+				Topics: []Topic{{Name: "in", Partitions: 2, Records: 10, Rate: 1.5}},
+				Pipelines: []Pipeline{{
+					Name: "p", State: "failed", Error: "bad record <script>", Sources: []string{"in"}, Sinks: []string{"out"}, Processed: 9, Lag: 1,
+					Dropped: map[string]int64{"null key": 2}, Topology: "text",
+				}},
+				Sinks: []Sink{{Name: "s", Target: "db", State: "running", Topics: []string{"out"}, FreshnessP50: -1, FreshnessP99: -1}},
+			}
+		},
+		Ready:   func() error { return ready },
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metric 1\n") }),
+		Clock:   clock.System,
+	})
+}
+
+type request struct{ method, path, host, origin string }
+
+func do(h http.Handler, q request) *http.Response {
+	r := httptest.NewRequest(q.method, "http://127.0.0.1:8080"+q.path, nil)
+	if q.host != "" {
+		r.Host = q.host
+	}
+	if q.host == "none" {
+		r.Host = ""
+	}
+	if q.origin != "" {
+		r.Header.Set("Origin", q.origin)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func body(t *testing.T, r *http.Response) string {
+	t.Helper()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestRoutes(t *testing.T) {
+	for _, c := range []struct {
+		method, path string
+		status       int
+		kind, has    string
+	}{
+		{"GET", "/", 200, "text/html", "<h1>Mainstem</h1>"},
+		{"GET", "/app.js", 200, "text/javascript", "use strict"},
+		{"GET", "/style.css", 200, "text/css", "{"},
+		{"HEAD", "/", 200, "text/html", ""},
+		{"GET", "/v1/flow", 200, "application/json", `"kafka":"127.0.0.1:9092"`},
+		{"GET", "/v1/flow?x=1", 200, "application/json", `"processed":9`},
+		{"HEAD", "/v1/events", 200, "text/event-stream", ""},
+		{"GET", "/metrics", 200, "", "metric 1"},
+		{"GET", "/livez", 200, "application/json", `"ok"`},
+		{"GET", "/readyz", 200, "application/json", `"ok"`},
+		{"GET", "/index.html", 404, "application/json", "not_found"},
+		{"GET", "/page/app.js", 404, "application/json", "not_found"},
+		{"GET", "/v1", 404, "application/json", "not_found"},
+		{"GET", "/v1/", 404, "application/json", "not_found"},
+		{"GET", "/v1/flow/", 404, "application/json", "/v1/flow/"},
+		{"GET", "/V1/FLOW", 404, "application/json", "not_found"},
+		{"GET", "/v1%2fflow", 404, "application/json", "not_found"},
+		{"GET", "/app.js/", 404, "application/json", "not_found"},
+		{"GET", "/%3Cscript%3E", 404, "application/json", `\u003cscript\u003e`},
+		{"GET", "/..%2f..%2fetc%2fpasswd", 404, "application/json", "not_found"},
+		{"POST", "/", 404, "application/json", "not_found"},
+		{"POST", "/v1/flow", 404, "application/json", "not_found"},
+		{"DELETE", "/metrics", 404, "application/json", "not_found"},
+		{"OPTIONS", "/v1/flow", 404, "application/json", "not_found"},
+	} {
+		r := do(handler(nil), request{method: c.method, path: c.path})
+		text := body(t, r)
+		if r.StatusCode != c.status || !strings.HasPrefix(r.Header.Get("Content-Type"), c.kind) || !strings.Contains(text, c.has) {
+			t.Errorf("%s %s: %d %s\n%.200s", c.method, c.path, r.StatusCode, r.Header.Get("Content-Type"), text)
+		}
+		if c.status == 404 {
+			var p problem
+			if err := json.Unmarshal([]byte(text), &p); err != nil || p.Code != "not_found" || p.Message == "" {
+				t.Errorf("%s %s: %v, %+v", c.method, c.path, err, p)
+			}
+		}
+	}
+}
+
+func TestUncleanPathsLeadToThisNodeOnly(t *testing.T) {
+	for path, want := range map[string]string{
+		"//v1//flow": "/v1/flow", "/x/../v1/flow": "/v1/flow", "//evil.example/..": "/", "//evil.example/": "/evil.example/", "/./": "/",
+	} {
+		r := do(handler(nil), request{method: "GET", path: path})
+		if to := r.Header.Get("Location"); r.StatusCode < 300 || r.StatusCode > 399 || to != want {
+			t.Errorf("%s: %d to %q, want %q", path, r.StatusCode, to, want)
+		}
+	}
+}
+
+func TestReadyTellsWhyNot(t *testing.T) {
+	h := handler(errors.New("broker: disk is full"))
+	r := do(h, request{method: "GET", path: "/readyz"})
+	if text := body(t, r); r.StatusCode != 503 || !strings.Contains(text, "disk is full") || !strings.Contains(text, "not_ready") {
+		t.Errorf("%d %s", r.StatusCode, text)
+	}
+	if r := do(h, request{method: "GET", path: "/livez"}); r.StatusCode != 200 {
+		t.Errorf("livez is %d", r.StatusCode)
+	}
+}
+
+func TestForeignHostsAndOriginsAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		host, origin string
+		code         string // "": allowed
+	}{
+		{"127.0.0.1:8080", "", ""},
+		{"localhost:8080", "", ""},
+		{"LocalHost", "", ""},
+		{"[::1]:8080", "", ""},
+		{"[::1]", "", ""},
+		{"192.168.1.7:8080", "", ""},
+		{"localhost:8080", "http://localhost:8080", ""},
+		{"evil.example", "", "foreign_host"},
+		{"evil.example:8080", "", "foreign_host"},
+		{"localhost.evil.example", "", "foreign_host"},
+		{"127.0.0.1.evil.example:8080", "", "foreign_host"},
+		{"none", "", "foreign_host"},
+		{"localhost:8080", "http://evil.example", "foreign_origin"},
+		{"localhost:8080", "http://localhost:9999", "foreign_origin"},
+		{"localhost:8080", "null", "foreign_origin"},
+		{"localhost:8080", "http://localhost:8080.evil.example", "foreign_origin"},
+		{"localhost:8080", "%", "foreign_origin"},
+	} {
+		for _, path := range []string{"/", "/v1/flow", "/metrics", "/nothing"} {
+			r := do(handler(nil), request{method: "GET", path: path, host: c.host, origin: c.origin})
+			refused := r.StatusCode == http.StatusForbidden
+			if text := body(t, r); refused != (c.code != "") || refused && !strings.Contains(text, c.code) {
+				t.Errorf("%s from host %q origin %q: %d %.80s", path, c.host, c.origin, r.StatusCode, text)
+			}
+			for name, want := range map[string]string{
+				"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Access-Control-Allow-Origin": "",
+			} {
+				if got := r.Header.Get(name); got != want {
+					t.Errorf("%s: %s is %q", path, name, got)
+				}
+			}
+			if csp := r.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+				t.Errorf("%s: policy %q", path, csp)
+			}
+		}
+	}
+}
+
+// The policy forbids what is written into the page itself, so none may be there; and what topics are called must not become markup.
+func TestThePageHasNoScriptOrStyleInIt(t *testing.T) {
+	forbidden := map[string]*regexp.Regexp{
+		".html": regexp.MustCompile(`(?i)<script(?:>|\s+[^>]*>)\s*\S+\s*</script>|<style|\sstyle\s*=|\son[a-z]+\s*=|javascript:|https?://`),
+		".js":   regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|https?://[^w]`),
+		".css":  regexp.MustCompile(`@import|https?://`),
+	}
+	files, err := fs.ReadDir(page, "page")
+	if err != nil || len(files) != 3 {
+		t.Fatal(err, files)
+	}
+	for _, f := range files {
+		text, err := fs.ReadFile(page, "page/"+f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		rule := forbidden[f.Name()[strings.LastIndexByte(f.Name(), '.'):]]
+		if found := rule.Find(text); found != nil {
+			t.Errorf("%s holds %q", f.Name(), found)
+		}
+	}
+	html, _ := fs.ReadFile(page, "page/index.html")
+	for _, script := range regexp.MustCompile(`<script[^>]*>`).FindAllString(string(html), -1) {
+		if !strings.Contains(script, `src="/`) {
+			t.Errorf("script %s", script)
+		}
+	}
+}
+
+func TestTheFlowsFormIsAContract(t *testing.T) {
+	var got any
+	if err := json.Unmarshal([]byte(body(t, do(handler(nil), request{method: "GET", path: "/v1/flow"}))), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"node":   map[string]any{"version": "v1", "broker": "embedded", "kafka": "127.0.0.1:9092", "uptimeMs": 5.0, "directory": "/data"},
+		"topics": []any{map[string]any{"name": "in", "partitions": 2.0, "records": 10.0, "rate": 1.5}},
+		"pipelines": []any{map[string]any{
+			"name": "p", "state": "failed", "error": "bad record <script>", "sources": []any{"in"}, "sinks": []any{"out"}, "processed": 9.0,
+			"rate": 0.0, "lag": 1.0, "dropped": map[string]any{"null key": 2.0}, "topology": "text",
+		}},
+		"sinks": []any{map[string]any{
+			"name": "s", "target": "db", "state": "running", "topics": []any{"out"}, "delivered": 0.0, "rate": 0.0, "lag": 0.0,
+			"freshnessP50Ms": -1.0, "freshnessP99Ms": -1.0,
+		}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEventsComeAtOnceAndThenEverySecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		r := httptest.NewRequestWithContext(ctx, "GET", "http://localhost/v1/events", nil)
+		w := httptest.NewRecorder()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			handler(nil).ServeHTTP(w, r)
+		}()
+		synctest.Wait()
+		if n := strings.Count(w.Body.String(), "\n\n"); n != 1 || !w.Flushed {
+			t.Errorf("%d events at once, flushed %t", n, w.Flushed)
+		}
+		time.Sleep(3*time.Second + time.Millisecond)
+		synctest.Wait()
+		cancel()
+		<-done
+		events := strings.Split(strings.TrimSuffix(w.Body.String(), "\n\n"), "\n\n")
+		if len(events) != 4 || w.Header().Get("Content-Type") != "text/event-stream" {
+			t.Errorf("%d events in 3 s", len(events))
+		}
+		for _, e := range events {
+			var f Flow
+			data, ok := strings.CutPrefix(e, "data: ")
+			if err := json.Unmarshal([]byte(data), &f); !ok || err != nil || f.Pipelines[0].Name != "p" {
+				t.Errorf("event %.60q: %v", e, err)
+			}
+		}
+	})
+}
+
+// pipes is a listener whose connections are in memory: their deadlines follow the bubble's time.
+type pipes struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	select {
+	case <-p.done:
+	default:
+		close(p.done)
+	}
+	return nil
+}
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
+func TestAReaderThatStopsReadingIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		l := &pipes{make(chan net.Conn), make(chan struct{})}
+		served := make(chan error, 1)
+		go func() { served <- Serve(ctx, l, handler(nil)) }()
+		ours, theirs := net.Pipe()
+		l.conns <- theirs
+		if _, err := io.WriteString(ours, "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		r := bufio.NewReader(ours)
+		if line, err := r.ReadString('\n'); err != nil || !strings.Contains(line, "200") {
+			t.Fatal(line, err)
+		}
+		began := time.Now()
+		time.Sleep(eventPatience + 5*time.Second) // reads nothing
+		_, err := io.Copy(io.Discard, r)
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = nil
+		}
+		if took := time.Since(began); err != nil || took > eventPatience+6*time.Second {
+			t.Errorf("still served after %s, %v", took, err)
+		}
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		_ = ours.Close()
+	})
+}
+
+func TestServeEndsItsStreams(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- Serve(ctx, l, handler(nil)) }()
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	r, err := client.Get("http://" + l.Addr().String() + "/v1/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if line, err := bufio.NewReader(r.Body).ReadString('\n'); err != nil || !strings.HasPrefix(line, "data: {") {
+		t.Fatal(line, err)
+	}
+	began := time.Now()
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 1900*time.Millisecond { // the drain's patience
+		t.Errorf("ended after %s: the stream was cut, not ended", took)
+	}
+	if _, err := client.Get("http://" + l.Addr().String() + "/livez"); err == nil {
+		t.Error("the listener is still open")
+	}
+}
+
+func TestServeReportsAListenerThatBreaks(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	if err := Serve(t.Context(), l, handler(nil)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+}
