@@ -34,7 +34,7 @@ func Example() {
 	_, err = node.Run(topology)
 	check(err)
 
-	client, err := kgo.NewClient(kgo.SeedBrokers(node.Kafka()), kgo.ConsumeTopics("shouted"))
+	client, err := kgo.NewClient(kgo.SeedBrokers(node.Kafka()), kgo.ConsumeTopics("shouted"), kgo.AllowAutoTopicCreation())
 	check(err)
 	defer client.Close()
 	check(client.ProduceSync(ctx, &kgo.Record{Topic: "names", Key: []byte("1"), Value: []byte("farah")}).FirstErr())

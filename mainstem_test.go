@@ -64,7 +64,7 @@ func open(t *testing.T, dir string, opts ...mainstem.Option) *node {
 		t.Fatal(err)
 	}
 	out := &node{Node: n, t: t, http: "http://" + page.Addr().String()}
-	if out.kafka, err = kgo.NewClient(kgo.SeedBrokers(n.Kafka())); err != nil {
+	if out.kafka, err = kgo.NewClient(kgo.SeedBrokers(n.Kafka()), kgo.AllowAutoTopicCreation()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(out.close)

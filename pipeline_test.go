@@ -140,7 +140,9 @@ func TestTheFlowShowsWhatRuns(t *testing.T) {
 	if err := n.Settle(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	text := n.await("/v1/flow", func(text string) bool { return strings.Contains(text, `"processed":200`) && strings.Contains(text, `"beside"`) })
+	text := n.await("/v1/flow", func(text string) bool {
+		return strings.Contains(text, `"processed":200`) && strings.Contains(text, `"beside"`)
+	})
 	var flow struct {
 		Node struct {
 			Version, Broker, Kafka, Directory string
@@ -232,7 +234,9 @@ func TestAPipelineThatStopsLeavesTheNodeRunning(t *testing.T) {
 	if diff := cmp.Diff([]string{"bad"}, n.read("in.dead", 1)); diff != "" {
 		t.Error(diff)
 	}
-	text := n.await("/v1/flow", func(text string) bool { return strings.Contains(text, `"dead letter":1`) && strings.Contains(text, "in/0 at offset 1") })
+	text := n.await("/v1/flow", func(text string) bool {
+		return strings.Contains(text, `"dead letter":1`) && strings.Contains(text, "in/0 at offset 1")
+	})
 	if !strings.Contains(text, `"name":"strict","state":"failed","error":"`) || !strings.Contains(text, `"lag":3`) {
 		t.Errorf("flow %s", text)
 	}

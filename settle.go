@@ -37,6 +37,9 @@ func (n *Node) settled(ctx context.Context) (bool, error) {
 	if closed {
 		return false, ErrClosed
 	}
+	if err := n.Err(); err != nil {
+		return false, err
+	}
 	topics := map[string]bool{}
 	for _, p := range pipelines {
 		if err := p.Err(); err != nil {
