@@ -31,6 +31,10 @@ var (
 	ErrGap = client.ErrGap
 	// ErrRecreated: a topic was deleted and made anew.
 	ErrRecreated = client.ErrRecreated
+	// ErrUnknownTopic: a topic was deleted while it was being read.
+	ErrUnknownTopic = client.ErrUnknownTopic
+	// ErrPartitions: the topology does not fit the topics' numbers of partitions, or its state was made for others.
+	ErrPartitions = engine.ErrPartitions
 )
 
 // Config says where a topology runs; zero fields take the defaults.
