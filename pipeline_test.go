@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -81,6 +83,13 @@ func checkCustomers(t *testing.T, path string, source generate.Source, count int
 			}
 		}
 	}
+}
+
+// httpGet asks a handler of this process.
+func httpGet(h http.Handler, path string) string {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "http://127.0.0.1"+path, nil))
+	return w.Body.String()
 }
 
 func TestPaymentsReachTheCustomersDatabaseAcrossRestarts(t *testing.T) {

@@ -71,6 +71,9 @@ func Run(ctx context.Context, t *stream.Topology, c Config) (err error) {
 	if len(c.Brokers) == 0 {
 		return errors.New("worker needs the address of a broker")
 	}
+	if t == nil {
+		return errors.New("worker needs a topology")
+	}
 	c = c.withDefaults()
 	o := engine.Options{App: c.App, Topology: t, Clock: clock.System, EpochInterval: c.EpochInterval, DeadLetter: c.DeadLetter}
 	o.Events = func(e engine.Event) { c.Logger.Info(e.Kind, e.Fields...) }

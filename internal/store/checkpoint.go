@@ -76,9 +76,10 @@ func (c *Checkpoints) Load(s Store) (next record.Offset, ok bool, err error) {
 		return 0, false, fmt.Errorf("load checkpoint of store %s/%d: %w", s.Name(), s.Partition(), err)
 	}
 	defer snap.Close()
+	prefix := tableKey(spaceRow, c.app, s.Name(), s.Partition())
 	b, err := snap.Get(tableKey(spacePosition, c.app, s.Name(), s.Partition()))
 	if errors.Is(err, kv.ErrNotFound) {
-		return 0, false, nil
+		return 0, false, c.removeRows(snap, prefix)
 	}
 	if err == nil && len(b) != 8 {
 		err = fmt.Errorf("%w: position of %d bytes", ErrFormat, len(b))
@@ -86,11 +87,26 @@ func (c *Checkpoints) Load(s Store) (next record.Offset, ok bool, err error) {
 	if err != nil {
 		return 0, false, fmt.Errorf("load checkpoint of store %s/%d: %w", s.Name(), s.Partition(), err)
 	}
-	prefix := tableKey(spaceRow, c.app, s.Name(), s.Partition())
 	if err := s.Load(prefixReader{snap, prefix}); err != nil {
 		return 0, false, err
 	}
 	return record.Offset(binary.BigEndian.Uint64(b)), true, nil
+}
+
+// removeRows removes what a first checkpoint has left that did not come to its position. A key that was deleted since may be
+// among the rows: the table, which starts empty, would not know that there is anything to delete, and a later checkpoint's
+// position would make it come back.
+func (c *Checkpoints) removeRows(snap kv.Snapshot, prefix []byte) error {
+	w := &pieces{db: c.db, b: c.db.NewBatch()}
+	defer func() { _ = w.b.Close() }() // committed, or given up
+	err := snap.Scan(prefix, prefixEnd(prefix), func(key, _ []byte) error { return w.Delete(key) })
+	if err == nil && w.b.Len() > 0 {
+		err = w.b.Commit(true)
+	}
+	if err != nil {
+		return fmt.Errorf("remove the rows of an unfinished checkpoint of %s: %w", c.app, err)
+	}
+	return nil
 }
 
 // CheckpointPart is one table's share: every changelog record before Next is reflected in the rows written so far and by Rows.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -117,5 +118,62 @@ func TestViewsReadWhileTheTaskWrites(t *testing.T) {
 			return
 		default:
 		}
+	}
+}
+
+// failingDB fails every commit behind the first n.
+type failingDB struct {
+	kv.Store
+	n *int
+}
+
+func (d failingDB) NewBatch() kv.Batch { return failingBatch{d.Store.NewBatch(), d.n} }
+
+type failingBatch struct {
+	kv.Batch
+	n *int
+}
+
+func (b failingBatch) Commit(sync bool) error {
+	if *b.n--; *b.n < 0 {
+		return errors.New("crash")
+	}
+	return b.Batch.Commit(sync)
+}
+
+// The first checkpoint of a large table is cut short, then one of its rows is deleted: it must not come back.
+func TestRowsOfAnUnfinishedFirstCheckpointDoNotComeBack(t *testing.T) {
+	db := kv.NewMemory()
+	whole, err := OpenCheckpoints(db, "app")
+	must(t, err)
+	one := 1
+	crashing, err := OpenCheckpoints(failingDB{db, &one}, "app")
+	must(t, err)
+	big := newTable()
+	for _, k := range []string{"deleted", "b", "c", "d", "e", "f"} {
+		big.puts(k, k, strings.Repeat(k, 1<<20)[:1<<20], 1)
+	}
+	seal(t, big)
+	big.Commit()
+	if err := crashing.Write([]CheckpointPart{{"last", 2, 6, big.Dirty()}}); err == nil {
+		t.Fatal("the checkpoint was finished")
+	}
+	if n := len(contents(t, db)); n < 3 {
+		t.Fatalf("%d keys: nothing was left behind", n)
+	}
+
+	next := newTable()
+	if _, ok, err := whole.Load(next); ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	must(t, next.Restore([]byte("deleted"), nil, 2)) // the changelog's last word about it
+	must(t, next.Restore([]byte("b"), []byte("kept"), 2))
+	must(t, whole.Write([]CheckpointPart{{"last", 2, 8, next.Dirty()}}))
+	again := newTable()
+	if at, ok, err := whole.Load(again); at != 8 || !ok || err != nil {
+		t.Fatal(at, ok, err)
+	}
+	if get(again, "deleted") != "none" || get(again, "b") != "kept @2" || again.Len() != 1 {
+		t.Errorf("the table holds %.20s, %.20s and %d rows", get(again, "deleted"), get(again, "b"), again.Len())
 	}
 }

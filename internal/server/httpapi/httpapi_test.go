@@ -233,35 +233,38 @@ func TestTheFlowsFormIsAContract(t *testing.T) {
 }
 
 func TestEventsComeAtOnceAndThenEverySecond(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		r := httptest.NewRequestWithContext(ctx, "GET", "http://localhost/v1/events", nil)
-		w := httptest.NewRecorder()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			handler(nil).ServeHTTP(w, r)
-		}()
-		synctest.Wait()
-		if n := strings.Count(w.Body.String(), "\n\n"); n != 1 || !w.Flushed {
-			t.Errorf("%d events at once, flushed %t", n, w.Flushed)
+	for wait, want := range map[time.Duration]int{0: 1, 3*time.Second + time.Millisecond: 4} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			r := httptest.NewRequestWithContext(ctx, "GET", "http://localhost/v1/events", nil)
+			w := httptest.NewRecorder()
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				handler(nil).ServeHTTP(w, r)
+			}()
+			time.Sleep(wait)
+			synctest.Wait()
+			cancel()
+			<-done
+			checkEvents(t, w, want)
+		})
+	}
+}
+
+func checkEvents(t *testing.T, w *httptest.ResponseRecorder, want int) {
+	t.Helper()
+	events := strings.Split(strings.TrimSuffix(w.Body.String(), "\n\n"), "\n\n")
+	if len(events) != want || !w.Flushed || w.Header().Get("Content-Type") != "text/event-stream" {
+		t.Errorf("%d events, want %d; flushed %t", len(events), want, w.Flushed)
+	}
+	for _, e := range events {
+		var f Flow
+		data, ok := strings.CutPrefix(e, "data: ")
+		if err := json.Unmarshal([]byte(data), &f); !ok || err != nil || f.Pipelines[0].Name != "p" {
+			t.Errorf("event %.60q: %v", e, err)
 		}
-		time.Sleep(3*time.Second + time.Millisecond)
-		synctest.Wait()
-		cancel()
-		<-done
-		events := strings.Split(strings.TrimSuffix(w.Body.String(), "\n\n"), "\n\n")
-		if len(events) != 4 || w.Header().Get("Content-Type") != "text/event-stream" {
-			t.Errorf("%d events in 3 s", len(events))
-		}
-		for _, e := range events {
-			var f Flow
-			data, ok := strings.CutPrefix(e, "data: ")
-			if err := json.Unmarshal([]byte(data), &f); !ok || err != nil || f.Pipelines[0].Name != "p" {
-				t.Errorf("event %.60q: %v", e, err)
-			}
-		}
-	})
+	}
 }
 
 // pipes is a listener whose connections are in memory: their deadlines follow the bubble's time.
