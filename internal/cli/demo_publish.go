@@ -198,7 +198,7 @@ func (s *system) producer() (*kgo.Client, error) {
 		linger = 5 * time.Millisecond
 	}
 	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ClientID("payment-services"), kgo.ProducerLinger(linger),
-		kgo.AllowAutoTopicCreation(), kgo.MaxBufferedRecords(50_000))
+		kgo.AllowAutoTopicCreation(), kgo.AlwaysRetryEOF(), kgo.MaxBufferedRecords(50_000))
 	if err != nil {
 		return nil, failed("publish", err, "")
 	}

@@ -37,7 +37,7 @@ func newTopic(env Env) *cobra.Command {
 // connect opens a client; opts are added to the common ones.
 func (c *cluster) connect(opts ...kgo.Opt) (*kgo.Client, error) {
 	opts = append([]kgo.Opt{
-		kgo.SeedBrokers(c.bootstrap...), kgo.ClientID("mainstem"), kgo.RetryTimeout(c.timeout),
+		kgo.SeedBrokers(c.bootstrap...), kgo.ClientID("mainstem"), kgo.AlwaysRetryEOF(), kgo.RetryTimeout(c.timeout),
 		// Not RecordDeliveryTimeout: it counts from a record's timestamp, which the input may set.
 		kgo.RecordRetries(20), kgo.DialTimeout(min(c.timeout, 5*time.Second)),
 	}, opts...)

@@ -40,7 +40,7 @@ type Config struct {
 
 // Run publishes what next returns for 0, 1, 2, … and returns how many records were acknowledged. The end of ctx is a clean end.
 func Run(ctx context.Context, cfg Config, next func(i int64) (key string, value []byte, err error)) (int64, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(cfg.Bootstrap, ",")...), kgo.DefaultProduceTopic(cfg.Topic))
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(cfg.Bootstrap, ",")...), kgo.DefaultProduceTopic(cfg.Topic), kgo.AlwaysRetryEOF())
 	if err != nil {
 		return 0, err
 	}
