@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/client/epoch"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -188,11 +187,6 @@ func (p *producer) endLocked(ctx context.Context, commit bool) error {
 			return fmt.Errorf("outcome unknown: %w", err)
 		}
 		if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
-			if errors.Is(err, kerr.InvalidTxnState) {
-				// Our transaction was ended by somebody else. A coordinator of TV2 answers so in place of PRODUCER_FENCED when the
-				// epoch rose by one since: it takes the request for a late copy of one it has answered.
-				err = fmt.Errorf("%w: %w", client.ErrFenced, err)
-			}
 			return err
 		}
 		p.mu.open = false
