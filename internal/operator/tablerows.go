@@ -16,13 +16,12 @@ type tableRows[K, V any] struct {
 	env   *Env
 	node  string
 	row   int32 // the row whose value a serde or user's function works on, for catch
-	log   []undoRow[K, V]
+	log   []undoRow[V]
 }
 
 // An undoRow is what a key had before a change.
-type undoRow[K, V any] struct {
+type undoRow[V any] struct {
 	key  []byte
-	k    K
 	old  V
 	time record.Timestamp
 	had  bool
@@ -62,11 +61,11 @@ func (t *tableRows[K, V]) put(c *Changes[K, V], p putRow[K, V], i int32) error {
 	if size := len(p.key) + len(encoded); size > t.env.MaxRecordBytes {
 		return tooLarge(c.Origins[i], t.node, size, t.env.MaxRecordBytes)
 	}
-	t.log = append(t.log, undoRow[K, V]{key: p.key, k: c.Keys[i], old: p.old, time: p.oldTime, had: p.had})
+	t.log = append(t.log, undoRow[V]{key: p.key, old: p.old, time: p.oldTime, had: p.had})
 	if encoded == nil {
 		t.table.Delete(p.key)
 	} else {
-		t.table.PutEncoded(p.key, c.Keys[i], p.next, c.Timestamps[i], encoded)
+		t.table.PutEncoded(p.key, p.next, c.Timestamps[i], encoded)
 	}
 	c.New[i], c.NewAbsent[i], c.NewBytes.Bytes[i] = p.next, encoded == nil, encoded
 	return nil
@@ -97,7 +96,7 @@ func (t *tableRows[K, V]) Undo() {
 	for i := len(t.log) - 1; i >= 0; i-- {
 		u := &t.log[i]
 		if u.had {
-			t.table.Put(u.key, u.k, u.old, u.time)
+			t.table.Put(u.key, u.old, u.time)
 		} else {
 			t.table.Delete(u.key)
 		}

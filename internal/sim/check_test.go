@@ -302,6 +302,8 @@ func checkState(n *node, c contents) error {
 		tables = append(tables, t)
 	}
 	got := map[string]total{}
-	store.NewView(tables...).Scan(func(k string, t total) bool { got[k] = t; return true })
+	if err := store.NewView(tables...).Scan(func(k string, t total) bool { got[k] = t; return true }); err != nil {
+		return err
+	}
 	return same("checkpoint", expected(c), got)
 }

@@ -21,7 +21,7 @@ func BenchmarkEpoch(b *testing.B) {
 				step = step*6364136223846793005 + 1442695040888963407
 				binary.BigEndian.PutUint64(key[:], (step>>33)%uint64(keys))
 				tb.Get(key[:])
-				tb.PutEncoded(key[:], "", v, 1, value)
+				tb.PutEncoded(key[:], v, 1, value)
 			}
 			discard := func(_, _ []byte, _ record.Timestamp) error { return nil }
 			for range 3 * keys {

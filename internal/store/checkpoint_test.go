@@ -109,7 +109,7 @@ func TestViewsReadWhileTheTaskWrites(t *testing.T) {
 	}()
 	for {
 		n := 0
-		view.Scan(func(k, v string) bool { n++; return v == "v" })
+		must(t, view.Scan(func(k, v string) bool { n++; return v == "v" }))
 		if _, _, err := view.Get("c"); err != nil || n > 26 {
 			t.Fatalf("%d rows, %v", n, err)
 		}

@@ -12,10 +12,9 @@ var errShortRow = errors.New("row has no timestamp")
 
 // A dirtyRow is a committed row as it stood when Dirty was called.
 type dirtyRow[V any] struct {
-	key  string
-	v    V
-	ts   record.Timestamp
-	live bool
+	entry []byte // begins with the row's entry: chunks do not change
+	v     V      // without a flat form
+	live  bool
 }
 
 // Dirty implements Store.
@@ -23,38 +22,47 @@ func (t *Table[K, V]) Dirty() func(w kv.Writer) error {
 	if len(t.dirty) == 0 {
 		return nil
 	}
-	// A key that was deleted and came back has two slots here, the dead one first: the order of writing makes it right.
 	rows := make([]dirtyRow[V], len(t.dirty))
-	for i, s := range t.dirty {
-		rows[i] = dirtyRow[V]{s.key, s.v, s.ts, s.live}
-		s.dirty = false
+	t.mu.Lock()
+	for i, id := range t.dirty {
+		r := t.mu.rows.at(id)
+		rows[i] = dirtyRow[V]{entry: t.mu.rows.heap.at(r.entry), live: r.live}
+		if t.flat == nil && r.live {
+			rows[i].v = t.mu.objects[id]
+		}
+		r.dirty = false
+		t.forgetLocked(id)
 	}
-	clear(t.dirty)
+	t.mu.Unlock()
 	t.dirty = t.dirty[:0]
 	return func(w kv.Writer) error { return t.writeRows(w, rows) }
 }
 
-// writeRows runs in any goroutine: it uses nothing of the table but its options.
+// writeRows runs in any goroutine: it uses nothing of the table but its options and its codec.
 func (t *Table[K, V]) writeRows(w kv.Writer, rows []dirtyRow[V]) error {
-	var key, value []byte
+	var value []byte
 	for i := range rows {
 		r := &rows[i]
-		key = append(key[:0], r.key...)
+		e := parse(r.entry)
 		if !r.live {
-			if err := w.Delete(key); err != nil {
+			if err := w.Delete(e.key); err != nil {
 				return t.wrap("checkpoint", err)
 			}
 			continue
 		}
-		b, err := t.o.Value.Append(binary.AppendVarint(value[:0], int64(r.ts)), r.v)
+		if t.flat != nil {
+			t.flat.Read(e.value, &r.v)
+		}
+		b, err := t.o.Value.Append(binary.AppendVarint(value[:0], int64(e.ts)), r.v)
 		if err == nil && b == nil {
 			err = errNullValue
 		}
 		if err != nil {
 			return t.wrap("checkpoint", err)
 		}
-		value = b
-		if err := w.Put(key, value); err != nil {
+		var zero V
+		value, r.v = b, zero
+		if err := w.Put(e.key, value); err != nil {
 			return t.wrap("checkpoint", err)
 		}
 	}

@@ -19,11 +19,12 @@ func (t *Table[K, V]) Seal(changelog func(key, value []byte, ts record.Timestamp
 		if err != nil {
 			return t.wrap("seal", err)
 		}
-		t.keyBuf = append(t.keyBuf[:0], c.slot.key...)
+		t.keyBuf = append(t.keyBuf[:0], t.mu.rows.entry(c.row).key...)
 		if err := changelog(t.keyBuf, value, c.ts); err != nil {
 			return t.wrap("seal", err)
 		}
-		c.slot.sealed, c.slot.overlay = c.slot.overlay, 0
+		r := t.mu.rows.at(c.row)
+		r.sealed, r.overlay = r.overlay, 0
 	}
 	t.overlay, t.sealed = t.sealed, t.overlay // Commit left the other one empty
 	t.inSeal = true
@@ -31,16 +32,12 @@ func (t *Table[K, V]) Seal(changelog func(key, value []byte, ts record.Timestamp
 }
 
 // encode returns the changelog value of c: nil for a deletion. It is valid until the next call.
-func (t *Table[K, V]) encode(c *change[K, V]) ([]byte, error) {
+func (t *Table[K, V]) encode(c *change[V]) ([]byte, error) {
 	switch {
 	case c.deleted:
-		c.n = 0
 		return nil, nil
 	case c.encoded:
 		return t.overlay.encoded[c.at : c.at+c.n : c.at+c.n], nil
-	}
-	if t.scratch == nil {
-		t.scratch = make([]byte, 0, 512) // never nil: an empty value must not look like null
 	}
 	b, err := t.o.Value.Append(t.scratch[:0], c.v)
 	if err != nil {
@@ -49,7 +46,7 @@ func (t *Table[K, V]) encode(c *change[K, V]) ([]byte, error) {
 	if b == nil {
 		return nil, errNullValue
 	}
-	t.scratch, c.n = b, uint32(len(b))
+	t.scratch = b
 	return b, nil
 }
 
@@ -59,16 +56,19 @@ func (t *Table[K, V]) Commit() {
 		return
 	}
 	t.mu.Lock()
+	written := t.mu.rows.heap.size
 	for i := range t.sealed.changes {
 		c := &t.sealed.changes[i]
-		c.slot.sealed = 0
+		t.mu.rows.at(c.row).sealed = 0
 		if c.deleted {
-			t.removeLocked(c.slot)
+			t.removeLocked(c.row)
 		} else {
-			t.setLocked(c.slot, c.v, c.ts, c.n)
-			t.markDirty(c.slot)
+			t.setLocked(c.row, &c.v, c.ts)
+			t.markDirty(c.row)
 		}
 	}
+	// Twice what was written and a little more: so the heap comes down to its measure and no Commit pays for it all.
+	t.mu.rows.tidy(2 + 2*int((t.mu.rows.heap.size-written)/maxChunk))
 	t.mu.Unlock()
 	clear(t.sealed.changes) // old values must not stay reachable
 	t.sealed.changes = t.sealed.changes[:0]
@@ -79,74 +79,92 @@ func (t *Table[K, V]) Commit() {
 // Restore implements Store.
 func (t *Table[K, V]) Restore(key, value []byte, ts record.Timestamp) error {
 	if value == nil {
-		if s := t.find(key); s != nil {
+		if id := t.find(key); id != 0 {
 			t.mu.Lock()
-			t.removeLocked(s)
+			t.removeLocked(id)
 			t.mu.Unlock()
 		}
 		t.maxTS = max(t.maxTS, ts)
 		return nil
 	}
-	s, err := t.restoreRow(key, value, ts)
+	id, err := t.restoreRow(key, value, ts)
 	if err != nil {
 		return t.wrap("restore", err)
 	}
-	t.markDirty(s)
+	t.markDirty(id)
 	return nil
 }
 
 // restoreRow sets a committed row from its bytes.
-func (t *Table[K, V]) restoreRow(key, value []byte, ts record.Timestamp) (*slot[K, V], error) {
+func (t *Table[K, V]) restoreRow(key, value []byte, ts record.Timestamp) (uint32, error) {
 	v, err := t.o.Value.Decode(value)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	s := t.find(key)
-	if s == nil {
-		k, err := t.o.Key.Decode(key)
-		if err != nil {
-			return nil, err
+	id := t.find(key)
+	if id == 0 {
+		if _, err := t.o.Key.Decode(key); err != nil {
+			return 0, err
 		}
-		s = t.findOrAdd(key, k)
+		id = t.findOrAdd(key)
 	}
 	t.mu.Lock()
-	t.setLocked(s, v, ts, uint32(len(value)))
+	t.setLocked(id, &v, ts)
+	t.mu.rows.tidy(1)
 	t.mu.Unlock()
 	t.maxTS = max(t.maxTS, ts)
-	return s, nil
+	return id, nil
 }
 
-// setLocked makes v the committed value of s.
-func (t *Table[K, V]) setLocked(s *slot[K, V], v V, ts record.Timestamp, size uint32) {
-	if s.live {
-		t.bytes -= s.rowBytes()
-	} else {
+// setLocked makes v the committed value of a row.
+func (t *Table[K, V]) setLocked(id uint32, v *V, ts record.Timestamp) {
+	r := t.mu.rows.at(id)
+	if !r.live {
+		r.live = true
 		t.count++
 	}
-	s.v, s.ts, s.size, s.live = v, ts, size, true
-	t.bytes += s.rowBytes()
+	if t.flat != nil {
+		t.scratch = t.flat.Append(t.scratch[:0], v)
+		t.mu.rows.set(id, ts, t.scratch)
+		return
+	}
+	if n := int(t.mu.rows.used); n > len(t.mu.objects) {
+		t.mu.objects = append(t.mu.objects, make([]V, n-len(t.mu.objects))...)
+	}
+	t.mu.objects[id] = *v
+	t.mu.rows.set(id, ts, nil)
 }
 
-// removeLocked makes s's key absent; its slot leaves the index unless a newer generation needs it.
-func (t *Table[K, V]) removeLocked(s *slot[K, V]) {
-	if s.live {
-		t.bytes -= s.rowBytes()
+// removeLocked makes a row's key absent.
+func (t *Table[K, V]) removeLocked(id uint32) {
+	if r := t.mu.rows.at(id); r.live {
+		r.live = false
 		t.count--
-		var zero V
-		s.v, s.ts, s.size, s.live = zero, record.NoTimestamp, 0, false
-		t.markDirty(s)
-	}
-	if s.overlay == 0 && s.sealed == 0 {
-		delete(t.mu.index, s.key)
-		if t.last == s {
-			t.last = nil
+		t.mu.rows.set(id, record.NoTimestamp, nil)
+		if t.flat == nil {
+			var zero V
+			t.mu.objects[id] = zero
 		}
+		t.markDirty(id)
+	}
+	t.forgetLocked(id)
+}
+
+// forgetLocked takes a row out of the index if nothing needs it any more.
+func (t *Table[K, V]) forgetLocked(id uint32) {
+	r := t.mu.rows.at(id)
+	if r.live || r.dirty || r.overlay != 0 || r.sealed != 0 {
+		return
+	}
+	t.mu.rows.remove(id)
+	if t.last == id {
+		t.last = 0
 	}
 }
 
-func (t *Table[K, V]) markDirty(s *slot[K, V]) {
-	if !s.dirty {
-		s.dirty = true
-		t.dirty = append(t.dirty, s)
+func (t *Table[K, V]) markDirty(id uint32) {
+	if r := t.mu.rows.at(id); !r.dirty {
+		r.dirty = true
+		t.dirty = append(t.dirty, id)
 	}
 }

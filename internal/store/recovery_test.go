@@ -49,9 +49,9 @@ func (w *world) put(*rapid.T) {
 	k, v := w.key(), rapid.StringMatching(`[0-9]{0,3}`).Draw(w.rt, "value")
 	ts := record.Timestamp(rapid.IntRange(0, 100).Draw(w.rt, "ts"))
 	if rapid.Bool().Draw(w.rt, "encoded") {
-		w.table.PutEncoded([]byte(k), k, v, ts, []byte(v))
+		w.table.PutEncoded([]byte(k), v, ts, []byte(v))
 	} else {
-		w.table.Put([]byte(k), k, v, ts)
+		w.table.Put([]byte(k), v, ts)
 	}
 	w.newest[k] = cell{v, ts}
 }
@@ -137,7 +137,7 @@ func (w *world) check(rt *rapid.T) {
 		}
 	}
 	got, want := map[string]string{}, map[string]string{}
-	NewView(w.table).Scan(func(k, v string) bool { got[k] = v; return true })
+	must(rt, NewView(w.table).Scan(func(k, v string) bool { got[k] = v; return true }))
 	for k, c := range w.committed {
 		want[k] = c.v
 	}

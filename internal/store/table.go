@@ -6,6 +6,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"github.com/mainstemio/mainstem/internal/flat"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/mainstemio/mainstem/serde"
 )
@@ -24,55 +25,44 @@ type Options[K, V any] struct {
 // A Table is the state of one store in one task. The task's goroutine reads and writes it; views read its committed part from
 // anywhere. Values are immutable by contract: whoever changes one puts a new one.
 //
-// There is one hash index for all generations of a row. A row's slot holds the committed value and says where in the overlay
-// and in the sealed epoch its newer values stand.
+// There is one index for all generations of a row: a row says where its newer values stand in the overlay and in the sealed
+// epoch. Committed values are kept flat (package flat); those of types without a flat form as they are, by row.
 type Table[K, V any] struct {
-	o Options[K, V]
+	o    Options[K, V]
+	flat *flat.Codec[V] // nil: no flat form
 
 	// Owned by the task's goroutine.
-	overlay epoch[K, V]
-	sealed  epoch[K, V]
+	overlay epoch[V]
+	sealed  epoch[V]
 	inSeal  bool             // a sealed epoch waits for Commit
-	last    *slot[K, V]      // the slot found last: a Get followed by a Put of the same key looks it up once
-	dirty   []*slot[K, V]    // slots whose committed row changed since Dirty, in order of change
-	scratch []byte           // for encoding in Seal
+	last    uint32           // the row found last: a Get followed by a Put of the same key looks it up once
+	dirty   []uint32         // rows whose committed value changed since Dirty, in order of change
+	scratch []byte           // for encoding in Seal and Commit
 	keyBuf  []byte           // for handing out keys in Seal
+	got     V                // zero but while Get reads: a local variable would be allocated
 	maxTS   record.Timestamp // highest timestamp of any row so far: what a deletion's changelog record carries
 	count   int              // live rows
-	bytes   int64            // estimate for the live rows
 
 	mu struct {
-		sync.RWMutex // guards index, and slot.{v,ts,live} against views; the owner reads them without it
-		index        map[string]*slot[K, V]
+		sync.RWMutex // guards rows but for row.{overlay,sealed,dirty}, and objects, against views; the owner reads without it
+		rows         rows
+		objects      []V // committed values by row, when they have no flat form
 	}
 }
 
 var _ Store = (*Table[string, string])(nil)
 
-// A slot is one key. It stands in the index while it is live or has a newer generation.
-type slot[K, V any] struct {
-	key     string
-	k       K
-	v       V                // the committed value, if live
-	ts      record.Timestamp // the committed value's timestamp
-	size    uint32           // the committed value's encoded bytes: an estimate
-	overlay int32            // 1 + index in the overlay's changes; 0: not changed in this epoch
-	sealed  int32            // the same for the sealed epoch
-	live    bool             // the key has a committed value
-	dirty   bool             // the slot stands in Table.dirty
-}
-
 // An epoch holds the changed keys' last values in order of first change, and the encoded bytes that came with them.
-type epoch[K, V any] struct {
-	changes []change[K, V]
+type epoch[V any] struct {
+	changes []change[V]
 	encoded []byte
 }
 
-type change[K, V any] struct {
-	slot    *slot[K, V]
+type change[V any] struct {
+	row     uint32
 	v       V
 	ts      record.Timestamp
-	at, n   uint32 // the value's bytes in epoch.encoded; n is known after Seal in any case
+	at, n   uint32 // the value's bytes in epoch.encoded
 	encoded bool   // at and n are set
 	deleted bool
 }
@@ -80,8 +70,12 @@ type change[K, V any] struct {
 // NewTable returns an empty table.
 func NewTable[K, V any](o Options[K, V]) *Table[K, V] {
 	t := &Table[K, V]{o: o, maxTS: record.NoTimestamp}
+	if c, ok := flat.Of[V](); ok {
+		t.flat = c
+	}
 	t.overlay.encoded, t.sealed.encoded = []byte{}, []byte{} // never nil: an empty value cut from them must not look like null
-	t.mu.index = make(map[string]*slot[K, V])
+	t.scratch = make([]byte, 0, 512)                         // for the same reason
+	t.mu.rows = newRows()
 	return t
 }
 
@@ -89,39 +83,65 @@ func NewTable[K, V any](o Options[K, V]) *Table[K, V] {
 func (t *Table[K, V]) Name() string     { return t.o.Name }
 func (t *Table[K, V]) Partition() int32 { return t.o.Partition }
 
-// Len is the number of committed rows, Bytes an estimate of their memory. The owner calls them.
-func (t *Table[K, V]) Len() int     { return t.count }
-func (t *Table[K, V]) Bytes() int64 { return t.bytes }
+// Len is the number of committed rows, Bytes what they take: their entries and their places in the index, and what they have
+// grown beyond. Values without a flat form count with the size of their type. The owner calls them.
+func (t *Table[K, V]) Len() int { return t.count }
 
-// Get returns the newest value of key (its encoded form): overlay, then sealed, then resident.
-func (t *Table[K, V]) Get(key []byte) (V, record.Timestamp, bool) {
-	s := t.find(key)
-	if s == nil {
-		var zero V
-		return zero, record.NoTimestamp, false
+func (t *Table[K, V]) Bytes() int64 {
+	const indexEntry = 16 // hash, row and control byte at the map's usual load
+	per := int64(unsafe.Sizeof(row{})) + indexEntry
+	if t.flat == nil {
+		var v V
+		per += int64(unsafe.Sizeof(v))
 	}
-	switch {
-	case s.overlay != 0:
-		c := &t.overlay.changes[s.overlay-1]
-		return c.v, c.ts, !c.deleted
-	case s.sealed != 0:
-		c := &t.sealed.changes[s.sealed-1]
-		return c.v, c.ts, !c.deleted
-	}
-	return s.v, s.ts, s.live
+	return t.mu.rows.heap.live + per*int64(len(t.mu.rows.index))
 }
 
-// Put changes the overlay. key is copied when it is new. k is kept for scans and views.
-func (t *Table[K, V]) Put(key []byte, k K, v V, ts record.Timestamp) {
-	c := t.change(t.findOrAdd(key, k))
+// Get returns the newest value of key (its encoded form): overlay, then sealed, then resident.
+func (t *Table[K, V]) Get(key []byte) (v V, ts record.Timestamp, ok bool) {
+	id := t.find(key)
+	if id == 0 {
+		return v, record.NoTimestamp, false
+	}
+	r := t.mu.rows.at(id)
+	switch {
+	case r.overlay != 0:
+		c := &t.overlay.changes[r.overlay-1]
+		return c.v, c.ts, !c.deleted
+	case r.sealed != 0:
+		c := &t.sealed.changes[r.sealed-1]
+		return c.v, c.ts, !c.deleted
+	case !r.live:
+		return v, record.NoTimestamp, false
+	}
+	e := t.mu.rows.entry(id)
+	if t.flat == nil {
+		return t.mu.objects[id], e.ts, true
+	}
+	t.read(e.value, &t.got)
+	v, t.got = t.got, v
+	return v, e.ts, true
+}
+
+// read sets v from its flat form. The value gets bytes of its own: strings that somebody keeps would hold a whole chunk.
+func (t *Table[K, V]) read(b []byte, v *V) {
+	if !t.flat.Copied() {
+		b = append([]byte(nil), b...)
+	}
+	t.flat.Read(b, v)
+}
+
+// Put changes the overlay. key is copied when it is new.
+func (t *Table[K, V]) Put(key []byte, v V, ts record.Timestamp) {
+	c := t.change(t.findOrAdd(key))
 	c.v, c.ts, c.deleted, c.encoded = v, ts, false, false
 	t.maxTS = max(t.maxTS, ts)
 }
 
 // PutEncoded is Put for a caller that has v's encoded bytes already: the changelog record reuses them (copied). encoded must
 // not be nil.
-func (t *Table[K, V]) PutEncoded(key []byte, k K, v V, ts record.Timestamp, encoded []byte) {
-	c := t.change(t.findOrAdd(key, k))
+func (t *Table[K, V]) PutEncoded(key []byte, v V, ts record.Timestamp, encoded []byte) {
+	c := t.change(t.findOrAdd(key))
 	reuse := c.encoded && int(c.n) >= len(encoded)
 	c.v, c.ts, c.deleted, c.encoded = v, ts, false, true
 	if reuse { // a key that changes again and again in one epoch takes room once
@@ -136,55 +156,57 @@ func (t *Table[K, V]) PutEncoded(key []byte, k K, v V, ts record.Timestamp, enco
 
 // Delete removes key in the overlay. Deleting a key that is not there changes nothing.
 func (t *Table[K, V]) Delete(key []byte) {
-	s := t.find(key)
-	if s == nil {
+	id := t.find(key)
+	if id == 0 {
 		return
 	}
-	if _, _, ok := t.Get(key); !ok {
+	switch r := t.mu.rows.at(id); {
+	case r.overlay != 0:
+		if t.overlay.changes[r.overlay-1].deleted {
+			return
+		}
+	case r.sealed != 0:
+		if t.sealed.changes[r.sealed-1].deleted {
+			return
+		}
+	case !r.live:
 		return
 	}
-	c := t.change(s)
+	c := t.change(id)
 	var zero V
 	c.v, c.ts, c.deleted, c.encoded = zero, t.maxTS, true, false
 }
 
-// find returns key's slot or nil.
-func (t *Table[K, V]) find(key []byte) *slot[K, V] {
-	if t.last != nil && t.last.key == string(key) {
+// find returns key's row, or 0. The owner is the only writer: it needs no lock to read.
+func (t *Table[K, V]) find(key []byte) uint32 {
+	if t.last != 0 && string(t.mu.rows.entry(t.last).key) == string(key) {
 		return t.last
 	}
-	s := t.mu.index[string(key)] // the owner is the only writer: it needs no lock to read
-	if s != nil {
-		t.last = s
+	id := t.mu.rows.find(key)
+	if id != 0 {
+		t.last = id
 	}
-	return s
+	return id
 }
 
-func (t *Table[K, V]) findOrAdd(key []byte, k K) *slot[K, V] {
-	if s := t.find(key); s != nil {
-		return s
+func (t *Table[K, V]) findOrAdd(key []byte) uint32 {
+	if id := t.find(key); id != 0 {
+		return id
 	}
-	s := &slot[K, V]{key: string(key), k: k, ts: record.NoTimestamp}
 	t.mu.Lock()
-	t.mu.index[s.key] = s
+	t.last = t.mu.rows.add(key)
 	t.mu.Unlock()
-	t.last = s
-	return s
+	return t.last
 }
 
-// change returns s's place in the overlay. It is valid until the next call.
-func (t *Table[K, V]) change(s *slot[K, V]) *change[K, V] {
-	if s.overlay == 0 {
-		t.overlay.changes = append(t.overlay.changes, change[K, V]{slot: s})
-		s.overlay = int32(len(t.overlay.changes))
+// change returns the row's place in the overlay. It is valid until the next call.
+func (t *Table[K, V]) change(id uint32) *change[V] {
+	r := t.mu.rows.at(id)
+	if r.overlay == 0 {
+		t.overlay.changes = append(t.overlay.changes, change[V]{row: id})
+		r.overlay = uint32(len(t.overlay.changes))
 	}
-	return &t.overlay.changes[s.overlay-1]
-}
-
-// rowBytes estimates what a live row takes besides the values behind pointers, whose encoded size stands for them.
-func (s *slot[K, V]) rowBytes() int64 {
-	const indexEntry = 32 // string header, pointer and control bytes at the map's usual load
-	return int64(unsafe.Sizeof(*s)) + int64(len(s.key)) + int64(s.size) + indexEntry
+	return &t.overlay.changes[r.overlay-1]
 }
 
 // wrap adds the table's nouns to an error.

@@ -21,49 +21,69 @@ func (v *View[K, V]) Get(key K) (V, bool, error) {
 		if err != nil {
 			return zero, false, fmt.Errorf("key of store %s: %w", v.tables[i].o.Name, err)
 		}
-		if value, ok := t.committed(b); ok {
-			return value, true, nil
+		if r, ok := t.committed(b); ok {
+			return r.read(t), true, nil
 		}
 	}
 	return zero, false, nil
 }
 
 // Scan calls fn for every committed row until it returns false; the order is unspecified. It sees one epoch per partition:
-// a partition's rows are collected under its lock, fn runs outside.
-func (v *View[K, V]) Scan(fn func(K, V) bool) {
+// a partition's rows are collected under its lock, fn runs outside. The error is the key's serde's.
+func (v *View[K, V]) Scan(fn func(K, V) bool) error {
 	for _, t := range v.tables {
-		for _, r := range t.rows() {
-			if !fn(r.k, r.v) {
-				return
+		for _, r := range t.committedRows() {
+			k, err := t.o.Key.Decode(append([]byte{}, parse(r.entry).key...))
+			if err != nil {
+				return t.wrap("read a key of", err)
+			}
+			if !fn(k, r.read(t)) {
+				return nil
 			}
 		}
 	}
+	return nil
 }
 
-func (t *Table[K, V]) committed(key []byte) (V, bool) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	s := t.mu.index[string(key)]
-	if s == nil {
-		var zero V
-		return zero, false
+// A viewedRow is a committed row, to be read outside the lock.
+type viewedRow[K, V any] struct {
+	entry []byte // begins with the row's entry: chunks do not change
+	v     V      // without a flat form
+}
+
+func (r *viewedRow[K, V]) read(t *Table[K, V]) V {
+	if t.flat != nil {
+		t.read(parse(r.entry).value, &r.v)
 	}
-	return s.v, s.live
+	return r.v
 }
 
-type pair[K, V any] struct {
-	k K
-	v V
-}
-
-func (t *Table[K, V]) rows() []pair[K, V] {
+func (t *Table[K, V]) committed(key []byte) (viewedRow[K, V], bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	rows := make([]pair[K, V], 0, len(t.mu.index))
-	for _, s := range t.mu.index {
-		if s.live {
-			rows = append(rows, pair[K, V]{s.k, s.v})
+	id := t.mu.rows.find(key)
+	if id == 0 || !t.mu.rows.at(id).live {
+		return viewedRow[K, V]{}, false
+	}
+	return t.viewed(id), true
+}
+
+func (t *Table[K, V]) viewed(id uint32) viewedRow[K, V] {
+	v := viewedRow[K, V]{entry: t.mu.rows.heap.at(t.mu.rows.at(id).entry)}
+	if t.flat == nil {
+		v.v = t.mu.objects[id]
+	}
+	return v
+}
+
+func (t *Table[K, V]) committedRows() []viewedRow[K, V] {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	out := make([]viewedRow[K, V], 0, t.count)
+	t.mu.rows.each(func(id uint32, r *row) {
+		if r.live {
+			out = append(out, t.viewed(id))
 		}
-	}
-	return rows
+	})
+	return out
 }
