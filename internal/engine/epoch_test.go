@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,8 +10,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
+	"github.com/mainstemio/mainstem/internal/broker"
 	"github.com/mainstemio/mainstem/internal/client"
+	"github.com/mainstemio/mainstem/internal/operator"
+	"github.com/mainstemio/mainstem/internal/task"
+	"github.com/mainstemio/mainstem/internal/topology"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/mainstemio/mainstem/serde"
 	"github.com/mainstemio/mainstem/stream"
@@ -64,7 +68,7 @@ func TestASlowDiskStopsTheReading(t *testing.T) {
 			w.publish("in", int32(i%2), "k="+strings.Repeat("x", 5000))
 		}
 		time.Sleep(time.Minute)
-		ends, err := w.door.Ends(t.Context(), record.TopicPartition{Topic: "in"}, record.TopicPartition{Topic: "in", Partition: 1})
+		ends, err := w.door.Ends(context.Background(), record.TopicPartition{Topic: "in"}, record.TopicPartition{Topic: "in", Partition: 1})
 		if st := l.Status(); err != nil || st.Processed == 0 || st.Processed > n/2 || l.Lag(ends) < n-st.Processed || l.Lag(ends) > n {
 			t.Errorf("%d of %d processed, lag %d while nothing can be committed (%v)", st.Processed, n, l.Lag(ends), err)
 		}
@@ -194,17 +198,45 @@ func TestTheEndCommitsWhatWasProcessed(t *testing.T) {
 	})
 }
 
-func TestAnOutputThatItsTopicRefusesLeavesNothingBehind(t *testing.T) {
+func intoASmallTopic(t *testing.T) *topology.Topology {
+	return build(t, func(in stream.Stream[string, string]) {
+		in.To("out", serde.String, serde.String)
+		in.To("small", serde.String, serde.String)
+	})
+}
+
+func TestAnOutputAboveItsTopicsLimitMakesABadRecord(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.topic("small", 1, map[string]string{"max.message.bytes": "1000"})
-		both := build(t, func(in stream.Stream[string, string]) {
-			in.To("out", serde.String, serde.String)
-			in.To("small", serde.String, serde.String)
-		})
-		e := w.engine(both, nil)
+		l := w.start(w.engine(intoASmallTopic(t), nil))
+		w.publish("in", 0, "a=fits", "b="+strings.Repeat("x", 2000), "c=behind it")
+		err := l.failed()
+		var bad *task.RecordError
+		if !errors.As(err, &bad) || bad.Offset != 1 || !errors.Is(err, operator.ErrTooLarge) || strings.Contains(err.Error(), "xxx") {
+			t.Errorf("ended with %v", err)
+		}
+		equal(t, "out", []string{"a=fits"}, w.read("out")) // not half of the second record's outputs
+		equal(t, "small", []string{"a=fits"}, w.read("small"))
+
+		l = w.start(w.engine(intoASmallTopic(t), func(o *Options) { o.DeadLetter = true }))
+		time.Sleep(time.Second)
+		l.stop()
+		equal(t, "small with dead letters", []string{"a=fits", "c=behind it"}, w.read("small"))
+		equal(t, "dead letters", 1, len(w.read("in.dead")))
+	})
+}
+
+func TestAnOutputThatItsTopicDoesNotTakeAnyMoreLeavesNothingBehind(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.topic("small", 1, map[string]string{"max.message.bytes": "100000"})
+		e := w.engine(intoASmallTopic(t), nil)
 		l := w.start(e)
 		w.publish("in", 0, "a=fits")
 		time.Sleep(time.Second)
+		smaller := []broker.ConfigChange{{Name: "max.message.bytes", Op: "set", Value: "1000"}}
+		if r, err := w.broker.AlterTopicConfigs("small", smaller, false, false).Wait(context.Background()); err != nil || r.Err != nil {
+			t.Fatal(r.Err, err)
+		}
 		w.publish("in", 0, "a="+strings.Repeat("x", 2000))
 		err := l.failed()
 		if !errors.Is(err, client.ErrTooLarge) || Retryable(err) || !strings.Contains(err.Error(), "small") {
@@ -216,5 +248,15 @@ func TestAnOutputThatItsTopicRefusesLeavesNothingBehind(t *testing.T) {
 		if st := e.Status(); st.State != StateFailed || !errors.Is(st.Err, client.ErrTooLarge) {
 			t.Errorf("%+v", st)
 		}
+	})
+}
+
+func TestALargeRecordFindsRoomAmongTheDeadLetters(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.publish("in", 0, "key=bad "+strings.Repeat("x", 1_048_400))
+		l := w.start(w.engine(copying(t), func(o *Options) { o.DeadLetter = true }))
+		time.Sleep(time.Second)
+		l.stop()
+		equal(t, "dead letters", 1, len(w.read("in.dead")))
 	})
 }

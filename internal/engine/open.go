@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/store"
@@ -60,6 +61,9 @@ func starting(err error) error {
 	return &doorError{err: err, starting: true}
 }
 
+// framing is the most that a batch needs around the contents of its only record, with room for a few headers.
+const framing = 160
+
 // openTopics creates what is missing and builds the task set for the partition counts found.
 func (s *session) openTopics(ctx context.Context) error {
 	var specs []client.TopicSpec
@@ -72,12 +76,15 @@ func (s *session) openTopics(ctx context.Context) error {
 	if err != nil {
 		return starting(err)
 	}
-	parts := map[string]int32{}
+	parts, limits := map[string]int32{}, map[string]int{}
 	for name, info := range infos {
 		parts[name] = info.Partitions
+		if n, err := strconv.Atoi(info.Configs["max.message.bytes"]); err == nil {
+			limits[name] = n - framing
+		}
 	}
 	s.counts = maps.Clone(parts)
-	config := task.Config{Topology: s.o.Topology, App: s.o.App, Partitions: parts, DeadLetters: s.o.DeadLetter}
+	config := task.Config{Topology: s.o.Topology, App: s.o.App, Partitions: parts, RecordBytes: limits, DeadLetters: s.o.DeadLetter}
 	if s.o.DeadLetter {
 		config.OnBadRecord = s.deadLetter
 		if err := s.deadLetterPartitions(ctx, parts); err != nil {

@@ -56,6 +56,7 @@ type Site struct {
 type Env struct {
 	Partitions     map[string]int32 // of the sink topics
 	MaxRecordBytes int              // of key, value and headers together, of anything that leaves
+	RecordBytes    map[string]int   // the same for sink topics that have a limit of their own
 	Arena          Arena            // encoded bytes; they live until the unit ends
 	Stage          Stage            // what the unit has emitted so far
 	Drops          Drops            // what it has dropped

@@ -19,6 +19,7 @@ type sink[K, V any] struct {
 	node       string
 	env        *Env
 	partitions int32
+	maxBytes   int
 	keyID      serde.Serde[K]
 	valueID    serde.Serde[V]
 }
@@ -29,7 +30,11 @@ func (k Sink[K, V]) Instance(s *Site) (any, error) {
 	if n < 1 {
 		return nil, fmt.Errorf("sink %s: the number of partitions of topic %q is not known", s.Node, k.Topic)
 	}
-	return &sink[K, V]{Sink: k, node: s.Node, env: s.Env, partitions: n, keyID: identify(k.Key), valueID: identify(k.Value)}, nil
+	limit, ok := s.RecordBytes[k.Topic]
+	if !ok {
+		limit = s.MaxRecordBytes
+	}
+	return &sink[K, V]{Sink: k, node: s.Node, env: s.Env, partitions: n, maxBytes: limit, keyID: identify(k.Key), valueID: identify(k.Value)}, nil
 }
 
 func (k *sink[K, V]) Receive(b *Batch[K, V]) (err error) {
@@ -52,8 +57,8 @@ func (k *sink[K, V]) Receive(b *Batch[K, V]) (err error) {
 		if b.Headers != nil {
 			out.Headers = b.Headers[i]
 		}
-		if size := out.size(); size > k.env.MaxRecordBytes {
-			return tooLarge(b.Origins[i], k.node, size, k.env.MaxRecordBytes)
+		if size := out.size(); size > k.maxBytes {
+			return tooLarge(b.Origins[i], k.node, size, k.maxBytes)
 		}
 		k.env.Stage.Add(out)
 	}

@@ -42,7 +42,7 @@ func New(c Config) (*Set, error) {
 	}
 	s := &Set{
 		c: c, plan: plan, rows: c.BatchRows,
-		env:        &operator.Env{Partitions: c.Partitions, MaxRecordBytes: c.MaxRecordBytes},
+		env:        &operator.Env{Partitions: c.Partitions, MaxRecordBytes: c.MaxRecordBytes, RecordBytes: c.RecordBytes},
 		byTP:       map[record.TopicPartition]*input{},
 		changelogs: map[store.Store]record.TopicPartition{},
 		verdicts:   map[operator.Origin]*RecordError{},
@@ -68,6 +68,9 @@ func (s *Set) Stores() []store.Store { return s.stores }
 // Changelog returns the partition that holds a store's changes.
 func (s *Set) Changelog(st store.Store) record.TopicPartition { return s.changelogs[st] }
 
+// deadLetterBytes is room for the largest record that a source topic takes by default, and for many times that.
+const deadLetterBytes = "10485760"
+
 // Topics returns the topics the application owns and must have: changelogs (compacted), and dead-letter topics when asked for.
 func (s *Set) Topics() []client.TopicSpec {
 	var specs []client.TopicSpec
@@ -82,7 +85,10 @@ func (s *Set) Topics() []client.TopicSpec {
 		return specs
 	}
 	for _, topic := range s.c.Topology.SourceTopics() {
-		specs = append(specs, client.TopicSpec{Name: topology.DeadLetter(topic), Partitions: s.c.Partitions[topic]})
+		specs = append(specs, client.TopicSpec{
+			Name: topology.DeadLetter(topic), Partitions: s.c.Partitions[topic],
+			Configs: map[string]string{"max.message.bytes": deadLetterBytes},
+		})
 	}
 	return specs
 }

@@ -52,6 +52,8 @@ type Config struct {
 	// MaxRecordBytes bounds key and value together of any output or changelog record; a larger one makes its input a bad
 	// record. Default 1,000,000: below Kafka's default message.max.bytes with room for framing.
 	MaxRecordBytes int
+	// RecordBytes is the same for sink topics that have a limit of their own.
+	RecordBytes map[string]int
 	// BatchRows bounds the rows that go through the operators at once. Default 1024; more is not accepted.
 	BatchRows int
 }
