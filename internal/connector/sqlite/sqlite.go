@@ -9,9 +9,9 @@
 //
 // Owner. One goroutine drives a Sink, which holds one connection. There are no locks besides the database's own.
 //
-// Format. Table mainstem_positions(sink, topic, partition, offset, epoch, topic_id) holds the next offset to apply of each
-// partition, and under topic ” and partition -1 the epoch of the sink's latest writer. Opening raises that epoch in an immediate
-// transaction; every write begins by comparing it with the writer's own, so an older writer stops before it changes anything.
+// Format. Table mainstem_positions holds the next offset to apply of each partition, and in a row without topic the epoch of the
+// sink's latest writer (docs/format/positions.md). Opening raises that epoch in an immediate transaction; every write begins by
+// comparing it with the writer's own, so an older writer stops before it changes anything.
 //
 // Not here: reading topics and retrying (internal/connector), SQL expressions, other databases.
 package sqlite
