@@ -91,6 +91,22 @@ func (b *Builder) AppendTo(dst []byte) []byte {
 	return dst
 }
 
+// Take is AppendTo without copying: the batch is the buffer it was made in, and the Builder goes on in spare, which may be nil.
+// It returns nil without records.
+func (b *Builder) Take(spare []byte) View {
+	if b.count == 0 {
+		return nil
+	}
+	if b.params.Codec != None {
+		return b.AppendTo(spare[:0])
+	}
+	v := View(b.buf)
+	b.writeHeader(v)
+	b.buf = spare
+	b.clear()
+	return v
+}
+
 // writeHeader fills the header of v, whose records are in place.
 func (b *Builder) writeHeader(v View) {
 	attributes := uint16(b.params.Codec)

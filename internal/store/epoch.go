@@ -19,8 +19,7 @@ func (t *Table[K, V]) Seal(changelog func(key, value []byte, ts record.Timestamp
 		if err != nil {
 			return t.wrap("seal", err)
 		}
-		t.keyBuf = append(t.keyBuf[:0], t.mu.rows.entry(c.row).key...)
-		if err := changelog(t.keyBuf, value, c.ts); err != nil {
+		if err := changelog(t.overlay.keyOf(c), value, c.ts); err != nil {
 			return t.wrap("seal", err)
 		}
 		r := t.mu.rows.at(c.row)
@@ -61,9 +60,9 @@ func (t *Table[K, V]) Commit() {
 		c := &t.sealed.changes[i]
 		t.mu.rows.at(c.row).sealed = 0
 		if c.deleted {
-			t.removeLocked(c.row)
+			t.removeLocked(c.row, t.sealed.keyOf(c))
 		} else {
-			t.setLocked(c.row, &c.v, c.ts)
+			t.setLocked(c.row, t.sealed.keyOf(c), &c.v, c.ts)
 			t.markDirty(c.row)
 		}
 	}
@@ -81,7 +80,7 @@ func (t *Table[K, V]) Restore(key, value []byte, ts record.Timestamp) error {
 	if value == nil {
 		if id := t.find(key); id != 0 {
 			t.mu.Lock()
-			t.removeLocked(id)
+			t.removeLocked(id, key)
 			t.mu.Unlock()
 		}
 		t.maxTS = max(t.maxTS, ts)
@@ -109,7 +108,7 @@ func (t *Table[K, V]) restoreRow(key, value []byte, ts record.Timestamp) (uint32
 		id = t.findOrAdd(key)
 	}
 	t.mu.Lock()
-	t.setLocked(id, &v, ts)
+	t.setLocked(id, key, &v, ts)
 	t.mu.rows.tidy(1)
 	t.mu.Unlock()
 	t.maxTS = max(t.maxTS, ts)
@@ -117,7 +116,7 @@ func (t *Table[K, V]) restoreRow(key, value []byte, ts record.Timestamp) (uint32
 }
 
 // setLocked makes v the committed value of a row.
-func (t *Table[K, V]) setLocked(id uint32, v *V, ts record.Timestamp) {
+func (t *Table[K, V]) setLocked(id uint32, key []byte, v *V, ts record.Timestamp) {
 	r := t.mu.rows.at(id)
 	if !r.live {
 		r.live = true
@@ -125,22 +124,22 @@ func (t *Table[K, V]) setLocked(id uint32, v *V, ts record.Timestamp) {
 	}
 	if t.flat != nil {
 		t.scratch = t.flat.Append(t.scratch[:0], v)
-		t.mu.rows.set(id, ts, t.scratch)
+		t.mu.rows.set(id, ts, key, t.scratch)
 		return
 	}
 	if n := int(t.mu.rows.used); n > len(t.mu.objects) {
 		t.mu.objects = append(t.mu.objects, make([]V, n-len(t.mu.objects))...)
 	}
 	t.mu.objects[id] = *v
-	t.mu.rows.set(id, ts, nil)
+	t.mu.rows.set(id, ts, key, nil)
 }
 
 // removeLocked makes a row's key absent.
-func (t *Table[K, V]) removeLocked(id uint32) {
+func (t *Table[K, V]) removeLocked(id uint32, key []byte) {
 	if r := t.mu.rows.at(id); r.live {
 		r.live = false
 		t.count--
-		t.mu.rows.set(id, record.NoTimestamp, nil)
+		t.mu.rows.set(id, record.NoTimestamp, key, nil)
 		if t.flat == nil {
 			var zero V
 			t.mu.objects[id] = zero

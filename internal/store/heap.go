@@ -32,7 +32,7 @@ const (
 	maxChunk = 256 << 10
 )
 
-// An entry is: row (4 bytes), timestamp (varint), length of the key, length of the value (uvarints), key, value.
+// An entry is: row, length of the key, length of the value (4 bytes each), timestamp (8 bytes), key, value.
 type entry struct {
 	row   uint32
 	ts    record.Timestamp
@@ -43,40 +43,28 @@ type entry struct {
 
 // parse reads the entry at the start of b.
 func parse(b []byte) entry {
-	e := entry{row: binary.LittleEndian.Uint32(b)}
-	ts, at := varint(b, 4)
-	klen, at := uvarint(b, at)
-	vlen, at := uvarint(b, at)
-	e.ts = record.Timestamp(ts)
-	e.key = b[at : at+klen : at+klen]
-	e.size = at + klen + vlen
-	e.value = b[at+klen : e.size : e.size]
-	return e
-}
-
-func uvarint(b []byte, at int) (int, int) {
-	if c := b[at]; c < 0x80 {
-		return int(c), at + 1
+	head := b[:entryHead]
+	value := entryHead + int(binary.LittleEndian.Uint32(head[4:]))
+	end := value + int(binary.LittleEndian.Uint32(head[8:]))
+	return entry{
+		row: binary.LittleEndian.Uint32(head), ts: record.Timestamp(binary.LittleEndian.Uint64(head[12:])),
+		key: b[entryHead:value:value], value: b[value:end:end], size: end,
 	}
-	v, n := binary.Uvarint(b[at:])
-	return int(v), at + n
 }
 
-func varint(b []byte, at int) (int64, int) {
-	v, n := binary.Varint(b[at:])
-	return v, at + n
-}
+const entryHead = 20
 
-// put appends an entry; its size is ignored.
-func (h *heap) put(e entry) ref {
-	var head [4 + 3*binary.MaxVarintLen64]byte
+// put appends an entry and returns its place and size.
+func (h *heap) put(e entry) (ref, uint32) {
+	var head [entryHead]byte
 	binary.LittleEndian.PutUint32(head[:], e.row)
-	n := 4 + binary.PutVarint(head[4:], int64(e.ts))
-	n += binary.PutUvarint(head[n:], uint64(len(e.key)))
-	n += binary.PutUvarint(head[n:], uint64(len(e.value)))
-	c, r := h.room(n + len(e.key) + len(e.value))
-	c.entries = append(append(append(c.entries, head[:n]...), e.key...), e.value...)
-	return r
+	binary.LittleEndian.PutUint32(head[4:], uint32(len(e.key)))
+	binary.LittleEndian.PutUint32(head[8:], uint32(len(e.value)))
+	binary.LittleEndian.PutUint64(head[12:], uint64(e.ts))
+	n := len(head) + len(e.key) + len(e.value)
+	c, r := h.room(n)
+	c.entries = append(append(append(c.entries, head[:]...), e.key...), e.value...)
+	return r, uint32(n)
 }
 
 // room returns the chunk whose next n bytes are the caller's, and their place.

@@ -24,6 +24,7 @@ const pageRows = 1024
 // A row is one key. It stands in the index while it is live, has a newer generation, or is dirty.
 type row struct {
 	entry   ref
+	size    uint32 // bytes of the entry
 	next    uint32 // the next row with the same hash, or the next spare one
 	overlay uint32 // 1 + index in the overlay's changes; 0: not changed in this epoch
 	sealed  uint32 // the same for the sealed epoch
@@ -63,18 +64,19 @@ func (r *rows) add(key []byte) uint32 {
 		}
 	}
 	hash := r.hash(key)
-	*r.at(id) = row{entry: r.heap.put(entry{row: id, ts: record.NoTimestamp, key: key}), next: r.index[hash]}
+	p := r.at(id)
+	*p = row{next: r.index[hash]}
+	p.entry, p.size = r.heap.put(entry{row: id, ts: record.NoTimestamp, key: key})
 	r.index[hash] = id
 	return id
 }
 
-// set gives a row a new entry. value is copied.
-func (r *rows) set(id uint32, ts record.Timestamp, value []byte) {
+// set gives a row a new entry. The key must be its own; it and the value are copied.
+func (r *rows) set(id uint32, ts record.Timestamp, key, value []byte) {
 	p := r.at(id)
-	old := parse(r.heap.at(p.entry))
-	was := p.entry
-	p.entry = r.heap.put(entry{row: id, ts: ts, key: old.key, value: value})
-	r.heap.free(was, old.size)
+	old, size := p.entry, p.size
+	p.entry, p.size = r.heap.put(entry{row: id, ts: ts, key: key, value: value})
+	r.heap.free(old, int(size))
 }
 
 // remove gives a row back.
@@ -92,7 +94,7 @@ func (r *rows) remove(id uint32) {
 	} else {
 		delete(r.index, hash)
 	}
-	r.heap.free(p.entry, e.size)
+	r.heap.free(p.entry, int(p.size))
 	*p = row{next: r.spare}
 	r.spare = id
 }

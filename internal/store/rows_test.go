@@ -38,7 +38,7 @@ func TestRowsAgainstAMap(t *testing.T) {
 					id = r.add([]byte(key))
 				}
 				model[key] = strings.Repeat(key, rng.Intn(1000))
-				r.set(id, 5, []byte(model[key]))
+				r.set(id, 5, []byte(key), []byte(model[key]))
 			}
 			r.tidy(1)
 			most = max(most, r.heap.size-2*r.heap.live)
@@ -61,12 +61,12 @@ func TestRowsAgainstAMap(t *testing.T) {
 func TestRowsThatDoNotChangeAreMoved(t *testing.T) {
 	r := newRows()
 	for i := range 10000 {
-		r.set(r.add([]byte(fmt.Sprint("still ", i))), 1, []byte("the same for ever"))
-		r.set(r.find([]byte("still 0")), 1, []byte(strings.Repeat("changing", 100)))
+		r.set(r.add([]byte(fmt.Sprint("still ", i))), 1, []byte(fmt.Sprint("still ", i)), []byte("the same for ever"))
+		r.set(r.find([]byte("still 0")), 1, []byte("still 0"), []byte(strings.Repeat("changing", 100)))
 		r.tidy(1)
 	}
 	for i := range 10000 {
-		r.set(r.find([]byte("still 0")), 1, []byte(strings.Repeat("changing", 100)))
+		r.set(r.find([]byte("still 0")), 1, []byte("still 0"), []byte(strings.Repeat("changing", 100)))
 		if id := r.find([]byte(fmt.Sprint("still ", i))); i > 0 && string(r.entry(id).value) != "the same for ever" {
 			t.Fatalf("row %d is wrong", i)
 		}
@@ -82,7 +82,7 @@ func TestAnEntryLargerThanAChunk(t *testing.T) {
 	big := strings.Repeat("x", 3*maxChunk)
 	id := r.add([]byte("k"))
 	for range 5 {
-		r.set(id, 1, []byte(big))
+		r.set(id, 1, []byte("k"), []byte(big))
 		r.tidy(1)
 	}
 	if got := r.entry(id); string(got.value) != big || string(got.key) != "k" || len(r.heap.chunks) > 3 {

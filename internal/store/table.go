@@ -38,7 +38,6 @@ type Table[K, V any] struct {
 	last    uint32           // the row found last: a Get followed by a Put of the same key looks it up once
 	dirty   []uint32         // rows whose committed value changed since Dirty, in order of change
 	scratch []byte           // for encoding in Seal and Commit
-	keyBuf  []byte           // for handing out keys in Seal
 	got     V                // zero but while Get reads: a local variable would be allocated
 	maxTS   record.Timestamp // highest timestamp of any row so far: what a deletion's changelog record carries
 	count   int              // live rows
@@ -52,7 +51,8 @@ type Table[K, V any] struct {
 
 var _ Store = (*Table[string, string])(nil)
 
-// An epoch holds the changed keys' last values in order of first change, and the encoded bytes that came with them.
+// An epoch holds the changed keys' last values in order of first change, and the bytes of keys and values: rows are spread over
+// the whole heap, so what sealing and committing need of them stands together here.
 type epoch[V any] struct {
 	changes []change[V]
 	encoded []byte
@@ -60,6 +60,8 @@ type epoch[V any] struct {
 
 type change[V any] struct {
 	row     uint32
+	key     uint32 // where the key stands in epoch.encoded
+	keyLen  uint32
 	v       V
 	ts      record.Timestamp
 	at, n   uint32 // the value's bytes in epoch.encoded
@@ -199,11 +201,18 @@ func (t *Table[K, V]) findOrAdd(key []byte) uint32 {
 	return t.last
 }
 
+// keyOf returns the key of a change.
+func (e *epoch[V]) keyOf(c *change[V]) []byte {
+	return e.encoded[c.key : c.key+c.keyLen : c.key+c.keyLen]
+}
+
 // change returns the row's place in the overlay. It is valid until the next call.
 func (t *Table[K, V]) change(id uint32) *change[V] {
 	r := t.mu.rows.at(id)
 	if r.overlay == 0 {
-		t.overlay.changes = append(t.overlay.changes, change[V]{row: id})
+		key := t.mu.rows.entry(id).key
+		t.overlay.changes = append(t.overlay.changes, change[V]{row: id, key: uint32(len(t.overlay.encoded)), keyLen: uint32(len(key))})
+		t.overlay.encoded = append(t.overlay.encoded, key...)
 		r.overlay = uint32(len(t.overlay.changes))
 	}
 	return &t.overlay.changes[r.overlay-1]

@@ -26,6 +26,8 @@ const (
 	batchBytes = 512 << 10
 	// idleEpochs without records after which a partition's buffer is given back.
 	idleEpochs = 64
+	// maxSpare buffers are kept for batches to come: those of a few epochs.
+	maxSpare = 32
 )
 
 // ErrForeign: the epoch was made by another producer, or was committed already.
@@ -46,6 +48,7 @@ type Pool struct {
 	mu    struct {
 		sync.Mutex
 		free  []*Epoch
+		spare [][]byte
 		round int // counts Forget
 	}
 }
@@ -75,11 +78,37 @@ func (p *Pool) Put(e *Epoch) {
 	}
 }
 
+// Recycle is Put for a caller that nobody else has the epoch's batches from any more: their memory is used again.
+func (p *Pool) Recycle(e *Epoch, batches []Batch) {
+	p.Put(e)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range batches {
+		if len(p.mu.spare) < maxSpare {
+			p.mu.spare = append(p.mu.spare, batches[i].Bytes)
+		}
+	}
+}
+
+// buffer returns memory for a batch, nil when there is none to use again.
+func (p *Pool) buffer() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.mu.spare)
+	if n == 0 {
+		return nil
+	}
+	b := p.mu.spare[n-1]
+	p.mu.spare[n-1] = nil
+	p.mu.spare = p.mu.spare[:n-1]
+	return b
+}
+
 // Forget makes the next epochs ask for limits again: topics have changed.
 func (p *Pool) Forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.mu.free = nil
+	p.mu.free, p.mu.spare = nil, nil
 	p.mu.round++
 }
 
@@ -129,7 +158,7 @@ func (e *Epoch) Append(tp record.TopicPartition, ts record.Timestamp, key, value
 	}
 	before := pt.builder.Size()
 	if pt.builder.Count() > 0 && before+recordBound(key, value, headers) > pt.cutBytes() {
-		pt.finish()
+		e.finish(pt)
 		before = pt.builder.Size()
 	}
 	pt.builder.Append(ts, key, value, headers)
@@ -183,9 +212,14 @@ func (p *part) cutBytes() int {
 	return batchBytes
 }
 
-// finish cuts the current batch. Its bytes are made anew: they will belong to whoever takes them.
-func (p *part) finish() {
-	b := p.builder.AppendTo(make([]byte, 0, p.builder.Size()))
+// finish cuts the part's current batch. Its bytes will belong to whoever takes them.
+func (e *Epoch) finish(p *part) {
+	var b batch.View
+	if spare := e.pool.buffer(); spare != nil {
+		b = p.builder.Take(spare)
+	} else {
+		b = p.builder.AppendTo(make([]byte, 0, p.builder.Size()))
+	}
 	p.finished = append(p.finished, Batch{p.tp, b})
 }
 
@@ -194,7 +228,7 @@ func (e *Epoch) take() []Batch {
 	var batches []Batch
 	for _, pt := range e.used {
 		if pt.builder.Count() > 0 {
-			pt.finish()
+			e.finish(pt)
 		}
 		batches = append(batches, pt.finished...)
 		clear(pt.finished)
