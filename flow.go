@@ -3,10 +3,12 @@ package mainstem
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sort"
 	"sync"
 	"time"
 
+	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/server/httpapi"
 	"github.com/mainstemio/mainstem/record"
 )
@@ -24,10 +26,14 @@ type flow struct {
 	// Of the sampling goroutine alone.
 	past map[string][]sample
 	ends map[record.TopicPartition]record.Offset
+	look groupWatch
+
+	wanted chan chan<- struct{} // those who want a sample now; closed when there is one
 
 	mu struct {
 		sync.Mutex
-		flow httpapi.Flow
+		flow   httpapi.Flow
+		groups []groupFigures // never changed once stored
 	}
 }
 
@@ -37,7 +43,7 @@ type sample struct {
 }
 
 func newFlow(n *Node) *flow {
-	return &flow{node: n, past: map[string][]sample{}}
+	return &flow{node: n, past: map[string][]sample{}, look: groupWatch{node: n}, wanted: make(chan chan<- struct{})}
 }
 
 // now returns the newest figures.
@@ -50,13 +56,40 @@ func (f *flow) now() httpapi.Flow {
 }
 
 func (f *flow) run(ctx context.Context) {
+	var done chan<- struct{}
 	for {
 		f.sample(ctx)
+		if done != nil {
+			close(done)
+			done = nil
+		}
 		select {
 		case <-ctx.Done():
 			return
+		case done = <-f.wanted:
+			f.look.due = 0
 		case <-f.node.o.clock.After(sampleEvery):
 		}
+	}
+}
+
+// freshPatience bounds how long a fresh sample is waited for: a broker that is away must not keep the answer back.
+const freshPatience = time.Second
+
+// refresh waits for a sample that begins now.
+func (f *flow) refresh(ctx context.Context) {
+	done, over := make(chan struct{}), f.node.o.clock.After(freshPatience)
+	select {
+	case f.wanted <- done:
+	case <-over:
+		return
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-done:
+	case <-over:
+	case <-ctx.Done():
 	}
 }
 
@@ -93,15 +126,23 @@ func (f *flow) sample(ctx context.Context) {
 		topics, ends = f.now().Topics, f.ends
 	}
 	next.Topics, f.ends = topics, ends
+	groups := f.look.look(ctx)
 	for _, p := range pipelines {
-		next.Pipelines = append(next.Pipelines, f.pipeline(p))
+		next.Pipelines = append(next.Pipelines, f.pipeline(p, groups))
 	}
 	for _, d := range sinks {
 		next.Sinks = append(next.Sinks, f.sink(d))
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.mu.flow = next
+	f.mu.flow, f.mu.groups = next, groups
+}
+
+// groups returns the groups as of the last look.
+func (f *flow) groups() []groupFigures {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.mu.groups
 }
 
 // internalTopic tells the topics that pipelines keep for themselves by the suffixes that Kafka Streams' users know.
@@ -150,23 +191,41 @@ func (f *flow) topics(ctx context.Context, names map[string]bool) ([]httpapi.Top
 	out := []httpapi.Topic{}
 	for _, name := range list {
 		if info, ok := infos[name]; ok {
-			out = append(out, httpapi.Topic{Name: name, Partitions: info.Partitions, Records: counts[name], Rate: f.rate("topic "+name, counts[name])})
+			out = append(out, httpapi.Topic{
+				Name: name, Partitions: info.Partitions, Bytes: f.size(info), Records: counts[name], Rate: f.rate("topic "+name, counts[name]),
+			})
 		}
 	}
 	return out, ends, nil
 }
 
-func (f *flow) pipeline(p *Pipeline) httpapi.Pipeline {
+func (f *flow) pipeline(p *Pipeline, groups []groupFigures) httpapi.Pipeline {
 	st := p.engine.Status()
 	out := httpapi.Pipeline{
 		Name: p.topology.Name, State: st.State.String(), Sources: p.topology.SourceTopics(), Sinks: p.topology.SinkTopics(),
 		Processed: st.Processed, Rate: f.rate("pipeline "+p.topology.Name, st.Processed), Lag: p.engine.Lag(f.ends), Dropped: st.Dropped,
-		Topology: p.topology.Describe(),
+		Topology: p.topology.Describe(), Epochs: st.Epochs, BehindMs: -1,
+	}
+	if i := slices.IndexFunc(groups, func(g groupFigures) bool { return g.name == p.app }); i >= 0 {
+		_, behind := groups[i].total()
+		out.BehindMs = millis(behind)
 	}
 	if st.Err != nil {
 		out.Error = st.Err.Error()
 	}
 	return out
+}
+
+// size is the bytes of a topic's logs, -1 on a cluster.
+func (f *flow) size(t client.TopicInfo) int64 {
+	if f.node.broker == nil {
+		return -1
+	}
+	size := int64(0)
+	for p := range t.Partitions {
+		size += max(0, f.node.broker.LogSize(record.TopicPartition{Topic: t.Name, Partition: p}))
+	}
+	return size
 }
 
 func (f *flow) sink(d *Delivery) httpapi.Sink {

@@ -25,6 +25,7 @@ import (
 	"github.com/mainstemio/mainstem/internal/client/local"
 	"github.com/mainstemio/mainstem/internal/client/remote"
 	"github.com/mainstemio/mainstem/internal/kv"
+	"github.com/mainstemio/mainstem/internal/meter"
 	"github.com/mainstemio/mainstem/internal/server/httpapi"
 	"github.com/mainstemio/mainstem/internal/server/kafka"
 	"github.com/mainstemio/mainstem/internal/vfs"
@@ -39,6 +40,9 @@ type Node struct {
 	door    client.Door
 	state   kv.Store
 	flow    *flow
+
+	clients  *kafka.Server // nil without a Kafka listener
+	requests meter.Requests
 
 	work, base group // pipelines, sinks and pages; then the broker
 	done       chan struct{}
@@ -72,7 +76,7 @@ func (g *group) stop() {
 // ends: ctx bounds the opening only. Listeners given to it are closed when Open fails.
 func Open(ctx context.Context, dir string, opts ...Option) (*Node, error) {
 	n := &Node{dir: dir, done: make(chan struct{})}
-	if err := errors.Join(n.o.apply(opts), n.o.loopbackOnly()); err != nil {
+	if err := errors.Join(n.o.apply(opts), n.o.protected(), n.o.openTLS()); err != nil {
 		return nil, errors.Join(err, n.release())
 	}
 	n.started = n.o.clock.Mono()
@@ -93,8 +97,11 @@ func (n *Node) open(ctx context.Context) error {
 		if err := n.openBroker(); err != nil {
 			return err
 		}
+		if err := n.secure(ctx); err != nil {
+			return err
+		}
 	} else {
-		door, err := remote.Open(ctx, remote.Options{Brokers: n.o.cluster})
+		door, err := remote.Open(ctx, remote.Options{Brokers: n.o.cluster, Connection: n.o.security.connection})
 		if err != nil {
 			return err
 		}
@@ -108,7 +115,11 @@ func (n *Node) open(ctx context.Context) error {
 }
 
 func (n *Node) openBroker() error {
-	b, err := broker.Open(broker.Options{FS: vfs.Default, Dir: filepath.Join(n.dir, "broker"), Clock: n.o.clock, Events: func(e broker.Event) {
+	b, err := broker.Open(broker.Options{FS: vfs.Default, Dir: filepath.Join(n.dir, "broker"), Clock: n.o.clock, MinFree: n.o.minFree, Events: func(e broker.Event) {
+		if e.Serious() {
+			n.o.log.Warn(e.Kind, e.Fields...)
+			return
+		}
 		n.o.log.Info(e.Kind, e.Fields...)
 	}})
 	if err != nil {
@@ -126,11 +137,11 @@ func (n *Node) openBroker() error {
 // serve starts the listeners.
 func (n *Node) serve() {
 	if n.o.kafka != nil && n.broker != nil {
-		s := kafka.New(kafka.Options{Broker: n.broker, Clock: n.o.clock, Events: func(e kafka.Event) { n.o.log.Debug(e.Kind, e.Fields...) }})
-		n.work.wg.Go(func() { n.listenErr("kafka", s.Serve(n.work.ctx, n.o.kafka)) })
+		n.clients = kafka.New(n.kafkaOptions())
+		n.work.wg.Go(func() { n.listenErr("kafka", n.clients.Serve(n.work.ctx, n.o.kafka)) })
 	}
 	if n.o.http != nil {
-		h := httpapi.New(httpapi.Options{Flow: n.flow.now, Ready: n.Err, Metrics: n.flow.metrics(), Clock: n.o.clock})
+		h := httpapi.New(httpapi.Options{Flow: n.flow.now, Status: n.flow.status, Ready: n.Err, Metrics: n.flow.metrics(), Clock: n.o.clock})
 		n.work.wg.Go(func() { n.listenErr("http", httpapi.Serve(n.work.ctx, n.o.http, h)) })
 	}
 }
@@ -212,4 +223,5 @@ var (
 	ErrLocked      = broker.ErrLocked
 	ErrNewerFormat = broker.ErrNewerFormat
 	ErrUnreadable  = broker.ErrUnreadable
+	ErrDiskFull    = broker.ErrDiskFull
 )

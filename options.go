@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 
 	"github.com/mainstemio/mainstem/internal/clock"
@@ -14,15 +15,35 @@ type Option func(*options) error
 
 type options struct {
 	kafka, http net.Listener
-	cluster     []string // empty: the embedded broker
+	advertise   func(local net.Addr) (host string, port int32) // nil: where the client came in
+	cluster     []string                                       // empty: the embedded broker
 	log         *slog.Logger
 	clock       clock.Clock
 	version     string
+	security    security
+	minFree     int64 // bytes; 0: the broker's default
 }
 
 // WithKafka lets Kafka clients connect to the embedded broker through l; the node closes it. Without it only this process reaches the broker.
 func WithKafka(l net.Listener) Option {
 	return func(o *options) error { o.kafka = l; return nil }
+}
+
+// WithAdvertised says under which host:port Kafka clients find the node again: a proxy, a mapped port. Default: the address at which
+// each of them came in.
+func WithAdvertised(address string) Option {
+	return func(o *options) error {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return fmt.Errorf("advertised address: %w", err)
+		}
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || n == 0 || host == "" {
+			return fmt.Errorf("advertised address %q: want host:port", address)
+		}
+		o.advertise = func(net.Addr) (string, int32) { return host, int32(n) }
+		return nil
+	}
 }
 
 // WithHTTP serves the page and the HTTP API on l; the node closes it.
@@ -40,6 +61,12 @@ func WithBroker(url string) Option {
 		o.cluster = strings.Split(hosts, ",")
 		return nil
 	}
+}
+
+// WithMinFreeDisk sets how many bytes of the data directory's disk have to stay free: below, the embedded broker refuses new records
+// with a retriable error, while reading and deleting go on. Default 2 % of the disk, at least 256 MiB and at most 1 GiB; negative: none.
+func WithMinFreeDisk(bytes int64) Option {
+	return func(o *options) error { o.minFree = bytes; return nil }
 }
 
 // WithLogger tells where the node reports what an operator should know; default nowhere.
@@ -72,14 +99,4 @@ func (o *options) listeners() []net.Listener {
 		}
 	}
 	return ls
-}
-
-// loopbackOnly refuses addresses that others can reach: there is no authentication yet.
-func (o *options) loopbackOnly() error {
-	for _, l := range o.listeners() {
-		if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
-			return fmt.Errorf("listen on %s: only loopback addresses are served, since this version has no authentication", a)
-		}
-	}
-	return nil
 }

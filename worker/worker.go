@@ -21,6 +21,7 @@ import (
 	"github.com/mainstemio/mainstem/internal/engine"
 	"github.com/mainstemio/mainstem/internal/kv"
 	"github.com/mainstemio/mainstem/stream"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Sentinels that Run's errors wrap.
@@ -41,6 +42,8 @@ var (
 type Config struct {
 	// Brokers of the cluster, host:port. Required.
 	Brokers []string
+	// Connection is given to every connection to the cluster: TLS, SASL, a dialer.
+	Connection []kgo.Opt
 	// App names the application: its consumer group, transactional id and internal topics. Default: the topology's name.
 	App string
 	// Dir keeps checkpoints of the tables, so that a restart reads only the tails of their changelogs. Empty: none are kept and a
@@ -85,7 +88,7 @@ func Run(ctx context.Context, t *stream.Topology, c Config) (err error) {
 		defer func() { err = errors.Join(err, state.Close()) }()
 		o.Checkpoints = state
 	}
-	door, err := remote.Await(ctx, remote.Options{Brokers: c.Brokers}, func(err error, wait time.Duration) {
+	door, err := remote.Await(ctx, remote.Options{Brokers: c.Brokers, Connection: c.Connection}, func(err error, wait time.Duration) {
 		c.Logger.Warn("connection is tried again", "brokers", c.Brokers, "error", err, "wait", wait)
 	})
 	if ctx.Err() != nil && door == nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/mainstemio/mainstem/internal/clock"
 	"github.com/mainstemio/mainstem/internal/connector"
 	"github.com/mainstemio/mainstem/record"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Sentinels that Run's errors wrap, besides those of package connect.
@@ -38,6 +39,8 @@ var (
 type Config struct {
 	// Brokers of the cluster, host:port. Required.
 	Brokers []string
+	// Connection is given to every connection to the cluster: TLS, SASL, a dialer.
+	Connection []kgo.Opt
 	// Topics are delivered in all their partitions; one that does not exist yet is waited for. Required.
 	Topics []string
 	// RetryFor is how long a target that is locked or away is tried again before Run ends. Default 1 minute.
@@ -64,7 +67,7 @@ func Run(ctx context.Context, sink connect.Sink, c Config) (err error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	door, err := remote.Await(ctx, remote.Options{Brokers: c.Brokers}, func(err error, wait time.Duration) {
+	door, err := remote.Await(ctx, remote.Options{Brokers: c.Brokers, Connection: c.Connection}, func(err error, wait time.Duration) {
 		c.Logger.Warn("connection is tried again", "brokers", c.Brokers, "error", err, "wait", wait)
 	})
 	if ctx.Err() != nil && door == nil {

@@ -17,6 +17,7 @@ type Reader struct {
 	Value     []byte // nil is null
 
 	view   View
+	all    []byte // records
 	rest   []byte // records not yet read
 	read   int32  // records read
 	frame  frame
@@ -27,14 +28,19 @@ type Reader struct {
 // Reset starts on v; at most maxInflated bytes are inflated (ErrTooLarge beyond).
 func (r *Reader) Reset(v View, maxInflated int) error {
 	r.Offset, r.Timestamp, r.Key, r.Value = 0, 0, nil, nil
-	r.view, r.rest, r.read, r.frame, r.err = v, nil, 0, frame{}, nil
+	r.view, r.all, r.rest, r.read, r.frame, r.err = v, nil, nil, 0, frame{}, nil
 	rest, err := inflateInto(&r.buffer, v, maxInflated)
 	if err != nil {
 		r.err = err
 		return err
 	}
-	r.rest = rest
+	r.all, r.rest = rest, rest
 	return nil
+}
+
+// Rewind goes back to before the first record, without inflating again.
+func (r *Reader) Rewind() {
+	r.rest, r.read, r.frame, r.err = r.all, 0, frame{}, nil
 }
 
 // Next moves to the next record; false at the end or on error.

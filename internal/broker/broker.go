@@ -14,7 +14,10 @@
 // Durable formats: docs/format/broker.md. A frame is applied whole or not at all, so an epoch, a transaction's end or a topic is,
 // too. Recovery: newest checkpoint, logs cut at its marks, journal repeated behind it.
 //
-// Not here: sockets, the Kafka wire, authorisation, replication, retention and compaction.
+// A third goroutine, the keeper, writes checkpoints; a fourth, the cleaner, carries out retention and compaction (package cleanup
+// decides what may go).
+//
+// Not here: sockets, the Kafka wire, authorisation, replication.
 package broker
 
 import (
@@ -24,15 +27,24 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"math"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/mainstemio/mainstem/internal/broker/frame"
+	"github.com/mainstemio/mainstem/internal/broker/queue"
+	"github.com/mainstemio/mainstem/internal/broker/settings"
+	"github.com/mainstemio/mainstem/internal/cleanup"
 	"github.com/mainstemio/mainstem/internal/clock"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
 	"github.com/mainstemio/mainstem/internal/coordinator/txn"
 	"github.com/mainstemio/mainstem/internal/journal"
+	"github.com/mainstemio/mainstem/internal/space"
 	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
 )
@@ -48,7 +60,7 @@ type Options struct {
 	DefaultPartitions int32
 	// AutoCreateTopics lets Metadata create unknown topics, as Kafka's auto.create.topics.enable; default on, NoAutoCreate turns it off.
 	NoAutoCreate bool
-	// JournalFileSize in bytes; default 64 MiB.
+	// JournalFileSize in bytes; default 64 MiB, less on a disk below 1 GiB.
 	JournalFileSize int64
 	// SegmentBytes bounds a segment file whatever the topic's segment.bytes says; default 128 MiB.
 	SegmentBytes int64
@@ -56,8 +68,16 @@ type Options struct {
 	MaxBatchBytes int
 	Group         group.Options
 	Txn           txn.Options
+	// TopicDefaults are what topics without a setting of their own follow, by the names of topic settings ("retention.ms"), as
+	// Kafka's log.* settings of a broker. Default: Kafka's.
+	TopicDefaults map[string]string
+	// Cleanup is when and how retention and compaction work.
+	Cleanup cleanup.CleanerOptions
 	// MaxInFlight bounds the bytes that were taken and are not durable yet; callers wait at the bound. Default 32 MiB.
 	MaxInFlight int64
+	// MinFree is how many bytes of the disk have to stay free: below, produce and epochs are refused with KAFKA_STORAGE_ERROR while
+	// everything else goes on. Default 2 %, at least 256 MiB and at most 1 GiB, never more than an eighth of the disk; negative: none.
+	MinFree int64
 	// Events is called for what an operator should know (recovery, checkpoint, damage), from any goroutine; it must not call back.
 	// Nil drops them.
 	Events func(Event)
@@ -69,6 +89,23 @@ type Event struct {
 	Fields []any
 }
 
+// Serious tells whether an operator should look at it now.
+func (e Event) Serious() bool {
+	switch e.Kind {
+	case eventDiskLow, eventStalled, eventPostponed, "partition damaged":
+		return true
+	}
+	return false
+}
+
+// The events of a disk that runs full, in the order of need.
+const (
+	eventDiskLow   = "disk-low"             // writing was refused, to keep room for the rest
+	eventDiskOK    = "disk-has-room"        // writing goes on
+	eventStalled   = "disk-full"            // something already taken waits for room
+	eventPostponed = "checkpoint-postponed" // there was no room for one; it is tried again
+)
+
 // Sentinels of Open. Each is wrapped with the path and the next step.
 var (
 	// ErrLocked: another process holds the directory.
@@ -76,6 +113,8 @@ var (
 	// ErrNewerFormat and ErrUnreadable: the data directory cannot be read; nothing in it was changed.
 	ErrNewerFormat = errors.New("data directory has a newer format")
 	ErrUnreadable  = errors.New("data directory cannot be read")
+	// ErrDiskFull: there is no room for what a start has to write. Everything acknowledged is there.
+	ErrDiskFull = errors.New("disk is full")
 )
 
 func (o Options) withDefaults() Options {
@@ -84,9 +123,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.DefaultPartitions == 0 {
 		o.DefaultPartitions = 1
-	}
-	if o.JournalFileSize == 0 {
-		o.JournalFileSize = 64 << 20
 	}
 	if o.SegmentBytes == 0 {
 		o.SegmentBytes = 128 << 20
@@ -100,17 +136,28 @@ func (o Options) withDefaults() Options {
 	if o.Group.MaxMetadata == 0 {
 		o.Group.MaxMetadata = 4096
 	}
+	o.Cleanup = o.Cleanup.WithDefaults()
 	if o.Events == nil {
 		o.Events = func(Event) {}
 	}
 	return o
 }
 
+// nodeDefaults are the settings that topics follow, where they are not Kafka's.
+func (o Options) nodeDefaults() map[string]string {
+	out := map[string]string{"max.message.bytes": strconv.Itoa(o.MaxBatchBytes)}
+	maps.Copy(out, o.TopicDefaults)
+	return out
+}
+
 func (o Options) validate() error {
+	if err, detail := settings.Check(o.TopicDefaults); err != nil {
+		return fmt.Errorf("broker: TopicDefaults: %s", detail)
+	}
 	switch {
 	case o.FS == nil || o.Dir == "" || o.Clock == nil:
 		return errors.New("broker: FS, Dir and Clock are required")
-	case o.DefaultPartitions < 1 || o.JournalFileSize < 1 || o.SegmentBytes < 1 || o.MaxBatchBytes < 1 || o.MaxInFlight < 1:
+	case o.DefaultPartitions < 1 || o.JournalFileSize < 0 || o.SegmentBytes < 1 || o.MaxBatchBytes < 1 || o.MaxInFlight < 1:
 		return errors.New("broker: sizes and counts must be positive")
 	}
 	return nil
@@ -122,11 +169,13 @@ type Broker struct {
 	cluster string
 	lock    io.Closer
 	journal *journal.Journal
-	queue   *queue
+	queue   *queue.Queue[command, stop]
 	seq     *sequencer
 	commits *committer
 	keeper  *keeper
+	cleaner *cleanup.Cleaner
 	view    atomic.Pointer[snapshot]
+	space   *space.Watch
 	figures figures
 
 	mu struct {
@@ -164,6 +213,9 @@ func Open(o Options) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w; stop the other process or choose another directory: %w", o.Dir, ErrLocked, err)
 	}
+	if o.JournalFileSize == 0 {
+		o.JournalFileSize = journalFileSize(o.FS, o.Dir)
+	}
 	b, err := recoverBroker(o)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
@@ -172,13 +224,22 @@ func Open(o Options) (*Broker, error) {
 	return b, nil
 }
 
+// journalFileSize is the default: a small disk holds a dozen files, too.
+func journalFileSize(fs vfs.FS, dir string) int64 {
+	size := int64(64 << 20)
+	if _, total, ok := vfs.Usage(fs, dir); ok {
+		size = min(size, max(total/16, 1<<20)&^(1<<20-1))
+	}
+	return size
+}
+
 func recoverBroker(o Options) (*Broker, error) {
 	r := newRecovery(o)
 	j, err := r.run()
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{o: o, cluster: r.st.clusterID, journal: j, queue: newQueue(o.MaxInFlight)}
+	b := &Broker{o: o, cluster: r.st.clusterID, journal: j, queue: queue.New[command, stop](o.MaxInFlight)}
 	b.assemble(r)
 	if err := b.start(r); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Dir, err), r.closeLogs(), j.Close())
@@ -189,16 +250,47 @@ func recoverBroker(o Options) (*Broker, error) {
 // assemble joins the parts; each gets what it needs of the others.
 func (b *Broker) assemble(r *recovery) {
 	b.keeper = newKeeper(r.home, b.o.Dir, b.journal, b.o.Events)
-	b.keeper.done = func() { b.queue.push(kept{}) }
+	b.figures.checkpoint.Store(int64(b.o.Clock.Mono()))
+	b.keeper.done = func(failed *checkpoint) {
+		if failed == nil {
+			b.figures.checkpoint.Store(int64(b.o.Clock.Mono()))
+		}
+		b.push(kept{failed})
+	}
+	b.cleaner = cleanup.New(b.o.Cleanup, cleanup.Env{Clock: b.o.Clock, Node: cleaning{b}, Event: b.cleanupEvent, Backoff: b.cleanerBackoff})
 	b.commits = newCommitter(b.o.Clock, b.journal, r.last)
+	b.commits.events = b.o.Events
 	b.commits.show = b.view.Store
-	b.commits.release = b.queue.release
+	b.commits.release = b.queue.Release
 	b.commits.keeper = b.keeper
+	b.space = space.New(space.Options{FS: b.o.FS, Dir: b.o.Dir, MinFree: b.o.MinFree, Changed: b.diskChanged})
 	b.seq = &sequencer{
+		space: b.space, reserve: b.o.JournalFileSize / 4, events: b.o.Events,
 		clock: b.o.Clock, journal: b.journal, frame: int(b.o.JournalFileSize / 4), queue: b.queue, commits: b.commits,
 		figures: &b.figures, st: r.st, last: r.last, writers: map[string]*EpochWriter{}, parked: map[group.Token]parked{},
 		limits: limits{b.o.NodeID, b.o.DefaultPartitions, !b.o.NoAutoCreate, b.o.Group.MaxMetadata},
 	}
+}
+
+// cleanupEvent passes on what the cleaner tells of a partition.
+func (b *Broker) cleanupEvent(kind string, tp record.TopicPartition, fields ...any) {
+	b.o.Events(Event{kind, append([]any{"topic", tp.Topic, "partition", tp.Partition}, fields...)})
+}
+
+// cleanerBackoff is the changed setting.
+func (b *Broker) cleanerBackoff() (d time.Duration, ok bool) {
+	v, _, ok := b.view.Load().node.Value(settings.CleanerBackoff)
+	ms, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
+	return time.Duration(ms) * time.Millisecond, ok && err == nil && ms <= math.MaxInt64/int64(time.Millisecond)
+}
+
+// diskChanged reports that the disk became low, or has room again.
+func (b *Broker) diskChanged(s space.Status) {
+	kind := eventDiskOK
+	if s.Low {
+		kind = eventDiskLow
+	}
+	b.o.Events(Event{kind, []any{"dir", s.Dir, "free_bytes", s.Free, "min_free_bytes", s.MinFree, "size_bytes", s.Total}})
 }
 
 // start makes an unclean start durable, before anybody can see the raised leader epochs, and shows the state to readers.
@@ -248,12 +340,15 @@ func (b *Broker) Run(ctx context.Context) error {
 			b.commits.fail(err, nil)
 		}
 	})
+	var cleaner sync.WaitGroup
+	cleaner.Go(b.cleaner.Run)
 	err := b.seq.run(ctx)
+	b.cleaner.Stop()
 	why := cleanStop()
 	if err != nil {
 		why = storageStop(err)
 	}
-	b.queue.stop(why)
+	b.queue.Stop(why)
 	if err == nil {
 		err = b.seq.finish(why)
 	}
@@ -268,6 +363,7 @@ func (b *Broker) Run(ctx context.Context) error {
 		why = storageStop(err)
 	}
 	b.seq.abandon(why)
+	cleaner.Wait()
 	if err := b.enter(running, ended); err != nil {
 		return err
 	}
@@ -296,7 +392,7 @@ func (b *Broker) Close() error {
 		return nil
 	}
 	b.mu.phase = closed
-	b.queue.stop(cleanStop())
+	b.queue.Stop(cleanStop())
 	b.seq.abandon(cleanStop())
 	var errs []error
 	if b.commits.failure() == nil {
@@ -320,7 +416,12 @@ func (b *Broker) leaveCheckpoint() error {
 	defer b.seq.mu.Unlock()
 	st := b.seq.st
 	st.now = record.Timestamp(b.o.Clock.Now().UnixMilli())
-	return b.keeper.write(st.checkpoint(b.seq.last, true))
+	err := b.keeper.write(st.checkpoint(b.seq.last, true))
+	if vfs.IsFull(err) && b.commits.failure() == nil {
+		b.o.Events(Event{eventPostponed, []any{"dir", b.o.Dir, "error", err.Error()}})
+		return nil // the next start replays the journal
+	}
+	return err
 }
 
 // ClusterID is made once per data directory (22 characters, base64url as in Kafka). NodeID is the node's number.

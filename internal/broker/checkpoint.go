@@ -13,9 +13,11 @@ import (
 	"sync/atomic"
 
 	"github.com/mainstemio/mainstem/internal/broker/frame"
+	"github.com/mainstemio/mainstem/internal/broker/producer"
 	"github.com/mainstemio/mainstem/internal/broker/settings"
 	"github.com/mainstemio/mainstem/internal/commitlog"
 	"github.com/mainstemio/mainstem/internal/journal"
+	"github.com/mainstemio/mainstem/internal/planted"
 	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
 )
@@ -26,10 +28,11 @@ type checkpoint struct {
 	lsn    journal.LSN
 	body   []byte
 	dirty  []*partition
-	starts []startMark
+	starts []startMark // first offsets that the checkpoint knows: the files below may go once it is durable
+	cuts   []startMark // where the marks' segments begin: what is below may be compacted then
 }
 
-// A startMark is a first offset that the checkpoint knows: the files below it may go once it is durable.
+// A startMark is an offset of a partition.
 type startMark struct {
 	p     *partition
 	start record.Offset
@@ -37,7 +40,7 @@ type startMark struct {
 
 const (
 	checkpointMagic   = "MSBK"
-	checkpointVersion = 1
+	checkpointVersion = 2
 	checkpointHeader  = 4 + 2 + 4 + 8 // magic, version, CRC-32C of what follows it, body length
 	checkpointPrefix  = "checkpoint-"
 	checkpointTemp    = "checkpoint.tmp"
@@ -79,7 +82,9 @@ func (st *state) checkpoint(lsn journal.LSN, clean bool) *checkpoint {
 		}
 	}
 	b = frame.AppendBytes(b, st.groups.AppendSnapshot(nil))
-	c.body = frame.AppendBytes(b, st.txns.AppendSnapshot(nil))
+	b = frame.AppendBytes(b, st.txns.AppendSnapshot(nil))
+	b = frame.AppendBytes(b, st.security.appendTo(nil))
+	c.body = frame.AppendBytes(b, frame.AppendNodeSettings(nil, st.node.Own, st.node.All))
 	return c
 }
 
@@ -88,7 +93,12 @@ func (c *checkpoint) note(p *partition) {
 		c.dirty = append(c.dirty, p)
 		p.unsynced = false
 	}
-	if log := p.log.Load(); log != nil && p.start > log.Start() {
+	log := p.log.Load()
+	if log == nil {
+		return
+	}
+	c.cuts = append(c.cuts, startMark{p, log.Mark().Segment})
+	if p.start > log.Start() {
 		c.starts = append(c.starts, startMark{p, p.start})
 	}
 }
@@ -112,7 +122,7 @@ func (p *partition) appendTo(b []byte) []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(len(p.producers)))
 	for pid, s := range p.producers {
-		b = s.appendTo(binary.AppendUvarint(b, uint64(pid)))
+		b = s.Append(binary.AppendUvarint(b, uint64(pid)))
 	}
 	b = binary.AppendUvarint(b, uint64(len(p.open)))
 	for _, o := range p.open {
@@ -138,20 +148,6 @@ func (p *partition) logMark() (m commitlog.Mark, has bool) {
 	return p.mark, p.mark != commitlog.Mark{}
 }
 
-func (s *producerState) appendTo(b []byte) []byte {
-	b = binary.AppendVarint(b, int64(s.epoch))
-	b = binary.AppendVarint(b, int64(s.last))
-	b = binary.AppendVarint(b, int64(s.used))
-	b = binary.AppendVarint(b, int64(s.txnFirst))
-	b = binary.AppendUvarint(b, uint64(len(s.batches)))
-	for _, e := range s.batches {
-		for _, v := range []int64{int64(e.first), int64(e.last), int64(e.base), int64(e.appended)} {
-			b = binary.AppendVarint(b, v)
-		}
-	}
-	return b
-}
-
 // restore decodes a checkpoint's body into an empty state. Logs are opened later, at the marks left in their partitions.
 func (st *state) restore(body []byte) (lsn journal.LSN, clean bool, err error) {
 	d := &frame.Decoder{B: body}
@@ -161,7 +157,7 @@ func (st *state) restore(body []byte) (lsn journal.LSN, clean bool, err error) {
 	for range d.Count() {
 		st.restoreTopic(d)
 	}
-	groups, txns := d.Bytes(), d.Bytes()
+	groups, txns, security, node := d.Bytes(), d.Bytes(), d.Bytes(), d.Bytes()
 	if err := d.End("checkpoint"); err != nil {
 		return 0, false, err
 	}
@@ -172,6 +168,14 @@ func (st *state) restore(body []byte) (lsn journal.LSN, clean bool, err error) {
 	if err := st.txns.LoadSnapshot(txns); err != nil {
 		return 0, false, fmt.Errorf("load transactions: %w", err)
 	}
+	if err := st.security.restore(security); err != nil {
+		return 0, false, err
+	}
+	own, all, err := frame.DecodeNodeSettings(node)
+	if err != nil {
+		return 0, false, err
+	}
+	st.applyNodeSettings(settings.Node{Own: own, All: all})
 	return lsn, clean, nil
 }
 
@@ -206,12 +210,16 @@ func (p *partition) restore(d *frame.Decoder) {
 			Start: record.Offset(d.Uvarint()), End: record.Offset(d.Uvarint()),
 			Segment: record.Offset(d.Uvarint()), Size: int64(d.Uvarint()),
 		}
+		p.cut.Store(int64(p.mark.Segment))
 	}
 	if n := d.Count(); n > 0 {
-		p.producers = make(map[int64]*producerState, n)
+		p.producers = make(map[int64]*producer.Past, n)
 		for range n {
 			pid := int64(d.Uvarint())
-			p.producers[pid] = decodeProducer(d)
+			p.producers[pid] = producer.Decode(d)
+			if planted.Is(planted.ProducersForgotten) {
+				delete(p.producers, pid)
+			}
 		}
 	}
 	for range d.Count() {
@@ -222,19 +230,6 @@ func (p *partition) restore(d *frame.Decoder) {
 			int64(d.Uvarint()), record.Offset(d.Uvarint()), record.Offset(d.Uvarint()), record.Offset(d.Uvarint()),
 		})
 	}
-}
-
-func decodeProducer(d *frame.Decoder) *producerState {
-	s := &producerState{
-		epoch: int16(d.Varint()), last: record.Timestamp(d.Varint()), used: record.Timestamp(d.Varint()),
-		txnFirst: record.Offset(d.Varint()),
-	}
-	for range d.Count() {
-		s.batches = append(s.batches, sentBatch{
-			int32(d.Varint()), int32(d.Varint()), record.Offset(d.Varint()), record.Timestamp(d.Varint()),
-		})
-	}
-	return s
 }
 
 // sealCheckpoint puts the header before body.
@@ -266,7 +261,12 @@ func openCheckpoint(b []byte) ([]byte, error) {
 		binary.BigEndian.Uint64(b[10:]) != uint64(len(b)-checkpointHeader) {
 		return nil, errDamaged
 	}
-	return b[checkpointHeader:], nil
+	body := b[checkpointHeader:]
+	if binary.BigEndian.Uint16(b[4:]) == 1 { // it had no users, ACLs and node settings: none
+		body = frame.AppendBytes(body[:len(body):len(body)], new(security).appendTo(nil))
+		body = frame.AppendBytes(body, frame.AppendNodeSettings(nil, nil, nil))
+	}
+	return body, nil
 }
 
 // writeCheckpoint makes a checkpoint file durable under its name, then removes older ones.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/mainstemio/mainstem/internal/broker/frame"
+	"github.com/mainstemio/mainstem/internal/broker/producer"
 	"github.com/mainstemio/mainstem/internal/coordinator/txn"
 	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
@@ -14,7 +15,7 @@ import (
 
 // Bytes of the file as docs/format/broker.md describes it. A change here is a change of the format.
 func TestGoldenCheckpointFile(t *testing.T) {
-	if got := hex.EncodeToString(sealCheckpoint([]byte("body"))); got != "4d53424b0001"+"a57d897a"+"0000000000000004"+"626f6479" {
+	if got := hex.EncodeToString(sealCheckpoint([]byte("body"))); got != "4d53424b0002"+"a57d897a"+"0000000000000004"+"626f6479" {
 		t.Errorf("checkpoint file: %s", got)
 	}
 }
@@ -84,7 +85,7 @@ func FuzzCheckpoint(f *testing.F) {
 	st := newState(logHome{}, Options{}.withDefaults())
 	st.applyTopicCreated(frame.TopicCreated{Name: "a", ID: TopicID{1}, First: 1, Count: 2, Configs: map[string]string{}})
 	p := st.parts[1]
-	p.producers = map[int64]*producerState{3: {txnFirst: -1, batches: []sentBatch{{1, 2, 3, -1}}}}
+	p.producers = map[int64]*producer.Past{3: {TxnFirst: -1, Batches: []producer.Sent{{First: 1, Last: 2, Base: 3, Appended: -1}}}}
 	p.open = []openTxn{{3, 1}}
 	p.aborted = []abortedTxn{{3, 1, 2, 3}}
 	f.Add(st.checkpoint(5, true).body)

@@ -1,13 +1,18 @@
 package broker
 
 import (
-	"slices"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/mainstemio/mainstem/internal/batch"
 	"github.com/mainstemio/mainstem/internal/clock"
 	"github.com/mainstemio/mainstem/internal/journal"
+	"github.com/mainstemio/mainstem/internal/meter"
+	"github.com/mainstemio/mainstem/internal/planted"
+	"github.com/mainstemio/mainstem/internal/space"
+	"github.com/mainstemio/mainstem/record"
 )
 
 // A change is what a round makes visible in one partition.
@@ -35,8 +40,12 @@ type committer struct {
 	show    func(*snapshot)
 	release func(cost int64)
 	keeper  *keeper
+	events  func(Event)
+	starved atomic.Bool   // the journal could not get its next file
+	reserve time.Duration // when to ask for the next file again
 	kicked  chan struct{} // capacity 1: there may be frames to flush
 	failed  chan struct{} // closed by the first failure
+	times   meter.Histogram
 
 	mu struct {
 		sync.Mutex
@@ -45,7 +54,7 @@ type committer struct {
 		free    []*round
 		why     *stop // after a failure: nothing is handed out any more
 		err     error
-		syncs   latencies
+		syncs   meter.Recent
 	}
 }
 
@@ -71,27 +80,69 @@ func (c *committer) run(quit <-chan struct{}) {
 		case <-quit:
 			last = true
 		}
-		if !c.flush() || last {
-			return
+		for {
+			full, ok := c.flush()
+			if full == nil {
+				if !ok || last {
+					return
+				}
+				break
+			}
+			select {
+			case <-c.clock.After(fullInterval):
+			case <-quit:
+				c.fail(full, nil)
+				return
+			}
 		}
 	}
 }
 
-func (c *committer) flush() bool {
+// DurableLSN is the end of what the journal holds for sure; it stands for the end of Kafka's metadata log.
+func (b *Broker) DurableLSN() int64 {
+	b.commits.mu.Lock()
+	defer b.commits.mu.Unlock()
+	return int64(b.commits.mu.durable)
+}
+
+// flush makes durable what gathered and hands out what is. ok is false after the end. A full disk is an error of its own: nothing
+// is lost or acknowledged, and the flush can be tried again.
+func (c *committer) flush() (full error, ok bool) {
 	start := c.clock.Mono()
 	lsn, err := c.journal.Flush()
-	if err != nil {
+	if err != nil && !errors.Is(err, journal.ErrFull) {
 		c.fail(err, nil)
-		return false
+		return nil, false
+	}
+	if err == nil {
+		c.reserveFile()
+	} else if !c.starved.Swap(true) {
+		c.events(Event{eventStalled, []any{"error", err.Error()}})
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if lsn > c.mu.durable {
 		c.mu.durable = lsn
-		c.mu.syncs.add(c.clock.Mono() - start)
+		took := c.clock.Mono() - start
+		c.mu.syncs.Observe(took)
+		c.times.Observe(took)
 	}
 	c.handOutLocked()
-	return c.mu.why == nil
+	return err, c.mu.why == nil
+}
+
+// reserveFile sees that the journal's next file exists before it is needed.
+func (c *committer) reserveFile() {
+	now := c.clock.Mono()
+	if c.starved.Load() && now < c.reserve {
+		return
+	}
+	err := c.journal.Reserve()
+	if err != nil && !c.starved.Load() {
+		c.events(Event{eventDiskLow, []any{"error", err.Error()}})
+	}
+	c.reserve = now + fullInterval
+	c.starved.Store(err != nil)
 }
 
 // add queues r behind the rounds before it, and hands it out at once when its frames are durable already.
@@ -114,7 +165,7 @@ func (c *committer) handOutLocked() {
 	}
 	n := 0
 	for _, r := range c.mu.waiting {
-		if r.lsn > c.mu.durable {
+		if r.lsn > c.mu.durable && !planted.Is(planted.AcknowledgedEarly) {
 			break
 		}
 		c.handOut(r)
@@ -199,49 +250,87 @@ func (c *committer) recycleLocked(r *round) {
 	c.mu.free = append(c.mu.free, r)
 }
 
-// latencies keeps the last sync times for the percentiles of Stats.
-type latencies struct {
-	count int64
-	ring  [512]time.Duration
-}
-
-func (l *latencies) add(d time.Duration) {
-	l.ring[l.count%int64(len(l.ring))] = d
-	l.count++
-}
-
 // Stats is what status pages and metrics show.
 type Stats struct {
 	Topics, Partitions int
 	Records, Bytes     int64 // appended since start
 	Syncs              int64
 	SyncP50, SyncP99   time.Duration // of the last 512 syncs
+	SyncTimes          meter.Snapshot
+	JournalBytes       int64         // of frames, appended since start
+	JournalFiles       int           // that hold frames which no checkpoint covers, and the one under write
+	CheckpointAge      time.Duration // since the newest checkpoint was durable, or the start
+	Disk               space.Status  // as the last look found it
 }
 
 // figures count what was appended.
 type figures struct {
 	records, bytes atomic.Int64
+	journal        atomic.Int64 // bytes of frames
+	checkpoint     atomic.Int64 // when the newest one was durable, on the monotonic clock
 }
 
-func (f *figures) add(records int64, bytes int) {
-	f.records.Add(records)
-	f.bytes.Add(int64(bytes))
+// add counts one batch that p got.
+func (f *figures) add(p *partition, v batch.View) {
+	f.records.Add(int64(v.Count()))
+	f.bytes.Add(int64(len(v)))
+	p.traffic.Records.Add(int64(v.Count()))
+	p.traffic.Bytes.Add(int64(len(v)))
+}
+
+// PartitionStats is what status pages and metrics show of a partition. Counts are since the start of the process.
+type PartitionStats struct {
+	record.TopicPartition
+	Internal            bool
+	Start, High, Stable record.Offset
+	LogBytes            int64
+	Segments            int
+	Records, Bytes      int64 // appended by producers and pipelines
+	Sent                int64 // bytes read by clients
+	Damaged             bool  // its log could not be opened: it refuses everything
+}
+
+// EachPartition calls fn for every partition, topic by topic in no order. It meets neither the sequencer nor the disk.
+func (b *Broker) EachPartition(fn func(PartitionStats)) {
+	for _, t := range b.view.Load().byName {
+		for _, p := range t.parts {
+			fn(p.stats(t.Internal))
+		}
+	}
+}
+
+func (p *partition) stats(internal bool) PartitionStats {
+	s := PartitionStats{
+		TopicPartition: p.TopicPartition, Internal: internal, Damaged: p.damage.Load() != nil,
+		Records: p.traffic.Records.Load(), Bytes: p.traffic.Bytes.Load(), Sent: p.traffic.Out.Load(),
+	}
+	p.shown.RLock()
+	s.Start, s.High, s.Stable = p.shown.start, p.shown.high, p.shown.stable
+	p.shown.RUnlock()
+	if log := p.log.Load(); log != nil {
+		for _, of := range log.Segments() {
+			s.LogBytes += of.Size
+			s.Segments++
+		}
+	}
+	return s
 }
 
 // Stats returns figures since start.
 func (b *Broker) Stats() Stats {
-	s := Stats{Records: b.figures.records.Load(), Bytes: b.figures.bytes.Load()}
+	s := Stats{
+		Records: b.figures.records.Load(), Bytes: b.figures.bytes.Load(), Disk: b.space.Status(), SyncTimes: b.commits.times.Snapshot(),
+		JournalBytes: b.figures.journal.Load(), JournalFiles: b.journal.Files(),
+		CheckpointAge: b.o.Clock.Mono() - time.Duration(b.figures.checkpoint.Load()),
+	}
 	for _, t := range b.view.Load().byName {
 		s.Topics++
 		s.Partitions += len(t.parts)
 	}
 	b.commits.mu.Lock()
-	l := b.commits.mu.syncs
+	recent := b.commits.mu.syncs
 	b.commits.mu.Unlock()
-	s.Syncs = l.count
-	if kept := l.ring[:min(l.count, int64(len(l.ring)))]; len(kept) > 0 {
-		slices.Sort(kept)
-		s.SyncP50, s.SyncP99 = kept[len(kept)/2], kept[len(kept)*99/100]
-	}
+	s.Syncs = recent.Count()
+	s.SyncP50, s.SyncP99 = recent.Percentiles()
 	return s
 }

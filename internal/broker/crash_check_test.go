@@ -2,8 +2,10 @@ package broker
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/mainstemio/mainstem/internal/broker/producer"
 	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
 )
@@ -19,6 +21,7 @@ type checker struct {
 	gone  map[string]bool                                    // topics whose deletion was asked for
 
 	trimmed record.Offset
+	aged    record.Offset
 }
 
 func (c *checker) errorf(format string, args ...any) {
@@ -45,6 +48,7 @@ func check(t *testing.T, name string, clone *vfs.MemFS, facts []fact) {
 	c.load()
 	c.start()
 	c.batches()
+	c.keys()
 	c.epochs()
 	c.transactions()
 	c.offsets()
@@ -128,15 +132,59 @@ func (c *checker) start() {
 			}
 		}
 	}
+	for _, f := range c.facts {
+		if f.kind == "aged" && f.acked {
+			c.aged = record.Offset(f.number)
+		}
+	}
+	if got := c.n.start(tp("aged", 0)); c.n.Topics().ByName["aged"] != nil && got < c.aged {
+		c.errorf("the log begins at %d, it began at %d before", got, c.aged)
+	} else {
+		c.aged = got
+	}
 	c.trimmed = c.n.ListOffset(TopicRef{Name: "trim"}, 0, atStart, false).Offset
 	if got := int64(c.trimmed); got < low || got > high {
 		c.errorf("the trimmed topic begins at %d, acknowledged %d, asked for %d", got, low, high)
 	}
 }
 
+// keys: of each key of the compacted topic, the last value that was acknowledged or a later one is there, and nothing else stands
+// behind it.
+func (c *checker) keys() {
+	at := tp("kept", 0)
+	low, asked, last := map[string]int{}, map[string]int{}, map[string]string{}
+	n := 0
+	for _, f := range c.facts {
+		if f.kind != "keyed" {
+			continue
+		}
+		for _, v := range f.values {
+			n++
+			asked[v] = n
+			if key, _, _ := strings.Cut(v, "="); f.acked {
+				low[key] = n
+			}
+		}
+	}
+	newest := map[string]record.Offset{}
+	for v, o := range c.all[at] {
+		if key, _, _ := strings.Cut(v, "="); o >= newest[key] {
+			newest[key], last[key] = o, v
+		}
+	}
+	for key, want := range low {
+		if got := asked[last[key]]; got < want {
+			c.errorf("%s is %.12s, number %d; number %d was acknowledged", key, last[key], got, want)
+		}
+	}
+	if start := c.n.start(at); start != 0 {
+		c.errorf("the compacted topic begins at %d", start)
+	}
+}
+
 func (c *checker) batches() {
 	for i, f := range c.facts {
-		if f.kind != "batch" || c.gone[f.tp.Topic] || f.acked && f.tp.Topic == "trim" && f.base < c.trimmed {
+		if f.kind != "batch" || c.gone[f.tp.Topic] || f.acked && f.base < map[string]record.Offset{"trim": c.trimmed, "aged": c.aged}[f.tp.Topic] {
 			continue
 		}
 		present := c.whole(c.all[f.tp], f.values, fmt.Sprintf("batch %d", i))
@@ -255,7 +303,7 @@ func (c *checker) retries() {
 				stored++
 			}
 		}
-		from := max(0, stored-keptBatches) // what is not stored comes again too, in order
+		from := max(0, stored-producer.Kept) // what is not stored comes again too, in order
 		for _, f := range fs[from:] {
 			r := c.n.produce(at.Topic, at.Partition, sent(f.who, f.seq, f.values...))
 			if r.Err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mainstemio/mainstem/internal/cleanup"
 	"github.com/mainstemio/mainstem/internal/clock"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
 	"github.com/mainstemio/mainstem/internal/coordinator/txn"
@@ -51,7 +52,7 @@ func TestCrashAtEveryFileOperation(t *testing.T) {
 
 // A fact is one thing that the workload asked for, in the order of asking.
 type fact struct {
-	kind   string // batch, epoch, offset, trim, topic, delete, end
+	kind   string // batch, epoch, offset, trim, topic, delete, end, keyed, aged
 	tp     record.TopicPartition
 	values []string
 	who    txn.Producer // of an idempotent or transactional batch
@@ -109,6 +110,7 @@ func newWorkload(t *testing.T, seed uint64) *workload {
 func crashOptions(fs vfs.FS) Options {
 	o := options(fs)
 	o.JournalFileSize, o.SegmentBytes = 32<<10, 4<<10
+	o.Cleanup = cleanup.CleanerOptions{CheckInterval: 1000 * time.Hour, Backoff: 1000 * time.Hour, MapBytes: 1} // when the workload says so
 	return o
 }
 
@@ -118,7 +120,9 @@ func (w *workload) run() {
 	w.node.topic("a", 2, nil)
 	w.node.topic("out", 2, nil)
 	w.node.topic("trim", 1, nil)
-	for _, name := range []string{"in", "a", "out", "trim"} {
+	w.node.topic("aged", 1, map[string]string{"retention.bytes": "5000", "retention.ms": "-1"})
+	w.node.topic("kept", 1, map[string]string{"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.2", "delete.retention.ms": "0"})
+	for _, name := range []string{"in", "a", "out", "trim", "aged", "kept"} {
 		w.mu.Lock()
 		w.facts = append(w.facts, fact{kind: "topic", tp: tp(name, 0), acked: true})
 		w.mu.Unlock()
@@ -135,6 +139,9 @@ func (w *workload) run() {
 		}
 	}
 	w.settle()
+	if n := w.node.events.count("compacted"); w.seed == 1 && (n == 0 || w.node.start(tp("aged", 0)) == 0) {
+		w.t.Errorf("seed %d: %d compactions, retention got to %d: the workload wants both", w.seed, n, w.node.start(tp("aged", 0)))
+	}
 	if err := w.node.halt(); err != nil {
 		w.t.Error(err)
 	}
@@ -232,6 +239,7 @@ func (w *workload) step() {
 	case k < 18:
 		w.stepOffset()
 		w.stepTrim()
+		w.stepAged()
 	default:
 		w.stepTopic()
 	}
@@ -308,6 +316,26 @@ func (w *workload) stepTrim() {
 		w.t.Errorf("trim to %d: %+v", w.trimmed, r)
 		return
 	}
+	w.ack(at, 0)
+}
+
+// stepAged writes to the topic that retention bounds, and to the one that is compacted; now and then both are cleaned.
+func (w *workload) stepAged() {
+	for range 3 {
+		f := fact{kind: "batch", tp: tp("aged", 0), values: w.values(), who: txn.None}
+		at := w.ask(f)
+		w.produced(at, w.node.Produce(Produce{Items: []ProduceItem{item("aged", 0, plain(f.values...))}}))
+		keys := fact{kind: "keyed", tp: tp("kept", 0), who: txn.None}
+		for _, v := range w.values() {
+			keys.values = append(keys.values, fmt.Sprintf("k%d=%s-%0*d", w.rng.IntN(6), v, 300, 0))
+		}
+		at = w.ask(keys)
+		w.produced(at, w.node.Produce(Produce{Items: []ProduceItem{item("kept", 0, keyed(noProducer, testTime, keys.values...))}}))
+	}
+	w.settle()
+	w.node.cleaner.Retain()
+	w.node.cleaner.Compact()
+	at := w.ask(fact{kind: "aged", tp: tp("aged", 0), number: int64(w.node.start(tp("aged", 0)))})
 	w.ack(at, 0)
 }
 

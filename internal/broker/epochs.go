@@ -4,8 +4,10 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/mainstemio/mainstem/internal/broker/admit"
 	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
+	"github.com/mainstemio/mainstem/internal/planted"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -56,7 +58,7 @@ type epochCommand struct {
 }
 
 // Append stores the epoch: all of it becomes visible at once after one sync, or nothing ever does. Epochs keep the order of the
-// calls. Records without a key are the caller's care in compacted topics.
+// calls.
 func (w *EpochWriter) Append(e Epoch) *Future[EpochResult] {
 	c := &epochCommand{w: w, items: make([]producing, len(e.Batches)), offsets: e.Offsets}
 	now := record.Timestamp(w.b.o.Clock.Now().UnixMilli())
@@ -67,7 +69,7 @@ func (w *EpochWriter) Append(e Epoch) *Future[EpochResult] {
 		if err != nil {
 			return done(EpochResult{Err: err, Detail: fmt.Sprintf("%v does not exist.", it.TopicPartition)})
 		}
-		v, err, detail := checkBatch(p, it.Bytes, now, true)
+		v, err, detail := admit.Door{Partition: p.TopicPartition, Rules: p.rules.Load(), Now: now, Trusted: true}.Batch(it.Bytes)
 		if err == nil && v.ProducerID() >= 0 {
 			err, detail = kerr.InvalidRecord, "An epoch's batch must have no producer."
 		}
@@ -83,7 +85,7 @@ func (w *EpochWriter) Append(e Epoch) *Future[EpochResult] {
 		}
 	}
 	c.done = make(chan struct{})
-	w.b.queue.push(c)
+	w.b.push(c)
 	return &c.Future
 }
 
@@ -101,7 +103,7 @@ func (c *epochCommand) exec(s *sequencer) {
 
 // appendEpoch checks everything before it changes anything; the group's commit comes last, since it decides and changes in one.
 func (s *sequencer) appendEpoch(c *epochCommand) EpochResult {
-	if s.writers[c.w.group] != c.w {
+	if s.writers[c.w.group] != c.w && !planted.Is(planted.WriterUnfenced) {
 		return EpochResult{Err: kerr.ProducerFenced, Detail: fmt.Sprintf("A newer writer of %s was opened.", c.w.group)}
 	}
 	for i := range c.items {
@@ -114,8 +116,11 @@ func (s *sequencer) appendEpoch(c *epochCommand) EpochResult {
 			return EpochResult{Err: kerr.UnknownTopicOrPartition, Detail: c.offsets[i].TopicPartition.String()}
 		}
 	}
+	if !s.space.Take(s.clock.Mono(), c.bytes) && c.bytes > 0 {
+		return EpochResult{Err: kerr.KafkaStorageError, Detail: s.fullDetail()}
+	}
 	var effects group.Effects
-	if len(c.offsets) > 0 {
+	if len(c.offsets) > 0 && !planted.Is(planted.PositionsLost) {
 		errs, err, e := s.st.groups.Commit(s.clock.Mono(), s.st.now, c.w.group, group.Member{Generation: -1}, c.offsets)
 		for _, one := range errs {
 			if err == nil {
@@ -144,7 +149,7 @@ func (s *sequencer) placeEpoch(items []producing, records [][]byte) []record.Off
 		head = binary.AppendUvarint(head, uint64(len(it.v)))
 		cuts = append(cuts, len(head))
 		s.st.applyBatch(it.p, it.v)
-		s.figures.add(int64(it.v.Count()), len(it.v))
+		s.figures.add(it.p, it.v)
 	}
 	head = binary.AppendUvarint(head, uint64(len(records)))
 	for _, r := range records {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/mainstemio/mainstem/internal/batch"
 	"github.com/mainstemio/mainstem/internal/commitlog"
+	"github.com/mainstemio/mainstem/internal/meter"
+	"github.com/mainstemio/mainstem/internal/planted"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -29,6 +31,7 @@ type FetchResult struct {
 	LogStart      record.Offset
 	Aborted       []Aborted
 	Batches       []byte
+	Traffic       *meter.Traffic // to be told of what was sent; nil with an error
 }
 
 // Aborted is a transaction whose records a read_committed consumer must skip from First on until its abort marker.
@@ -53,13 +56,13 @@ func (b *Broker) Fetch(f Fetch) FetchResult {
 		none.Err = err
 		return none
 	}
-	out := FetchResult{HighWatermark: now.high, LastStable: now.stable, LogStart: now.start}
+	out := FetchResult{HighWatermark: now.high, LastStable: now.stable, LogStart: now.start, Traffic: &p.traffic}
 	if f.Offset < now.start || f.Offset > now.high {
 		out.Err = kerr.OffsetOutOfRange
 		return out
 	}
 	below := now.high
-	if f.Committed {
+	if f.Committed && !planted.Is(planted.BeyondStable) {
 		below = now.stable
 	}
 	log := p.log.Load()
@@ -70,6 +73,9 @@ func (b *Broker) Fetch(f Fetch) FetchResult {
 	if failed != nil {
 		out.Err = b.readError(p, failed)
 		return out
+	}
+	if later, err := p.look(); f.Committed && err == nil && later.forgotten != now.forgotten {
+		return b.Fetch(f) // the list may name transactions whose markers are not among these batches any more
 	}
 	out.Batches = bytes
 	if f.Committed && len(now.aborted) > 0 && len(bytes) > 0 {

@@ -61,6 +61,11 @@ func storageStop(cause error) *stop {
 	return &stop{errors.Join(ErrStopped, cause), kerr.KafkaStorageError, kerr.KafkaStorageError}
 }
 
+// fullStop refuses one command for want of space: clients try again.
+func fullStop() *stop {
+	return &stop{ErrDiskFull, kerr.KafkaStorageError, kerr.CoordinatorNotAvailable}
+}
+
 // An outcome is handed out when its round is durable (finish), or never will be (fail). Exactly one of the two is called once.
 type outcome interface {
 	finish()
@@ -79,11 +84,16 @@ type call[T any] struct {
 	Future[T]
 	run   func(s *sequencer) T
 	lost  func(*stop) T
+	frees bool // makes room, or ends something: it is taken while the journal has hardly room
 	bytes int64
 }
 
 func (c *call[T]) exec(s *sequencer) {
-	c.value = c.run(s)
+	if c.lost != nil && !c.frees && s.starved() {
+		c.value = c.lost(fullStop())
+	} else {
+		c.value = c.run(s)
+	}
 	s.round.outcomes = append(s.round.outcomes, c)
 }
 
@@ -101,10 +111,25 @@ func (c *call[T]) cost() int64 { return c.bytes + callCost }
 // callCost is charged for every command in bytes, so that many small ones are bounded too.
 const callCost = 256
 
-// submit queues run; the Future comes with the round's sync.
+// push queues c, or fails it when the broker has stopped. It may wait for room.
+func (b *Broker) push(c command) {
+	if why := b.queue.Push(c, c.cost()); why != nil {
+		c.fail(why)
+	}
+}
+
+// submit queues run; the Future comes with the round's sync. With lost, it is refused while the disk has no room for the journal.
 func submit[T any](b *Broker, lost func(*stop) T, run func(s *sequencer) T) *Future[T] {
-	c := &call[T]{run: run, lost: lost}
+	return push(b, &call[T]{run: run, lost: lost})
+}
+
+// submitFreeing is submit for what makes room or ends something: it is taken as long as the journal's reserve lasts.
+func submitFreeing[T any](b *Broker, lost func(*stop) T, run func(s *sequencer) T) *Future[T] {
+	return push(b, &call[T]{run: run, lost: lost, frees: true})
+}
+
+func push[T any](b *Broker, c *call[T]) *Future[T] {
 	c.done = make(chan struct{})
-	b.queue.push(c)
+	b.push(c)
 	return &c.Future
 }

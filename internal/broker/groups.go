@@ -2,10 +2,15 @@ package broker
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 
 	"github.com/google/uuid"
 	"github.com/mainstemio/mainstem/internal/broker/frame"
+	"github.com/mainstemio/mainstem/internal/coordinator/assign"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
+	"github.com/mainstemio/mainstem/internal/coordinator/group/consumer"
+	"github.com/mainstemio/mainstem/internal/planted"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -60,13 +65,16 @@ func (c *parkedCall[T]) resolve(v any) error {
 func park[T any](b *Broker, lost func(*stop) T, f func(s *sequencer, t group.Token) group.Effects) *Future[T] {
 	c := &parkedCall[T]{park: f}
 	c.done, c.lost = make(chan struct{}), lost
-	b.queue.push(c)
+	b.push(c)
 	return &c.Future
 }
 
 // effects makes a coordinator's records durable and lets its replies go with the round.
 func (s *sequencer) effects(e group.Effects) {
 	for _, r := range e.Records {
+		if planted.Is(planted.GroupCommitLost) {
+			break
+		}
 		s.append(frame.KindGroup, r)
 	}
 	for _, r := range e.Replies {
@@ -113,14 +121,51 @@ func (b *Broker) SyncGroup(r group.Sync) *Future[group.SyncReply] {
 
 // Heartbeat changes nothing durable and tells a member only of what it has learnt from durable replies.
 func (b *Broker) Heartbeat(g string, m group.Member) *Future[*kerr.Error] {
-	return submit(b, lostCoordinator, func(s *sequencer) *kerr.Error {
+	return submitFreeing(b, lostCoordinator, func(s *sequencer) *kerr.Error {
 		return s.st.groups.Heartbeat(s.clock.Mono(), g, m)
 	})
 }
 
+// ConsumerHeartbeat is a ConsumerGroupHeartbeat (KIP-848): durable only when something has changed. newID as in group.Groups.
+func (b *Broker) ConsumerHeartbeat(r consumer.Heartbeat, newID string) *Future[group.ConsumerReply] {
+	lost := func(why *stop) group.ConsumerReply { return group.ConsumerReply{Err: why.coordinator} }
+	beat := func(s *sequencer) group.ConsumerReply {
+		reply, e := s.st.groups.ConsumerHeartbeat(s.clock.Mono(), r, newID)
+		s.effects(e)
+		return reply
+	}
+	if r.Epoch == consumer.Joining {
+		return submit(b, lost, beat)
+	}
+	return submitFreeing(b, lost, beat)
+}
+
+// assignable is what the group coordinator sees of the topics: those of the pending state.
+type assignable struct{ st *state }
+
+func (a assignable) Version() uint64 { return a.st.listed }
+
+func (a assignable) Names() iter.Seq[string] { return maps.Keys(a.st.topics) }
+
+func (a assignable) Topic(name string) (assign.Topic, bool) {
+	t := a.st.topics[name]
+	if t == nil {
+		return assign.Topic{}, false
+	}
+	return assign.Topic{Name: name, ID: t.ID, Partitions: t.Partitions}, true
+}
+
+func (a assignable) TopicName(id assign.TopicID) (string, bool) {
+	t := a.st.ids[id]
+	if t == nil {
+		return "", false
+	}
+	return t.Name, true
+}
+
 // LeaveGroup removes members.
 func (b *Broker) LeaveGroup(g string, ms []group.Member) *Future[GroupErrors] {
-	return submit(b, lostGroup, func(s *sequencer) GroupErrors {
+	return submitFreeing(b, lostGroup, func(s *sequencer) GroupErrors {
 		all, err, e := s.st.groups.Leave(s.clock.Mono(), g, ms)
 		s.effects(e)
 		return GroupErrors{err, all}
@@ -158,7 +203,7 @@ func (s *sequencer) commitOffsets(os []group.OffsetCommit, commit func([]group.O
 
 // DeleteOffsets removes single offsets.
 func (b *Broker) DeleteOffsets(g string, tps []record.TopicPartition) *Future[GroupErrors] {
-	return submit(b, lostGroup, func(s *sequencer) GroupErrors {
+	return submitFreeing(b, lostGroup, func(s *sequencer) GroupErrors {
 		all, err, e := s.st.groups.DeleteOffsets(g, tps)
 		s.effects(e)
 		return GroupErrors{err, all}
@@ -167,7 +212,7 @@ func (b *Broker) DeleteOffsets(g string, tps []record.TopicPartition) *Future[Gr
 
 // DeleteGroup removes an empty group.
 func (b *Broker) DeleteGroup(g string) *Future[*kerr.Error] {
-	return submit(b, lostCoordinator, func(s *sequencer) *kerr.Error {
+	return submitFreeing(b, lostCoordinator, func(s *sequencer) *kerr.Error {
 		err, e := s.st.groups.Delete(g)
 		s.effects(e)
 		return err
@@ -177,26 +222,60 @@ func (b *Broker) DeleteGroup(g string) *Future[*kerr.Error] {
 // FetchOffsets returns committed offsets; nil tps means all. Only what is durable is returned. The map is nil, and Wait tells why,
 // when the broker stopped first: that must never be taken for "no offsets".
 func (b *Broker) FetchOffsets(g string, tps []record.TopicPartition) *Future[map[record.TopicPartition]group.Committed] {
-	return submit(b, nil, func(s *sequencer) map[record.TopicPartition]group.Committed {
-		if tps == nil {
-			all := s.st.groups.Offsets(g)
-			if all == nil {
-				all = map[record.TopicPartition]group.Committed{}
+	return submit(b, nil, func(s *sequencer) map[record.TopicPartition]group.Committed { return s.fetchOffsets(g, tps) })
+}
+
+// Fetched is what FetchOffsetsAs returns. Offsets is nil when Err is set.
+type Fetched struct {
+	Offsets map[record.TopicPartition]group.Committed
+	Err     *kerr.Error
+}
+
+// FetchOffsetsAs is FetchOffsets for a member that says who it is, which is checked in a consumer group; nil does not say.
+func (b *Broker) FetchOffsetsAs(g string, m *group.Member, tps []record.TopicPartition) *Future[Fetched] {
+	return submit(b, nil, func(s *sequencer) Fetched {
+		if m != nil {
+			if err := s.st.groups.CheckFetch(g, *m); err != nil {
+				return Fetched{Err: err}
 			}
-			return all
 		}
-		out := make(map[record.TopicPartition]group.Committed, len(tps))
-		for _, tp := range tps {
-			out[tp] = s.st.groups.Offset(g, tp)
-		}
-		return out
+		return Fetched{Offsets: s.fetchOffsets(g, tps)}
 	})
+}
+
+func (s *sequencer) fetchOffsets(g string, tps []record.TopicPartition) map[record.TopicPartition]group.Committed {
+	if tps == nil {
+		return s.st.groups.Offsets(g)
+	}
+	out := make(map[record.TopicPartition]group.Committed, len(tps))
+	for _, tp := range tps {
+		out[tp] = s.st.groups.Offset(g, tp)
+	}
+	return out
 }
 
 // ListGroups lists all groups without members; nil when the broker stopped first.
 func (b *Broker) ListGroups() *Future[[]group.Description] {
 	return submit(b, nil, func(s *sequencer) []group.Description {
 		return append([]group.Description{}, s.st.groups.List()...)
+	})
+}
+
+// A ConsumerGroup is a consumer group as described; Found is false when there is none of that name, Classic tells of a classic one.
+type ConsumerGroup struct {
+	consumer.Description
+	Found, Classic bool
+}
+
+// DescribeConsumerGroups describes each consumer group; nil when the broker stopped first.
+func (b *Broker) DescribeConsumerGroups(gs []string) *Future[[]ConsumerGroup] {
+	return submit(b, nil, func(s *sequencer) []ConsumerGroup {
+		out := make([]ConsumerGroup, len(gs))
+		for i, g := range gs {
+			out[i].Description, out[i].Found = s.st.groups.DescribeConsumer(g)
+			out[i].Classic = s.st.groups.Describe(g).Type == group.ClassicType
+		}
+		return out
 	})
 }
 

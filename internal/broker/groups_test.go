@@ -4,7 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mainstemio/mainstem/internal/coordinator/assign"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
+	"github.com/mainstemio/mainstem/internal/coordinator/group/consumer"
+	"github.com/mainstemio/mainstem/internal/journal"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -62,6 +65,69 @@ func TestGroupLifeThroughTheBroker(t *testing.T) {
 		wantErr(t, dropped.Each[0], nil)
 		wantErr(t, get(t, at.DeleteGroup("g")), nil)
 		wantErr(t, get(t, at.DeleteGroup("g")), kerr.GroupIDNotFound)
+	}
+}
+
+// beat is a heartbeat of a member of the consumer protocol; one that joins wants topic in.
+func beat(member string, epoch int32, owned assign.Partitions) consumer.Heartbeat {
+	h := consumer.Heartbeat{Group: "g", MemberID: member, Epoch: epoch, RebalanceTimeout: -1, Owned: owned}
+	if epoch == consumer.Joining {
+		h.RebalanceTimeout, h.Topics, h.Owned = time.Minute, []string{"in"}, assign.Partitions{}
+	}
+	return h
+}
+
+// Killed in the middle of a rebalance the node goes on where it was: members keep their epochs and what they hold.
+func TestConsumerGroupGoesOnAfterEveryKindOfEnd(t *testing.T) {
+	n := newNode(t)
+	in := n.topic("in", 4, nil)
+	a := get(t, n.ConsumerHeartbeat(beat("a", 0, nil), ""))
+	if a.Err != nil || len(a.Assignment[in.ID]) != 4 {
+		t.Fatalf("join: %+v", a)
+	}
+	b := get(t, n.ConsumerHeartbeat(beat("b", 0, nil), ""))
+	told := get(t, n.ConsumerHeartbeat(beat("a", a.Epoch, a.Assignment), ""))
+	if b.Err != nil || len(b.Assignment) != 0 || len(told.Assignment[in.ID]) != 2 {
+		t.Fatalf("b %+v, a %+v", b, told)
+	}
+	newest := func() journal.LSN {
+		n.seq.mu.Lock()
+		defer n.seq.mu.Unlock()
+		return n.seq.last
+	}
+	lsn := newest()
+	get(t, n.ConsumerHeartbeat(beat("a", a.Epoch, nil), ""))
+	if newest() != lsn {
+		t.Error("a heartbeat that changes nothing was written to the journal")
+	}
+	crashed := n.crash()
+	for way, at := range map[string]*node{"after a crash": crashed, "after a restart": n.restart()} {
+		still := get(t, at.ConsumerHeartbeat(beat("a", told.Epoch, a.Assignment), ""))
+		if still.Err != nil || still.Epoch != told.Epoch {
+			t.Fatalf("%s: a %+v", way, still)
+		}
+		waits := get(t, at.ConsumerHeartbeat(beat("b", b.Epoch, nil), ""))
+		if waits.Err != nil || waits.Epoch != b.Epoch || waits.Assignment != nil {
+			t.Errorf("%s: b %+v", way, waits)
+		}
+		gave := get(t, at.ConsumerHeartbeat(beat("a", told.Epoch, told.Assignment), ""))
+		got := get(t, at.ConsumerHeartbeat(beat("b", b.Epoch, nil), ""))
+		if gave.Err != nil || gave.Epoch != b.Epoch || got.Err != nil || len(got.Assignment[in.ID]) != 2 {
+			t.Errorf("%s: a %+v, b %+v", way, gave, got)
+		}
+		m := group.Member{Generation: b.Epoch, ID: "b", Modern: true}
+		e := get(t, at.CommitOffsets("g", m, []group.OffsetCommit{{TopicPartition: tp("in", got.Assignment[in.ID][0]), Offset: 7}}))
+		wantErr(t, e.Err, nil)
+		stale := get(t, at.FetchOffsetsAs("g", &group.Member{Generation: 9, ID: "b"}, nil))
+		wantErr(t, stale.Err, kerr.StaleMemberEpoch)
+		if d := get(t, at.DescribeConsumerGroups([]string{"g", "none"})); d[0].State != "Stable" || len(d[0].Members) != 2 || d[1].Found {
+			t.Errorf("%s: %+v", way, d)
+		}
+		wantErr(t, get(t, at.DeleteTopics([]TopicRef{{Name: "in"}}))[0].Err, nil)
+		gone := get(t, at.ConsumerHeartbeat(beat("a", b.Epoch, assign.Partitions{}), ""))
+		if gone.Err != nil || gone.Epoch != b.Epoch+1 || gone.Assignment == nil || len(gone.Assignment) != 0 {
+			t.Errorf("%s: after the topic's end %+v", way, gone)
+		}
 	}
 }
 

@@ -84,7 +84,7 @@ func (m *model) end(p txn.Producer) {
 func (m *model) stable() int {
 	for i, e := range m.entries {
 		if e.txn != nil && !e.txn.ended {
-			return i
+			return max(i, m.start)
 		}
 	}
 	return len(m.entries)

@@ -7,8 +7,10 @@ import (
 	"sync/atomic"
 
 	"github.com/mainstemio/mainstem/internal/batch"
+	"github.com/mainstemio/mainstem/internal/broker/producer"
 	"github.com/mainstemio/mainstem/internal/broker/settings"
 	"github.com/mainstemio/mainstem/internal/commitlog"
+	"github.com/mainstemio/mainstem/internal/meter"
 	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -29,16 +31,21 @@ type partition struct {
 	rules  *atomic.Pointer[settings.Rules]
 
 	next, start record.Offset
-	producers   map[int64]*producerState
+	producers   map[int64]*producer.Past
 	open        []openTxn // by first offset
 	aborted     []abortedTxn
 	epochs      []epochStart // by epoch; never empty
 	pend        []batch.View // appended in this round, not yet in the log
 	dirty       bool         // is in state.dirty
 	unsynced    bool         // the log has bytes that no checkpoint covers
+	forgotten   int          // how often aborted transactions were forgotten since the start
 	deleted     bool
 	mark        commitlog.Mark // of the log that could not be opened
 
+	traffic meter.Traffic
+	// cut is the base of the segment where the newest durable mark stands: a start may cut the log there, and writes all behind it
+	// anew. Compaction stays below.
+	cut        atomic.Int64
 	damage     atomic.Pointer[error]         // why the log could not be opened: it refuses everything
 	readFailed atomic.Bool                   // the operator knows
 	log        atomic.Pointer[commitlog.Log] // nil until the first batch: an empty partition costs no file
@@ -56,11 +63,12 @@ type publication struct {
 	high, stable, start record.Offset
 	aborted             []abortedTxn
 	epochs              []epochStart
+	forgotten           int
 }
 
 // publication is the pending state in the form readers see it.
 func (p *partition) publication() publication {
-	return publication{p.next, p.lastStable(), p.start, p.aborted, p.epochs}
+	return publication{p.next, p.lastStable(), p.start, p.aborted, p.epochs, p.forgotten}
 }
 
 // publish shows u to readers and wakes those who wait, if something they can see moved.
@@ -141,6 +149,12 @@ func (p *partition) advanceStart(o record.Offset) {
 	}
 }
 
+// forgetAborts drops aborted transactions by their markers. The slice is made anew: readers hold the old one.
+func (p *partition) forgetAborts(markers []record.Offset) {
+	p.forgotten++
+	p.aborted = slices.DeleteFunc(slices.Clone(p.aborted), func(a abortedTxn) bool { return slices.Contains(markers, a.last) })
+}
+
 // epochAt is the leader epoch that wrote offset o.
 func epochAt(es []epochStart, o record.Offset) int32 {
 	for i := len(es) - 1; i > 0; i-- {
@@ -167,8 +181,13 @@ func partitionDir(number uint32) string { return fmt.Sprintf("%08d", number) }
 func (h logHome) options(p *partition) commitlog.Options {
 	return commitlog.Options{
 		FS: h.fs, Dir: h.path(p.number),
-		SegmentBytes: min(h.segmentBytes, max(p.rules.Load().SegmentBytes, minSegmentBytes)),
+		SegmentBytes: h.limit(p),
 	}
+}
+
+// limit is the size of a segment in bytes.
+func (h logHome) limit(p *partition) int64 {
+	return min(h.segmentBytes, max(p.rules.Load().SegmentBytes, minSegmentBytes))
 }
 
 // minSegmentBytes keeps a tiny segment.bytes from costing a file per batch.
@@ -183,10 +202,12 @@ func (h logHome) write(p *partition, join *[]byte) error {
 	if err != nil {
 		return err
 	}
+	log.SetSegmentBytes(h.limit(p))
 	p.unsynced = true
 	for pend := p.pend; len(pend) > 0; {
 		b, n := joinSmall(pend, join)
 		if err := log.Append(b); err != nil {
+			p.pend = slices.Delete(p.pend, 0, len(p.pend)-len(pend)) // what is left may be tried again
 			return fmt.Errorf("append to the log of %v: %w", p.TopicPartition, err)
 		}
 		pend = pend[n:]

@@ -1,19 +1,18 @@
 package broker
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
-	"math"
 
 	"github.com/mainstemio/mainstem/internal/batch"
-	"github.com/mainstemio/mainstem/internal/broker/settings"
+	"github.com/mainstemio/mainstem/internal/broker/admit"
 	"github.com/mainstemio/mainstem/internal/coordinator/txn"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // MaxInflatedBytes bounds what the records of one compressed batch may take when inflated; a larger one is MESSAGE_TOO_LARGE.
-const MaxInflatedBytes = 64 << 20
+const MaxInflatedBytes = admit.MaxInflatedBytes
 
 // Produce is one request. TransactionalID is empty outside transactions. Implicit (Produce v12+, TV2) adds the partitions to the transaction.
 type Produce struct {
@@ -28,6 +27,7 @@ type ProduceItem struct {
 	Ref       TopicRef
 	Partition int32
 	Bytes     []byte
+	Refused   *kerr.Error // by the caller already: the item is not looked at
 }
 
 // ProduceResult answers one item.
@@ -37,6 +37,7 @@ type ProduceResult struct {
 	BaseOffset record.Offset
 	AppendTime record.Timestamp // -1 unless message.timestamp.type=LogAppendTime
 	LogStart   record.Offset
+	Records    []admit.RecordError // which records Err is about, if it is about some
 }
 
 func refused(err *kerr.Error, detail string) ProduceResult {
@@ -67,19 +68,24 @@ func (b *Broker) Produce(r Produce) *Future[[]ProduceResult] {
 	view := b.view.Load()
 	for i, it := range r.Items {
 		p, err := view.partition(it.Ref, it.Partition)
-		if err != nil {
+		if err = cmp.Or(it.Refused, err); err != nil {
 			c.value[i] = refused(err, "")
 			continue
 		}
-		v, err, detail := checkBatch(p, it.Bytes, now, false)
+		door := admit.Door{Partition: p.TopicPartition, Rules: p.rules.Load(), Now: now}
+		v, err, detail := door.Batch(it.Bytes)
 		if err != nil {
 			c.value[i] = refused(err, detail)
+			c.value[i].Records = door.Blame(it.Bytes, err)
+			if look, err := p.look(); err == nil && len(c.value[i].Records) > 0 {
+				c.value[i].LogStart = look.start
+			}
 			continue
 		}
 		c.items[i] = producing{p, v}
 		c.bytes += int64(len(v))
 	}
-	b.queue.push(c)
+	b.push(c)
 	return &c.Future
 }
 
@@ -116,13 +122,16 @@ func (s *sequencer) produce(c *produceCommand, p *partition, v batch.View) Produ
 		}
 	}
 	if who.ID >= 0 {
-		dup, err := p.checkProducer(v)
+		dup, err := p.producers[who.ID].Check(v)
 		if err != nil {
 			return refused(err, fmt.Sprintf("producer %d epoch %d sequence %d in %v", who.ID, who.Epoch, v.BaseSequence(), p.TopicPartition))
 		}
 		if dup != nil {
-			return ProduceResult{BaseOffset: dup.base, AppendTime: dup.appended, LogStart: p.start}
+			return ProduceResult{BaseOffset: dup.Base, AppendTime: dup.Appended, LogStart: p.start}
 		}
+	}
+	if !s.space.Take(s.clock.Mono(), int64(len(v))) {
+		return refused(kerr.KafkaStorageError, s.fullDetail())
 	}
 	if err, detail := s.joinTxn(c, p, v, who); err != nil {
 		return refused(err, detail)
@@ -150,7 +159,7 @@ func (s *sequencer) checkTxnBatch(id string, who txn.Producer) (*kerr.Error, str
 // joinTxn makes sure that the batch belongs to its producer's open transaction, or to none.
 func (s *sequencer) joinTxn(c *produceCommand, p *partition, v batch.View, who txn.Producer) (*kerr.Error, string) {
 	if !v.Transactional() {
-		if st := p.producers[who.ID]; who.ID >= 0 && st != nil && st.txnFirst >= 0 {
+		if st := p.producers[who.ID]; who.ID >= 0 && st != nil && st.TxnFirst >= 0 {
 			return kerr.InvalidTxnState, "The producer has an open transaction in this partition, but the batch is not transactional."
 		}
 		return nil, ""
@@ -166,103 +175,5 @@ func (s *sequencer) joinTxn(c *produceCommand, p *partition, v batch.View, who t
 		return err, ""
 	}
 	s.txnRecords(records)
-	return nil, ""
-}
-
-// checkBatch checks bytes for p and stamps them where the topic wants that. Trusted bytes come from this process: their framing is
-// believed once the CRC holds, and no record is looked at.
-func checkBatch(p *partition, b []byte, now record.Timestamp, trusted bool) (batch.View, *kerr.Error, string) {
-	r := p.rules.Load()
-	if int64(len(b)) > r.MaxBytes {
-		return nil, kerr.MessageTooLarge, fmt.Sprintf("The batch for %v has %d bytes, its topic takes %d.", p.TopicPartition, len(b), r.MaxBytes)
-	}
-	v, rest, err := batch.Next(b)
-	switch {
-	case errors.Is(err, batch.ErrUnsupportedMagic):
-		return nil, kerr.InvalidRecord, "Only record batches with magic 2 are taken."
-	case err != nil:
-		return nil, kerr.CorruptMessage, err.Error()
-	case len(rest) > 0:
-		return nil, kerr.InvalidRecord, "A partition takes exactly one record batch in a request."
-	case v.Control():
-		return nil, kerr.InvalidRecord, "Clients cannot write control batches."
-	case v.ProducerID() >= 0 && (v.BaseSequence() < 0 || v.ProducerEpoch() < 0):
-		return nil, kerr.InvalidRecord, "A batch with a producer id needs an epoch and a sequence."
-	case v.Transactional() && v.ProducerID() < 0:
-		return nil, kerr.InvalidRecord, "A transactional batch needs a producer id."
-	}
-	if err, detail := checkRecords(v, r, trusted); err != nil {
-		return nil, err, detail
-	}
-	if err, detail := checkTimes(v, r, now, trusted); err != nil {
-		return nil, err, detail
-	}
-	if r.AppendTime {
-		v.SetLogAppendTime(now)
-	}
-	return v, nil, ""
-}
-
-func checkRecords(v batch.View, r *settings.Rules, trusted bool) (*kerr.Error, string) {
-	var err error
-	if trusted {
-		err = v.CheckCRC()
-	} else {
-		err = v.Validate(MaxInflatedBytes)
-	}
-	switch {
-	case errors.Is(err, batch.ErrTooLarge):
-		return kerr.MessageTooLarge, err.Error()
-	case err != nil:
-		return kerr.CorruptMessage, err.Error()
-	case r.Compact && !trusted:
-		return checkKeys(v)
-	}
-	return nil, ""
-}
-
-// checkKeys refuses records without a key, which compaction could not place.
-func checkKeys(v batch.View) (*kerr.Error, string) {
-	var rd batch.Reader
-	if err := rd.Reset(v, MaxInflatedBytes); err != nil {
-		return kerr.CorruptMessage, err.Error()
-	}
-	for i := 0; rd.Next(); i++ {
-		if rd.Key == nil {
-			return kerr.InvalidRecord, fmt.Sprintf("Compacted topic cannot accept message without key: record %d of the batch.", i)
-		}
-	}
-	if err := rd.Err(); err != nil {
-		return kerr.CorruptMessage, err.Error()
-	}
-	return nil, ""
-}
-
-// checkTimes bounds the producer's timestamps. Only a topic that bounds the past costs a walk over the records.
-func checkTimes(v batch.View, r *settings.Rules, now record.Timestamp, trusted bool) (*kerr.Error, string) {
-	if r.AppendTime {
-		return nil, ""
-	}
-	if last := int64(v.MaxTimestamp()); last-int64(now) > r.After {
-		return kerr.InvalidTimestamp, fmt.Sprintf("Timestamp %d lies more than %d ms ahead of the broker's clock (%d).", last, r.After, now)
-	}
-	if r.Before == math.MaxInt64 {
-		return nil, ""
-	}
-	low := v.BaseTimestamp()
-	if !trusted {
-		var rd batch.Reader
-		if err := rd.Reset(v, MaxInflatedBytes); err != nil {
-			return kerr.CorruptMessage, err.Error()
-		}
-		for rd.Next() {
-			if rd.Timestamp != record.NoTimestamp {
-				low = min(low, rd.Timestamp)
-			}
-		}
-	}
-	if low != record.NoTimestamp && int64(low) < int64(now)-r.Before {
-		return kerr.InvalidTimestamp, fmt.Sprintf("Timestamp %d lies more than %d ms behind the broker's clock (%d).", low, r.Before, now)
-	}
 	return nil, ""
 }

@@ -72,7 +72,7 @@ func TestProduceRefusesBadBatches(t *testing.T) {
 		bytes        []byte
 		want         *kerr.Error
 	}{
-		{"empty", "a", nil, kerr.CorruptMessage},
+		{"empty", "a", nil, kerr.InvalidRecord},
 		{"short", "a", plain("x")[:40], kerr.CorruptMessage},
 		{"flipped bit", "a", flipped, kerr.CorruptMessage},
 		{"magic 1", "a", old, kerr.InvalidRecord},
@@ -81,7 +81,7 @@ func TestProduceRefusesBadBatches(t *testing.T) {
 		{"control", "a", batch.EndMarker(1, 1, true, 0, 0), kerr.InvalidRecord},
 		{"producer without sequence", "a", build(batch.Params{ProducerID: 4, ProducerEpoch: 0, BaseSequence: -1}, "x"), kerr.InvalidRecord},
 		{"transactional without producer", "a", build(batch.Params{ProducerID: -1, ProducerEpoch: -1, BaseSequence: -1, Transactional: true}, "x"), kerr.InvalidRecord},
-		{"no records", "a", build(batch.Params{ProducerID: -1, ProducerEpoch: -1, BaseSequence: -1}), kerr.CorruptMessage},
+		{"no records", "a", build(batch.Params{ProducerID: -1, ProducerEpoch: -1, BaseSequence: -1}), kerr.InvalidRecord},
 		{"keyless in a compacted topic", "keyed", keyless.AppendTo(nil), kerr.InvalidRecord},
 		{"far ahead", "a", stamped(3600_001), kerr.InvalidTimestamp},
 		{"a little ahead", "a", stamped(3599_000), nil},

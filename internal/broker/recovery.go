@@ -11,6 +11,7 @@ import (
 	"github.com/mainstemio/mainstem/internal/commitlog"
 	"github.com/mainstemio/mainstem/internal/journal"
 	"github.com/mainstemio/mainstem/internal/vfs"
+	"github.com/mainstemio/mainstem/record"
 )
 
 const (
@@ -88,6 +89,9 @@ func (r *recovery) restored() {
 func (r *recovery) unreadable(err error) error {
 	if errors.Is(err, ErrNewerFormat) || errors.Is(err, journal.ErrNewerFormat) {
 		return fmt.Errorf("open %s: %w: %w; use the version that wrote it, or a newer one", r.o.Dir, ErrNewerFormat, err)
+	}
+	if vfs.IsFull(err) {
+		return fmt.Errorf("open %s: %w: %w; free space and start again, everything acknowledged is there", r.o.Dir, ErrDiskFull, err)
 	}
 	return fmt.Errorf("open %s: %w: %w; keep the directory as it is and restore it from a backup, or open another one", r.o.Dir, ErrUnreadable, err)
 }
@@ -270,7 +274,7 @@ func (r *recovery) openLog(p *partition) error {
 		return fmt.Errorf("open the log of %v: %w", p.TopicPartition, err)
 	}
 	p.damage.Store(&err)
-	r.o.Events(Event{"partition damaged", []any{
+	r.o.Events(Event{PartitionDamaged, []any{
 		"topic", p.Topic, "partition", p.Partition, "path", r.home.path(p.number), "error", err.Error(),
 	}})
 	return nil
@@ -320,4 +324,63 @@ func (r *recovery) sweep() error {
 	}
 	r.st.removed = nil
 	return nil
+}
+
+// A Layout is what the newest checkpoint of a data directory says about the files beside it.
+type Layout struct {
+	LSN        journal.LSN // the journal counts from behind this frame
+	Clean      bool        // an orderly end wrote it
+	NextNumber uint32      // partition numbers below were given out
+	Partitions []LogLayout // by number
+}
+
+// LogLayout is one partition. Its log is in LogDir(Number); Mark is zero as long as it has none.
+type LogLayout struct {
+	record.TopicPartition
+	ID     TopicID
+	Number uint32
+	Mark   commitlog.Mark
+	epochs []epochStart
+}
+
+// EpochAt is the leader epoch that wrote offset o.
+func (l LogLayout) EpochAt(o record.Offset) int32 { return epochAt(l.epochs, o) }
+
+// PartitionDamaged is the kind of the event of a partition whose log could not be opened: topic, partition, path, error.
+const PartitionDamaged = "partition damaged"
+
+// Names of a broker's directory, for those who look at one from outside.
+const LockName, JournalName, LogsName = lockName, journalName, logsName
+
+// LogDir is the name of a partition's directory below LogsName.
+func LogDir(number uint32) string { return partitionDir(number) }
+
+// CheckpointLSN tells whether a file of that name is a checkpoint, or one being written (LSN 0, temp), and of which frame.
+func CheckpointLSN(name string) (lsn journal.LSN, temp, ok bool) {
+	if name == checkpointTemp {
+		return 0, true, true
+	}
+	lsn, ok = parseCheckpointName(name)
+	return lsn, false, ok
+}
+
+// ReadLayout decodes the checkpoint file at path and changes nothing.
+func ReadLayout(fs vfs.FS, path string) (Layout, error) {
+	b, err := readFile(fs, path)
+	if err != nil {
+		return Layout{}, err
+	}
+	body, err := openCheckpoint(b)
+	if err != nil {
+		return Layout{}, err
+	}
+	r, out := newRecovery(Options{FS: fs}.withDefaults()), Layout{}
+	if out.LSN, out.Clean, err = r.st.restore(body); err != nil {
+		return Layout{}, err
+	}
+	out.NextNumber = r.st.nextPart
+	for _, p := range r.partitions() {
+		out.Partitions = append(out.Partitions, LogLayout{p.TopicPartition, p.topic, p.number, p.mark, p.epochs})
+	}
+	return out, nil
 }

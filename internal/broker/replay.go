@@ -6,6 +6,7 @@ import (
 
 	"github.com/mainstemio/mainstem/internal/batch"
 	"github.com/mainstemio/mainstem/internal/broker/frame"
+	"github.com/mainstemio/mainstem/internal/broker/settings"
 	"github.com/mainstemio/mainstem/internal/journal"
 	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
@@ -70,11 +71,26 @@ func (r *recovery) apply(kind frame.Kind, body []byte) error {
 		}
 		r.st.applyRecordsDeleted(number, start)
 		return nil
+	case frame.KindAbortsForgotten:
+		f, err := frame.DecodeAbortsForgotten(body)
+		if err != nil {
+			return err
+		}
+		r.st.applyAbortsForgotten(f)
+		return nil
 	case frame.KindUncleanStart:
 		r.st.applyUncleanStart()
 		return nil
+	case frame.KindNodeSettings:
+		own, all, err := frame.DecodeNodeSettings(body)
+		if err == nil {
+			r.st.applyNodeSettings(settings.Node{Own: own, All: all})
+		}
+		return err
 	case frame.KindFragment:
 		return r.applyFragment(body)
+	case frame.KindCredentials, frame.KindACLs:
+		return r.st.applySecurity(kind, body)
 	}
 	return r.applyTopic(kind, body)
 }

@@ -8,9 +8,13 @@ import (
 
 	"github.com/mainstemio/mainstem/internal/batch"
 	"github.com/mainstemio/mainstem/internal/broker/frame"
+	"github.com/mainstemio/mainstem/internal/broker/queue"
 	"github.com/mainstemio/mainstem/internal/clock"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
 	"github.com/mainstemio/mainstem/internal/journal"
+	"github.com/mainstemio/mainstem/internal/planted"
+	"github.com/mainstemio/mainstem/internal/space"
+	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
 )
 
@@ -20,10 +24,13 @@ type sequencer struct {
 	clock   clock.Clock
 	journal *journal.Journal
 	frame   int // a frame longer than this many bytes travels as fragments
-	queue   *queue
+	queue   *queue.Queue[command, stop]
 	commits *committer
 	limits  limits
 	figures *figures
+	space   *space.Watch
+	reserve int64 // bytes of the journal that are kept for what makes room
+	events  func(Event)
 
 	mu      sync.Mutex // held for a round; those who look at the pending state from outside hold it too
 	st      *state
@@ -36,6 +43,9 @@ type sequencer struct {
 	last     journal.LSN // of the newest frame
 	err      error       // first failure of the journal or a log: the round must not be acknowledged
 	keeping  bool        // a checkpoint is being written
+	wanted   bool        // somebody waits for a checkpoint, however short the journal is
+	keepAt   time.Duration
+	full     error // why the round waits for room in the logs; nil when none does
 
 	scratch []byte
 	pieces  [][]byte
@@ -59,8 +69,12 @@ func (s *sequencer) run(ctx context.Context) error {
 		} else if wake == nil || at != armed {
 			armed, wake = at, s.clock.After(at-s.clock.Mono())
 		}
+		ready := s.queue.Ready()
+		if s.full != nil {
+			ready = nil // one round at a time
+		}
 		select {
-		case <-s.queue.ready:
+		case <-ready:
 		case <-wake:
 			wake = nil
 		case <-s.commits.failed:
@@ -76,17 +90,22 @@ func (s *sequencer) run(ctx context.Context) error {
 
 // finish takes what came before the queue was stopped and gives up on parked requests.
 func (s *sequencer) finish(why *stop) error {
-	if err := s.step(); err != nil {
-		return err
+	for range 2 { // a round that waits for room comes before what is queued
+		if err := s.step(); err != nil {
+			return err
+		}
+	}
+	if s.full != nil {
+		return s.full
 	}
 	s.abandon(why)
 	return nil
 }
 
-// abandon fails what is queued or parked.
+// abandon fails what is queued or parked, and a round that still waits for room.
 func (s *sequencer) abandon(why *stop) {
-	for _, c := range s.queue.take(nil) {
-		s.queue.release(c.cost())
+	for _, c := range s.queue.Take(nil) {
+		s.queue.Release(c.cost())
 		c.fail(why)
 	}
 	s.mu.Lock()
@@ -94,6 +113,10 @@ func (s *sequencer) abandon(why *stop) {
 	for t, p := range s.parked {
 		delete(s.parked, t)
 		p.fail(why)
+	}
+	if s.full != nil {
+		s.commits.fail(s.full, s.round)
+		s.full, s.round = nil, nil
 	}
 }
 
@@ -104,18 +127,43 @@ func (s *sequencer) nextTick() (at time.Duration, ok bool) {
 	if t, more := s.st.txns.Next(); more && (!ok || t < at) {
 		at, ok = t, true
 	}
+	if t, more := s.space.Next(); more && (!ok || t < at) {
+		at, ok = t, true
+	}
+	if s.full != nil || s.commits.starved.Load() {
+		if t := s.clock.Mono() + fullInterval; !ok || t < at {
+			at, ok = t, true
+		}
+	}
 	return at, ok
+}
+
+// fullInterval is how often something that found no room is tried again.
+const fullInterval = 500 * time.Millisecond
+
+// starved tells whether the journal could not get its next file, and has only the reserve left for deletions and ends.
+func (s *sequencer) starved() bool {
+	return s.commits.starved.Load() && s.journal.Room() < s.reserve
+}
+
+// fullDetail tells a client why its bytes were refused.
+func (s *sequencer) fullDetail() string {
+	d := s.space.Status()
+	return fmt.Sprintf("The disk of %s is low: %d bytes are free, %d have to stay free.", d.Dir, d.Free, d.MinFree)
 }
 
 // step is one round.
 func (s *sequencer) step() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.full != nil {
+		return s.close()
+	}
 	s.round = s.commits.newRound()
 	before := s.last
 	s.st.now = record.Timestamp(s.clock.Now().UnixMilli())
 	s.tick()
-	s.commands = s.queue.take(s.commands)
+	s.commands = s.queue.Take(s.commands)
 	for _, c := range s.commands {
 		s.round.cost += c.cost()
 		c.exec(s)
@@ -132,6 +180,15 @@ func (s *sequencer) close() error {
 	if s.err == nil {
 		s.err = s.st.writeLogs()
 	}
+	if planted.Is(planted.RoundTornByFull) && vfs.IsFull(s.err) {
+		s.err = nil
+		for _, p := range s.st.dirty {
+			p.pend = nil
+		}
+	}
+	if s.waitsForRoom() {
+		return nil
+	}
 	r := s.round
 	s.round = nil
 	r.lsn = s.last
@@ -140,8 +197,13 @@ func (s *sequencer) close() error {
 		return s.err
 	}
 	s.st.publish(r)
-	if !s.keeping && s.journal.Files() > 1 {
-		s.keeping = true
+	if planted.Is(planted.ShownEarly) {
+		for i := range r.changes {
+			r.changes[i].publish(r.changes[i].publication)
+		}
+	}
+	if !s.keeping && (s.wanted || s.journal.Files() > 1) && (s.keepAt == 0 || s.clock.Mono() >= s.keepAt) {
+		s.keeping, s.wanted = true, false
 		r.checkpoint = s.st.checkpoint(s.last, false)
 	}
 	s.commits.add(r)
@@ -149,6 +211,20 @@ func (s *sequencer) close() error {
 		s.scratch = nil
 	}
 	return nil
+}
+
+// waitsForRoom tells whether a log could not take its batches for want of space. They are kept, in the journal and in memory, and the
+// round stays open: it is closed by a later step, and nothing else is taken before.
+func (s *sequencer) waitsForRoom() bool {
+	if !vfs.IsFull(s.err) {
+		s.full = nil
+		return false
+	}
+	if s.full == nil {
+		s.events(Event{eventStalled, []any{"dir", s.st.home.dir, "error", s.err.Error()}})
+	}
+	s.full, s.err = s.err, nil
+	return true
 }
 
 // publish moves what the round changed for readers into r.
@@ -179,6 +255,10 @@ func (s *sequencer) tick() {
 			s.endTxn(e)
 		}
 	}
+	s.space.Tick(now)
+	if s.commits.starved.Load() {
+		s.commits.kick()
+	}
 }
 
 // append puts one frame into the journal, in fragments when it is long. The parts are copied.
@@ -190,6 +270,7 @@ func (s *sequencer) append(kind frame.Kind, parts ...[]byte) {
 	for _, p := range parts {
 		size += len(p)
 	}
+	s.figures.journal.Add(int64(size))
 	if size > s.frame {
 		s.appendFragments(kind, size, parts)
 		return
@@ -233,6 +314,9 @@ func (s *sequencer) appendBatch(p *partition, v batch.View) record.Offset {
 	s.scratch = frame.AppendBatchHead(s.scratch[:0], p.number, base)
 	s.append(frame.KindBatch, s.scratch, v)
 	s.st.applyBatch(p, v)
-	s.figures.add(int64(v.Count()), len(v))
+	s.figures.add(p, v)
+	if planted.Is(planted.OffsetReused) && base > 0 {
+		return base - 1
+	}
 	return base
 }

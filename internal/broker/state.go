@@ -10,6 +10,7 @@ import (
 	"github.com/mainstemio/mainstem/internal/broker/settings"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
 	"github.com/mainstemio/mainstem/internal/coordinator/txn"
+	"github.com/mainstemio/mainstem/internal/planted"
 	"github.com/mainstemio/mainstem/record"
 )
 
@@ -23,13 +24,17 @@ type state struct {
 	clusterID string
 	topics    map[string]*topicState
 	ids       map[TopicID]*topicState
+	listed    uint64            // changes with topics
 	folded    map[string]string // name with '.' as '_' → name: both may not exist (metrics names in Kafka)
 	parts     map[uint32]*partition
 	nextPart  uint32
 	groups    *group.Groups
 	txns      *txn.Txns
-	defaults  settings.Rules   // of a topic without settings
-	now       record.Timestamp // wall clock of the round
+	security  security
+	node      settings.Node     // what was changed of the node's own settings
+	fixed     map[string]string // what topics follow by the node's options
+	defaults  settings.Rules    // of a topic without settings
+	now       record.Timestamp  // wall clock of the round
 
 	// What the round, or recovery, has still to carry out.
 	dirty       []*partition // batches to write, offsets to publish
@@ -51,20 +56,27 @@ type snapshot struct {
 	topics *Topics
 	byName map[string]*topicState
 	byID   map[TopicID]*topicState
+
+	security *Security
+	node     settings.Node
 }
 
 func newState(home logHome, o Options) *state {
-	return &state{
+	st := &state{
 		home:     home,
 		topics:   map[string]*topicState{},
 		ids:      map[TopicID]*topicState{},
 		folded:   map[string]string{},
 		parts:    map[uint32]*partition{},
 		nextPart: 1,
-		groups:   group.New(o.Group),
 		txns:     txn.New(o.Txn),
-		defaults: settings.Defaults(int64(o.MaxBatchBytes)),
+		security: newSecurity(),
+		fixed:    o.nodeDefaults(),
+		defaults: settings.Defaults(o.nodeDefaults()),
 	}
+	o.Group.Topics = assignable{st}
+	st.groups = group.New(o.Group)
+	return st
 }
 
 // snapshot copies the topic maps for readers.
@@ -73,6 +85,9 @@ func (st *state) snapshot() *snapshot {
 		topics: &Topics{ByName: make(map[string]*Topic, len(st.topics)), ByID: make(map[TopicID]*Topic, len(st.ids))},
 		byName: maps.Clone(st.topics),
 		byID:   maps.Clone(st.ids),
+
+		security: st.security.snapshot(),
+		node:     st.node,
 	}
 	for _, t := range st.topics {
 		s.topics.ByName[t.Name], s.topics.ByID[t.ID] = t.Topic, t.Topic
@@ -122,6 +137,7 @@ const keptScratch = 1 << 20
 
 func (st *state) putTopic(t *topicState) {
 	st.topics[t.Name], st.ids[t.ID], st.folded[settings.Fold(t.Name)] = t, t, t.Name
+	st.listed++
 	st.topicsMoved = true
 }
 
@@ -158,6 +174,7 @@ func (st *state) applyTopicDeleted(id TopicID) error {
 	}
 	delete(st.topics, t.Name)
 	delete(st.ids, id)
+	st.listed++
 	delete(st.folded, settings.Fold(t.Name))
 	for _, p := range t.parts {
 		p.deleted = true
@@ -195,6 +212,17 @@ func (st *state) applyConfigChanged(f frame.ConfigChanged) error {
 	old.rules.Store(&r)
 	st.putTopic(&topicState{Topic: &desc, parts: old.parts, rules: old.rules})
 	return nil
+}
+
+// applyNodeSettings makes every topic follow what is new, as far as it has no setting of its own.
+func (st *state) applyNodeSettings(n settings.Node) {
+	st.node = n
+	st.defaults = settings.Defaults(n.TopicDefaults(st.fixed))
+	for _, t := range st.topics {
+		r := st.defaults.With(t.Configs)
+		t.rules.Store(&r)
+	}
+	st.topicsMoved = true
 }
 
 // ---- partitions
@@ -241,8 +269,20 @@ func (st *state) applyRecordsDeleted(number uint32, start record.Offset) {
 	}
 }
 
+// applyAbortsForgotten takes aborted transactions, named by their markers, off the list that readers get: compaction removed their
+// records.
+func (st *state) applyAbortsForgotten(f frame.AbortsForgotten) {
+	if p := st.parts[f.Number]; p != nil {
+		p.forgetAborts(f.Markers)
+		st.touch(p)
+	}
+}
+
 // applyUncleanStart raises every leader epoch: consumers can tell that the log may have ended earlier than they thought.
 func (st *state) applyUncleanStart() {
+	if planted.Is(planted.LeaderEpochUnchanged) {
+		return
+	}
 	for _, p := range st.parts {
 		p.raiseEpoch()
 		st.touch(p)

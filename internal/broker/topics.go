@@ -196,7 +196,7 @@ func (b *Broker) DeleteTopics(refs []TopicRef) *Future[[]TopicResult] {
 		}
 		return out
 	}
-	return submit(b, lost, func(s *sequencer) []TopicResult {
+	return submitFreeing(b, lost, func(s *sequencer) []TopicResult {
 		out := make([]TopicResult, len(refs))
 		for i, ref := range refs {
 			out[i] = s.deleteTopic(ref)
@@ -253,7 +253,7 @@ func (b *Broker) CreatePartitions(name string, total int32, validateOnly bool) *
 // comes back with the next checkpoint.
 func (b *Broker) DeleteRecords(tp record.TopicPartition, before record.Offset) *Future[OffsetResult] {
 	lost := func(why *stop) OffsetResult { return OffsetResult{Offset: -1, Err: why.partition} }
-	return submit(b, lost, func(s *sequencer) OffsetResult {
+	return submitFreeing(b, lost, func(s *sequencer) OffsetResult {
 		p := s.st.partition(tp)
 		if p == nil {
 			return OffsetResult{Offset: -1, Err: kerr.UnknownTopicOrPartition}

@@ -228,19 +228,49 @@ func TestTopicConfigs(t *testing.T) {
 
 func TestBrokerConfigs(t *testing.T) {
 	n := newNode(t)
-	seen := map[string]bool{}
+	seen, readOnly := map[string]bool{}, map[string]bool{}
 	for _, c := range n.BrokerConfigs() {
+		readOnly[c.Name] = c.ReadOnly
 		if seen[c.Name] {
 			t.Errorf("%s is listed twice", c.Name)
 		}
 		seen[c.Name] = true
-		if !c.ReadOnly || c.Type == "" || c.Doc == "" {
+		if c.Type == "" || c.Doc == "" {
 			t.Errorf("%+v", c)
 		}
 	}
-	for _, name := range []string{"num.partitions", "auto.create.topics.enable", "log.retention.ms", "log.retention.hours", "message.max.bytes"} {
-		if !seen[name] {
-			t.Errorf("%s is missing", name)
+	for name, fixed := range map[string]bool{"num.partitions": true, "auto.create.topics.enable": true, "log.retention.ms": false, "log.retention.hours": true, "message.max.bytes": false, "log.cleaner.backoff.ms": false} {
+		if !seen[name] || readOnly[name] != fixed {
+			t.Errorf("%s: listed %v, read only %v", name, seen[name], readOnly[name])
+		}
+	}
+}
+
+func TestNodeSettingsOutliveEveryEnd(t *testing.T) {
+	n := newNode(t)
+	n.topic("own", 1, map[string]string{"retention.ms": "9"})
+	n.topic("following", 1, nil)
+	for all, changes := range map[bool][]ConfigChange{
+		true:  {{Name: "log.retention.ms", Op: "set", Value: "5"}, {Name: "message.max.bytes", Op: "set", Value: "70"}},
+		false: {{Name: "log.retention.ms", Op: "set", Value: "6"}},
+	} {
+		wantErr(t, get(t, n.AlterNodeConfigs(all, changes, false, false)).Err, nil)
+	}
+	wantErr(t, get(t, n.AlterNodeConfigs(false, []ConfigChange{{Name: "log.retention.ms", Op: "delete"}}, false, true)).Err, nil)
+	wantErr(t, get(t, n.AlterNodeConfigs(false, []ConfigChange{{Name: "node.id", Op: "set", Value: "2"}}, false, false)).Err, kerr.InvalidRequest)
+	for at, n := range n.everyWay() {
+		for topic, want := range map[string]string{"own": "9", "following": "6"} {
+			cs, err := n.TopicConfigs(topic)
+			wantErr(t, err, nil)
+			for _, c := range cs {
+				if c.Name == "retention.ms" && c.Value != want {
+					t.Errorf("%s: retention.ms of %s is %s", at, topic, c.Value)
+				}
+			}
+		}
+		wantErr(t, n.produce("following", 0, plain(strings.Repeat("x", 100))).Err, kerr.MessageTooLarge)
+		if r := n.seq.st.topics["own"].rules.Load(); r.MaxBytes != 70 {
+			t.Errorf("%s: %d bytes at most", at, r.MaxBytes)
 		}
 	}
 }

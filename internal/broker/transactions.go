@@ -130,7 +130,7 @@ func (b *Broker) CommitTxnOffsets(id string, p txn.Producer, groupID string, m g
 
 // EndTxn commits or aborts; with bump (TV2) the result is the next epoch.
 func (b *Broker) EndTxn(id string, p txn.Producer, commit, bump bool) *Future[InitResult] {
-	return submit(b, lostInit, func(s *sequencer) InitResult {
+	return submitFreeing(b, lostInit, func(s *sequencer) InitResult {
 		next, end, repeated, err := s.st.txns.End(s.clock.Mono(), id, p, commit, bump)
 		if err != nil {
 			return InitResult{txn.None, err}
@@ -139,6 +139,54 @@ func (b *Broker) EndTxn(id string, p txn.Producer, commit, bump bool) *Future[In
 			s.endTxn(end)
 		}
 		return InitResult{next, nil}
+	})
+}
+
+// VerifyPartitions tells for each partition whether it belongs to the producer's open transaction: nil, or TRANSACTION_ABORTABLE
+// (KIP-890); one error for all when the producer is not the transactional id's.
+func (b *Broker) VerifyPartitions(id string, p txn.Producer, tps []record.TopicPartition) []*kerr.Error {
+	b.seq.mu.Lock()
+	defer b.seq.mu.Unlock()
+	if err := b.seq.st.txns.Check(id, p); err != nil {
+		return each(len(tps), err)
+	}
+	out := make([]*kerr.Error, len(tps))
+	for i, tp := range tps {
+		if !b.seq.st.txns.Open(id, p, tp) {
+			out[i] = kerr.TransactionAbortable
+		}
+	}
+	return out
+}
+
+// AbortOpen aborts the transaction that who has open in a partition, as an administrator asks for (WriteTxnMarkers): in all its
+// partitions and with a bumped epoch, so that its producer is fenced. One that no transactional id accounts for is ended in this
+// partition. Nothing happens when none is open; an epoch older than the last one is INVALID_PRODUCER_EPOCH.
+func (b *Broker) AbortOpen(tp record.TopicPartition, who txn.Producer) *Future[*kerr.Error] {
+	lost := func(why *stop) *kerr.Error { return why.partition }
+	return submitFreeing(b, lost, func(s *sequencer) *kerr.Error {
+		p := s.st.partition(tp)
+		if p == nil {
+			return kerr.UnknownTopicOrPartition
+		}
+		if err := p.refuses(); err != nil {
+			return err
+		}
+		past := p.producers[who.ID]
+		switch {
+		case past == nil:
+			return nil
+		case who.Epoch < past.Epoch:
+			return kerr.InvalidProducerEpoch
+		case past.TxnFirst < 0:
+			return nil
+		}
+		end := s.st.txns.Abort(s.clock.Mono(), who)
+		if !slices.Contains(end.Partitions, tp) {
+			end.Partitions = append(end.Partitions, tp)
+		}
+		s.endTxn(end)
+		return nil
 	})
 }
 
@@ -174,9 +222,9 @@ func (b *Broker) ActiveProducers(tp record.TopicPartition) []ActiveProducer {
 	}
 	out := make([]ActiveProducer, 0, len(p.producers))
 	for pid, s := range p.producers {
-		a := ActiveProducer{Producer: txn.Producer{ID: pid, Epoch: s.epoch}, LastSequence: -1, LastTime: s.last, TxnStart: s.txnFirst}
-		if n := len(s.batches); n > 0 {
-			a.LastSequence = s.batches[n-1].last
+		a := ActiveProducer{Producer: txn.Producer{ID: pid, Epoch: s.Epoch}, LastSequence: -1, LastTime: s.Last, TxnStart: s.TxnFirst}
+		if n := len(s.Batches); n > 0 {
+			a.LastSequence = s.Batches[n-1].Last
 		}
 		out = append(out, a)
 	}

@@ -227,3 +227,55 @@ func TestOffsetsOfATransactionComeWithIt(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAdministratorAbortsWhatIsOpen(t *testing.T) {
+	n := newNode(t)
+	n.topic("t", 3, nil)
+	p := n.producer("id")
+	get(t, n.AddPartitions("id", p, []record.TopicPartition{tp("t", 0), tp("t", 1), tp("t", 2)}))
+	for i := range int32(2) {
+		r := get(t, n.Produce(Produce{TransactionalID: "id", Items: []ProduceItem{item("t", i, txnSent(p, 0, "x"))}}))[0]
+		wantErr(t, r.Err, nil)
+	}
+	abort := func(partition int32, who txn.Producer) *kerr.Error {
+		return get(t, n.AbortOpen(tp("t", partition), who))
+	}
+	wantErr(t, abort(9, p), kerr.UnknownTopicOrPartition)
+	wantErr(t, abort(0, txn.Producer{ID: p.ID + 1}), nil) // never wrote here
+	wantErr(t, abort(0, txn.Producer{ID: p.ID, Epoch: p.Epoch - 1}), kerr.InvalidProducerEpoch)
+	if rows := n.read("t", 0, true); len(rows) != 0 {
+		t.Fatalf("committed %v", values(rows))
+	}
+	wantErr(t, abort(0, p), nil)
+	for at, n := range n.everyWay() {
+		for i := range int32(2) { // the whole transaction, not only where it was asked for
+			if a := n.ActiveProducers(tp("t", i)); len(a) != 1 || a[0].TxnStart != -1 || a[0].Producer.Epoch != p.Epoch+1 {
+				t.Errorf("%s: partition %d: %+v", at, i, a)
+			}
+		}
+		if got := get(t, n.EndTxn("id", p, true, false)); got.Err != kerr.ProducerFenced {
+			t.Errorf("%s: the producer's commit: %v", at, got.Err)
+		}
+	}
+}
+
+// No request leads here; a transaction without an owner must be removable all the same.
+func TestAnAdministratorEndsATransactionThatNobodyOwns(t *testing.T) {
+	n := newNode(t)
+	n.topic("t", 1, nil)
+	p := n.producer("id")
+	get(t, n.AddPartitions("id", p, []record.TopicPartition{tp("t", 0)}))
+	wantErr(t, get(t, n.Produce(Produce{TransactionalID: "id", Items: []ProduceItem{item("t", 0, txnSent(p, 0, "x"))}}))[0].Err, nil)
+	forget := submit(n.Broker, func(*stop) bool { return false }, func(s *sequencer) bool {
+		s.st.txns = txn.New(txn.Options{})
+		return true
+	})
+	get(t, forget)
+	wantErr(t, get(t, n.AbortOpen(tp("t", 0), p)), nil)
+	if a := n.ActiveProducers(tp("t", 0)); len(a) != 1 || a[0].TxnStart != -1 {
+		t.Errorf("%+v", a)
+	}
+	if n.mustProduce("t", 0, plain("y")); len(n.read("t", 0, true)) != 1 {
+		t.Errorf("committed %v", values(n.read("t", 0, true)))
+	}
+}

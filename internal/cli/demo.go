@@ -28,6 +28,7 @@ func newDemo(env Env) *cobra.Command {
 type demo struct {
 	nodeFlags
 	bootstrap  []string
+	login      clientLogin
 	customer   string
 	generate   int64
 	seed       uint64
@@ -59,6 +60,7 @@ Without --generate or --input payments are made up at a human pace until Ctrl-C;
 	}
 	d.register(cmd)
 	cmd.Flags().StringSliceVar(&d.bootstrap, "bootstrap", nil, "run on this Kafka cluster instead of the embedded broker, host:port")
+	d.login.register(cmd.Flags())
 	cmd.Flags().StringVar(&d.customer, "customer", defaultCustomer, "address of the Customer Service")
 	cmd.Flags().Int64Var(&d.generate, "generate", 0, "publish this many payments as fast as possible")
 	cmd.Flags().Uint64Var(&d.seed, "seed", 1, "which payments are made up: the same seed, the same payments")
@@ -78,6 +80,8 @@ func (d *demo) check(cmd *cobra.Command) error {
 		return usage("--generate and --input exclude each other")
 	case d.json && !d.once:
 		return usage("--json needs --once")
+	case len(d.bootstrap) == 0 && d.login != (clientLogin{mechanism: d.login.mechanism}):
+		return usage("--sasl-user and --tls flags are for a cluster: give --bootstrap, too")
 	case len(d.bootstrap) > 0 && cmd.Flags().Changed("kafka"):
 		return usage("--kafka is the embedded broker's address, and there is none with --bootstrap")
 	}
@@ -90,6 +94,11 @@ func (d *demo) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	login, err := d.login.opts()
+	if err != nil {
+		return err
+	}
+	d.options = []mainstem.Option{mainstem.WithBrokerConnection(login...)}
 	n, err := d.open(cmd, d.bootstrap)
 	if err != nil {
 		return err
@@ -116,6 +125,9 @@ func (s *system) start(cmd *cobra.Command) error {
 	topology, err := payments.Pipeline()
 	if err != nil {
 		return failed("pipeline", err, "")
+	}
+	if err := s.ensureTopics(cmd.Context()); err != nil {
+		return err
 	}
 	var opts []mainstem.PipelineOption
 	if s.deadLetter {

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/mainstemio/mainstem/examples/payments"
@@ -187,6 +189,34 @@ func (s *system) publish(ctx context.Context, next eventSource) (int64, error) {
 	return acked, nil
 }
 
+// ensureTopics creates the topics as an organisation would: payments are kept, whatever their dates (those of --input may be years
+// old, and retention goes by them), and of the lists the last one of each customer.
+func (s *system) ensureTopics(ctx context.Context) error {
+	cl, err := s.producer()
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	create := func(setting, value string, topics ...string) error {
+		created, err := adm.CreateTopics(ctx, -1, -1, map[string]*string{setting: &value}, topics...)
+		for _, t := range created {
+			if !errors.Is(t.Err, kerr.TopicAlreadyExists) {
+				err = errors.Join(err, t.Err)
+			}
+		}
+		return err
+	}
+	err = create("retention.ms", "-1", payments.CardTopic, payments.TransferTopic, payments.PaymentTopic)
+	if err == nil {
+		err = create("cleanup.policy", "compact", payments.LastFiveTopic)
+	}
+	if err != nil {
+		return failed("topics", fmt.Errorf("create the topics: %w", err), "")
+	}
+	return nil
+}
+
 // producer publishes as an outside service would: over the wire, idempotent, acknowledged by all replicas.
 func (s *system) producer() (*kgo.Client, error) {
 	brokers := s.bootstrap
@@ -197,8 +227,12 @@ func (s *system) producer() (*kgo.Client, error) {
 	if !s.paced() {
 		linger = 5 * time.Millisecond
 	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ClientID("payment-services"), kgo.ProducerLinger(linger),
-		kgo.AllowAutoTopicCreation(), kgo.AlwaysRetryEOF(), kgo.MaxBufferedRecords(50_000))
+	opts, err := s.login.opts()
+	if err != nil {
+		return nil, err
+	}
+	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(brokers...), kgo.ClientID("payment-services"), kgo.ProducerLinger(linger),
+		kgo.AllowAutoTopicCreation(), kgo.AlwaysRetryEOF(), kgo.MaxBufferedRecords(50_000))...)
 	if err != nil {
 		return nil, failed("publish", err, "")
 	}

@@ -28,23 +28,31 @@ type nodeFlags struct {
 	env     Env
 	data    string
 	kafka   string
+	told    string // the address that Kafka clients are told
 	http    string
+	minFree int64
 	verbose bool
+	options []mainstem.Option // of the command
 }
 
 func (f *nodeFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.data, "data", defaultData, "directory of all data")
 	cmd.Flags().StringVar(&f.kafka, "kafka", defaultKafka, "address for Kafka clients")
+	cmd.Flags().StringVar(&f.told, "advertise", "", "host:port under which Kafka clients find the node, if not the address they came in at")
 	cmd.Flags().StringVar(&f.http, "http", defaultHTTP, "address of the page and the HTTP API")
+	cmd.Flags().Int64Var(&f.minFree, "min-free", 0, "bytes of the disk that stay free: below, new records are refused (0: 2 %, at least 256 MiB, at most 1 GiB)")
 	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log what the node does")
 }
 
 func newDev(env Env) *cobra.Command {
-	f := &nodeFlags{env: env}
+	f, sec := &nodeFlags{env: env}, &securityFlags{}
 	cmd := &cobra.Command{
 		Use: "dev", Short: "Run a node on this machine: durable broker, page and API", Args: exact(),
 		Example: "  mainstem dev --data ./data\n  mainstem dev --kafka 127.0.0.1:19092",
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if f.options, err = sec.options(); err != nil {
+				return err
+			}
 			n, err := f.open(cmd, nil)
 			if err != nil {
 				return err
@@ -52,10 +60,12 @@ func newDev(env Env) *cobra.Command {
 			fmt.Fprintf(env.Out, "Kafka  %s\nPage   http://%s\nData   %s\n\nNext:\n", n.kafka, n.http, f.data)
 			fmt.Fprintf(env.Out, "  echo 'hello' | mainstem topic produce greetings -b %s\n", n.kafka)
 			fmt.Fprintf(env.Out, "  mainstem topic consume greetings -b %s\n  mainstem demo payments\n", n.kafka)
+			go reloadOnHangup(cmd.Context(), env, n.Node)
 			return n.wait(cmd.Context())
 		},
 	}
 	f.register(cmd)
+	sec.register(cmd)
 	return cmd
 }
 
@@ -83,7 +93,8 @@ func (n *node) close() error {
 
 // open listens and opens the node; on a cluster (bootstrap) there is no Kafka listener.
 func (f *nodeFlags) open(cmd *cobra.Command, bootstrap []string) (*node, error) {
-	opts := []mainstem.Option{mainstem.WithLogger(f.logger()), mainstem.WithVersion(version())}
+	opts := []mainstem.Option{mainstem.WithLogger(f.logger()), mainstem.WithVersion(version()), mainstem.WithMinFreeDisk(f.minFree)}
+	opts = append(opts, f.options...)
 	var listeners []net.Listener
 	fail := func(err error) (*node, error) {
 		for _, l := range listeners {
@@ -99,6 +110,9 @@ func (f *nodeFlags) open(cmd *cobra.Command, bootstrap []string) (*node, error) 
 		}
 		listeners = append(listeners, l)
 		opts = append(opts, mainstem.WithKafka(l))
+		if f.told != "" {
+			opts = append(opts, mainstem.WithAdvertised(f.told))
+		}
 	} else {
 		opts = append(opts, mainstem.WithBroker("kafka://"+joinComma(bootstrap)))
 	}
@@ -173,12 +187,20 @@ func nodeError(err error) error {
 	switch {
 	case errors.Is(err, mainstem.ErrLocked):
 		return failed("locked", err, "stop the other process, or choose another --data directory")
+	case errors.Is(err, mainstem.ErrDiskFull), errors.Is(err, syscall.ENOSPC):
+		return failed("disk_full", err, "free space and start again: everything acknowledged is there")
 	case errors.Is(err, mainstem.ErrNewerFormat):
 		return failed("newer_format", err, "run the version of mainstem that wrote it, or a later one; nothing was changed")
 	case errors.Is(err, mainstem.ErrUnreadable):
 		return failed("unreadable_data", err, "keep the directory and restore a backup, or choose another --data directory; nothing was changed")
-	case errors.Is(err, syscall.ENOSPC):
-		return failed("disk_full", err, "free space and start again: everything acknowledged is there")
+	case errors.Is(err, mainstem.ErrUnprotected):
+		return failed("unprotected_address", err, "let clients log in (--sasl, or --tls-client-ca), choose a 127.0.0.1 address, or say --trusted-network; the page (--http) has no logins")
+	case errors.Is(err, mainstem.ErrNoUser):
+		return failed("no_user", err, "give the first one by --admin-file or "+adminEnv)
+	case errors.Is(err, mainstem.ErrNoAdministrator):
+		return failed("no_administrator", err, "name one by --super-user or --admin-file")
+	case errors.Is(err, mainstem.ErrTLSFiles):
+		return failed("tls_files", err, "give a certificate, its key and the authority in PEM")
 	case errors.Is(err, fs.ErrPermission):
 		return failed("permission", err, "make the directory writable for this user, or choose another --data directory")
 	}

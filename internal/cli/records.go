@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -247,14 +249,17 @@ func (c *cluster) printRecords(ctx context.Context, cl *kgo.Client, appendRecord
 	}
 	for !finished() && ctx.Err() == nil {
 		poll, cancel := ctx, context.CancelFunc(func() {})
-		if !q.follow && q.group != "" {
-			poll, cancel = context.WithTimeout(ctx, c.timeout) // another member may hold the rest
+		if !q.follow {
+			poll, cancel = context.WithTimeout(ctx, c.timeout)
 		}
 		fetches := cl.PollRecords(poll, pollLimit(q.count, printed))
 		idle := poll.Err() != nil && ctx.Err() == nil
 		cancel()
+		if idle && q.group != "" {
+			break // another member may hold the rest
+		}
 		if idle {
-			break
+			return stalled(q.topic, left, c.timeout)
 		}
 		var bad error
 		fetches.EachError(func(_ string, p int32, err error) {
@@ -285,6 +290,13 @@ func (c *cluster) printRecords(ctx context.Context, cl *kgo.Client, appendRecord
 		}
 	}
 	return nil
+}
+
+// stalled is the error of partitions that have records and give none: clients try again in silence when a log is damaged.
+func stalled(topic string, left map[int32]int64, waited time.Duration) error {
+	partitions := slices.Sorted(maps.Keys(left))
+	return failed("stalled", fmt.Errorf("topic %s: no record came for %s, though partition(s) %v have more", topic, waited, partitions),
+		"mainstem status; when a partition is damaged, stop the node and run mainstem fsck on its data directory")
 }
 
 func pollLimit(count, printed int) int {

@@ -2,112 +2,22 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sort"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
-
-// A cluster is what every topic command needs: where to connect, how long to wait, how to print.
-type cluster struct {
-	env       Env
-	bootstrap []string
-	timeout   time.Duration
-	json      bool
-}
 
 func newTopic(env Env) *cobra.Command {
 	c := &cluster{env: env}
 	cmd := &cobra.Command{Use: "topic", Short: "Create, list, describe, fill, read and delete topics on any Kafka cluster"}
-	cmd.PersistentFlags().StringSliceVarP(&c.bootstrap, "bootstrap", "b", []string{defaultKafka}, "addresses of the cluster, host:port")
-	cmd.PersistentFlags().DurationVar(&c.timeout, "timeout", 10*time.Second, "how long to wait for an answer")
-	cmd.PersistentFlags().BoolVar(&c.json, "json", false, "print JSON")
-	cmd.AddCommand(newTopicCreate(c), newTopicList(c), newTopicDescribe(c), newTopicDelete(c), newTopicProduce(c), newTopicConsume(c))
+	c.register(cmd)
+	cmd.AddCommand(newTopicCreate(c), newTopicList(c), newTopicDescribe(c), newTopicAlter(c), newTopicDelete(c), newTopicProduce(c), newTopicConsume(c))
 	return cmd
-}
-
-// connect opens a client; opts are added to the common ones.
-func (c *cluster) connect(opts ...kgo.Opt) (*kgo.Client, error) {
-	opts = append([]kgo.Opt{
-		kgo.SeedBrokers(c.bootstrap...), kgo.ClientID("mainstem"), kgo.AlwaysRetryEOF(), kgo.RetryTimeout(c.timeout),
-		// Not RecordDeliveryTimeout: it counts from a record's timestamp, which the input may set.
-		kgo.RecordRetries(20), kgo.DialTimeout(min(c.timeout, 5*time.Second)),
-	}, opts...)
-	cl, err := kgo.NewClient(opts...)
-	if err != nil {
-		return nil, usage("%w", err)
-	}
-	return cl, nil
-}
-
-// admin runs f with an admin client within the timeout and explains an unreachable cluster.
-func (c *cluster) admin(ctx context.Context, f func(ctx context.Context, adm *kadm.Client) error) error {
-	cl, err := c.connect()
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	if err := c.ping(ctx, cl); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	return f(ctx, kadm.NewClient(cl))
-}
-
-// ping tells early and clearly when no broker answers.
-func (c *cluster) ping(ctx context.Context, cl *kgo.Client) error {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	if err := cl.Ping(ctx); err != nil {
-		return c.unreachable(err)
-	}
-	return nil
-}
-
-func (c *cluster) unreachable(err error) error {
-	return failed("unreachable", fmt.Errorf("no Kafka broker answers at %s: %w", strings.Join(c.bootstrap, ", "), err),
-		"start one with `mainstem dev`, or name the cluster with --bootstrap host:port")
-}
-
-// explain names a topic error by Kafka's stable word.
-func explain(topic string, err error) error {
-	var ke *kerr.Error
-	if !errors.As(err, &ke) {
-		return failed("failed", fmt.Errorf("topic %s: %w", topic, err), "")
-	}
-	next := ""
-	if errors.Is(err, kerr.UnknownTopicOrPartition) {
-		next = "mainstem topic list, or mainstem topic create " + topic
-	}
-	return failed(strings.ToLower(ke.Message), fmt.Errorf("topic %s: %s", topic, ke.Description), next)
-}
-
-func (c *cluster) print(v any) error {
-	enc := json.NewEncoder(c.env.Out)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
-}
-
-func (c *cluster) table(header string, rows func(row func(cells ...any))) error {
-	w := tabwriter.NewWriter(c.env.Out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, header)
-	rows(func(cells ...any) {
-		texts := make([]string, len(cells))
-		for i, cell := range cells {
-			texts[i] = fmt.Sprint(cell)
-		}
-		fmt.Fprintln(w, strings.Join(texts, "\t"))
-	})
-	return w.Flush()
 }
 
 func newTopicCreate(c *cluster) *cobra.Command {
@@ -194,6 +104,7 @@ type topicDescription struct {
 	ID         string                 `json:"id"`
 	Partitions []partitionDescription `json:"partitions"`
 	Configs    map[string]string      `json:"configs"`
+	Sources    map[string]string      `json:"sources"` // of the settings: topic, broker, or default
 }
 
 type partitionDescription struct {
@@ -224,19 +135,30 @@ func newTopicDescribe(c *cluster) *cobra.Command {
 					return err
 				}
 				fmt.Fprintln(c.env.Out)
-				return c.table("SETTING\tVALUE", func(row func(...any)) {
+				return c.table("SETTING\tVALUE\tFROM", func(row func(...any)) {
 					names := make([]string, 0, len(d.Configs))
 					for n := range d.Configs {
 						names = append(names, n)
 					}
 					sort.Strings(names)
 					for _, n := range names {
-						row(n, d.Configs[n])
+						row(n, d.Configs[n], d.Sources[n])
 					}
 				})
 			})
 		},
 	}
+}
+
+// sourceText says where a setting comes from in a word.
+func sourceText(source string) string {
+	switch {
+	case source == "DYNAMIC_TOPIC_CONFIG":
+		return "topic"
+	case strings.HasPrefix(source, "DEFAULT"):
+		return "default"
+	}
+	return "broker"
 }
 
 // describeTopic asks without creating the topic.
@@ -249,7 +171,7 @@ func describeTopic(ctx context.Context, adm *kadm.Client, name string) (topicDes
 	if t.Err != nil {
 		return topicDescription{}, t.Err
 	}
-	d := topicDescription{Topic: name, ID: t.ID.String(), Configs: map[string]string{}}
+	d := topicDescription{Topic: name, ID: t.ID.String(), Configs: map[string]string{}, Sources: map[string]string{}}
 	starts, err := adm.ListStartOffsets(ctx, name)
 	if err != nil {
 		return d, err
@@ -272,7 +194,7 @@ func describeTopic(ctx context.Context, adm *kadm.Client, name string) (topicDes
 		return d, err
 	}
 	for _, kv := range r.Configs {
-		d.Configs[kv.Key] = kv.MaybeValue()
+		d.Configs[kv.Key], d.Sources[kv.Key] = kv.MaybeValue(), sourceText(kv.Source.String())
 	}
 	return d, nil
 }

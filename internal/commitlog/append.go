@@ -12,7 +12,8 @@ import (
 
 // Append writes whole batches whose offsets follow End without a sync, all in one write. Readers may see them at once: the
 // caller bounds them by the high watermark. b is copied or written before Append returns. Batches that do not follow are
-// refused and change nothing; after a failed write every Append fails.
+// refused and change nothing; after a failed write every Append fails, unless the disk was full: that changes nothing either, and
+// the same Append may be tried again.
 func (l *Log) Append(b []byte) error {
 	if err := l.writable(); err != nil {
 		return fmt.Errorf("append to log %s: %w", l.dir, err)
@@ -28,17 +29,25 @@ func (l *Log) Append(b []byte) error {
 	}
 	if a.size > 0 && (a.size+int64(len(b)) > l.segmentBytes || end-a.base > math.MaxInt32) {
 		if err := l.roll(); err != nil {
-			return l.fail(err)
+			return l.failUnlessFull(err)
 		}
 	}
 	if err := l.openActive(); err != nil {
 		return l.fail(err)
 	}
 	if _, err := a.file.WriteAt(b, a.size); err != nil {
-		return l.fail(fmt.Errorf("segment %s: write at %d: %w", l.path(a.base, logSuffix), a.size, err))
+		return l.failUnlessFull(fmt.Errorf("segment %s: write at %d: %w", l.path(a.base, logSuffix), a.size, err))
 	}
 	l.publish(b, end)
 	return nil
+}
+
+// failUnlessFull makes err sticky but for a full disk: then nothing changed that another try would not write again.
+func (l *Log) failUnlessFull(err error) error {
+	if vfs.IsFull(err) {
+		return err
+	}
+	return l.fail(err)
 }
 
 // checkFollows checks that b is whole batches with the offsets from `at` on, and returns the offset behind them.
@@ -100,8 +109,30 @@ func (l *Log) roll() error {
 		_ = f.Close() // the first error tells more
 		return fmt.Errorf("index %s: write: %w", path, err)
 	}
+	next, err := l.createSegment(a.end)
+	if err != nil {
+		_ = f.Close() // the first error tells more
+		return err
+	}
 	l.seal(f)
-	return l.addSegment(a.end)
+	return l.useSegment(a.end, next)
+}
+
+// SetSegmentBytes changes the size at which segments end, for those to come. It must not run beside Append.
+func (l *Log) SetSegmentBytes(n int64) { l.segmentBytes = min(max(n, 1), maxSegmentBytes) }
+
+// Roll seals the active segment unless it is empty, as Append does when it is full. It must not run beside Append.
+func (l *Log) Roll() error {
+	if err := l.writable(); err != nil {
+		return fmt.Errorf("roll log %s: %w", l.dir, err)
+	}
+	if l.mu.active.size == 0 {
+		return nil
+	}
+	if err := l.roll(); err != nil {
+		return l.failUnlessFull(err)
+	}
+	return nil
 }
 
 // seal hands the active segment's handles to Sync.
@@ -112,7 +143,7 @@ func (l *Log) seal(indexFile vfs.File) {
 	s := l.mu.segments[len(l.mu.segments)-1]
 	s.end, s.size = a.end, a.size
 	a.index.end, a.index.size = a.end, a.size
-	l.mu.indexes.put(a.index)
+	l.mu.indexes.put(s, a.index)
 	l.mu.dirty.sealed = append(l.mu.dirty.sealed, sealed{base: a.base, data: a.file, index: indexFile})
 	l.mu.dirty.active, l.mu.dirty.dir = false, true
 	a.file = nil
@@ -120,11 +151,24 @@ func (l *Log) seal(indexFile vfs.File) {
 
 // addSegment creates an empty segment and makes it the active one.
 func (l *Log) addSegment(base record.Offset) error {
+	f, err := l.createSegment(base)
+	if err != nil {
+		return err
+	}
+	return l.useSegment(base, f)
+}
+
+func (l *Log) createSegment(base record.Offset) (vfs.File, error) {
 	path := l.path(base, logSuffix)
 	f, err := l.fs.Create(path, vfs.Category)
 	if err != nil {
-		return fmt.Errorf("segment %s: create: %w", path, err)
+		return nil, fmt.Errorf("segment %s: create: %w", path, err)
 	}
+	return f, nil
+}
+
+// useSegment makes the new file the active segment's.
+func (l *Log) useSegment(base record.Offset, f vfs.File) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if errors.Is(l.mu.err, errClosed) {

@@ -4,21 +4,25 @@
 // background, it calls Sync and stores a Mark; after a crash it opens the log at that mark and appends again what the
 // journal has behind it. The package calls vfs and batch.
 //
-// One goroutine appends; any number read; Sync, AdvanceStart, Close and Remove may come from other goroutines, Close and
-// Remove not beside Append. Locks: upkeep (held across I/O; one Sync or AdvanceStart at a time), then mu (never held across
-// I/O; guards the list of segments, the active one's length and index, and the tail cache). Readers take mu shared, copy
-// what they need, and use file handles of their own; the only handle an idle log may keep open is the active segment's.
+// One goroutine appends and rolls; any number read; Sync, AdvanceStart, Rewrite, Close and Remove may come from other goroutines,
+// Close and Remove not beside Append. Locks: rewriting (one Rewrite at a time, held while it reads and writes), then upkeep (held
+// across I/O; one Sync, AdvanceStart or exchange of files at a time), then mu (never held across I/O; guards the list of segments,
+// the active one's length and index, and the tail cache). Readers take mu shared, copy what they need, and use file handles of
+// their own, so that a file may go while they read it; the only handle an idle log may keep open is the active segment's.
 //
-// The format is in docs/format/segment.md: NNN.log holds raw batches, NNN.index of a sealed segment where they are. The
-// active segment may have stale bytes behind its length, from before a crash: they are overwritten, never read.
+// The format is in docs/format/segment.md: NNN.log holds raw batches, NNN.index of a sealed segment where they are, and
+// NNN-NNN-GGG.log and .index what Rewrite made of sealed segments. The active segment may have stale bytes behind its length, from
+// before a crash: they are overwritten, never read.
 //
-// Not here: which batches are valid, offset assignment, high watermark and isolation, retention policy, compaction.
+// Not here: which batches are valid, offset assignment, high watermark and isolation, what retention removes and what compaction
+// keeps (package cleanup).
 package commitlog
 
 import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
@@ -80,11 +84,16 @@ type Log struct {
 	dir          string
 	segmentBytes int64
 
+	rewriting  sync.Mutex
+	generation uint32      // newest one given out; rewriting guards it
+	closing    atomic.Bool // Rewrite gives up
+
 	upkeep sync.Mutex
 
 	mu struct {
 		sync.RWMutex
 		start    record.Offset
+		cleaned  record.Offset
 		segments []*segment // by base, at least one; the last one is active
 		active   active
 		cache    tailCache
@@ -196,6 +205,9 @@ func (l *Log) closedLocked() error {
 
 // Close closes the files, without a sync; readers get an error from now on.
 func (l *Log) Close() error {
+	l.closing.Store(true)
+	l.rewriting.Lock()
+	defer l.rewriting.Unlock()
 	l.upkeep.Lock()
 	defer l.upkeep.Unlock()
 	l.mu.Lock()

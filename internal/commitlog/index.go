@@ -14,10 +14,10 @@ import (
 // The index file of a sealed segment, big endian:
 //
 //	 0 magic            8 bytes  "MSTSIDX1"
-//	 8 format version   uint32   1
+//	 8 format version   uint32   1, 2 of a segment that Rewrite made
 //	12 entry count      uint32
 //	16 epoch count      uint32
-//	20 zero             uint32
+//	20 gap count        uint32   0 in version 1
 //	24 base offset      int64
 //	32 end offset       int64    the next segment's base
 //	40 segment size     int64    bytes
@@ -25,13 +25,16 @@ import (
 //	56 its batch        int64    base offset of the first batch with it
 //	64 entries: offset delta uint32, position uint32, max timestamp before int64
 //	   epochs: offset delta uint32, leader epoch int32
+//	   gaps: offset delta uint32, length uint32
 //	   CRC-32C          uint32   of all bytes before
 const (
 	indexMagic      = "MSTSIDX1"
-	indexVersion    = 1
+	appendedIndex   = 1
+	rewrittenIndex  = 2
 	indexHeaderSize = 64
 	entrySize       = 16
 	epochSize       = 8
+	gapSize         = 8
 
 	// indexInterval is the bytes of log between two entries, at least.
 	indexInterval = 4 << 10
@@ -46,11 +49,15 @@ type index struct {
 	end       record.Offset // of a sealed segment
 	size      int64         // of a sealed segment
 	maxTime   record.Timestamp
-	maxBatch  record.Offset // base offset of the first batch that has maxTime
+	maxBatch  record.Offset    // base offset of the first batch that has maxTime
+	firstTime record.Timestamp // of the first batch; of an active segment only
 	entries   []entry
 	epochs    []epochRun
+	gaps      []gap
+	rewritten bool // of a segment that Rewrite made: offsets may be missing
 	rebuilt   bool // made from the segment, because its file was missing or damaged
 	nextEntry int64
+	next      record.Offset // behind the last batch entered
 }
 
 // An entry is one batch's place.
@@ -68,6 +75,13 @@ type epochRun struct {
 	epoch int32
 }
 
+// A gap is offsets that compaction removed: the batch before ends below it and the next one begins behind it. The CRC of a batch
+// does not cover its base offset; this does.
+type gap struct {
+	delta  uint32
+	length uint32
+}
+
 // place is an entry in absolute numbers.
 type place struct {
 	offset   record.Offset
@@ -75,7 +89,7 @@ type place struct {
 }
 
 func newIndex(base record.Offset) *index {
-	return &index{base: base, maxTime: math.MinInt64, maxBatch: base}
+	return &index{base: base, maxTime: math.MinInt64, maxBatch: base, firstTime: record.NoTimestamp, next: base}
 }
 
 // addAll enters whole batches that stand at position.
@@ -94,6 +108,13 @@ func (x *index) addAll(b []byte, position int64) {
 // add enters one batch, of which only the header is needed.
 func (x *index) add(v batch.View, position int64) {
 	delta := uint32(v.BaseOffset() - x.base)
+	if v.BaseOffset() > x.next {
+		x.gaps = append(x.gaps, gap{delta: uint32(x.next - x.base), length: uint32(v.BaseOffset() - x.next)})
+	}
+	x.next = v.LastOffset() + 1
+	if len(x.entries) == 0 {
+		x.firstTime = v.MaxTimestamp()
+	}
 	if position >= x.nextEntry {
 		x.entries = append(x.entries, entry{delta: delta, position: uint32(position), maxBefore: x.maxTime})
 		x.nextEntry = position + indexInterval
@@ -104,6 +125,18 @@ func (x *index) add(v batch.View, position int64) {
 	if ts := v.MaxTimestamp(); ts > x.maxTime {
 		x.maxTime, x.maxBatch = ts, v.BaseOffset()
 	}
+}
+
+// afterGap is o, or the end of the gap that begins there.
+func (x *index) afterGap(o record.Offset) record.Offset {
+	if len(x.gaps) == 0 {
+		return o
+	}
+	i := sort.Search(len(x.gaps), func(i int) bool { return x.base+record.Offset(x.gaps[i].delta) >= o })
+	if i < len(x.gaps) && x.base+record.Offset(x.gaps[i].delta) == o {
+		return o + record.Offset(x.gaps[i].length)
+	}
+	return o
 }
 
 // before is the last entry at or before offset o.
@@ -120,7 +153,7 @@ func (x *index) beforeTime(ts record.Timestamp) place {
 
 func (x *index) place(i int) place {
 	if i < 0 {
-		return place{offset: x.base}
+		return place{offset: x.afterGap(x.base)}
 	}
 	return place{offset: x.base + record.Offset(x.entries[i].delta), position: int64(x.entries[i].position)}
 }
@@ -135,12 +168,15 @@ func (x *index) epochAt(o record.Offset) int32 {
 }
 
 func (x *index) encode(end record.Offset, size int64) []byte {
-	b := make([]byte, 0, indexHeaderSize+entrySize*len(x.entries)+epochSize*len(x.epochs)+crc32.Size)
+	version := uint32(appendedIndex)
+	if x.rewritten {
+		version = rewrittenIndex
+	}
+	b := make([]byte, 0, indexHeaderSize+entrySize*len(x.entries)+epochSize*len(x.epochs)+gapSize*len(x.gaps)+crc32.Size)
 	b = append(b, indexMagic...)
-	b = binary.BigEndian.AppendUint32(b, indexVersion)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(x.entries)))
-	b = binary.BigEndian.AppendUint32(b, uint32(len(x.epochs)))
-	b = binary.BigEndian.AppendUint32(b, 0)
+	for _, n := range []uint32{version, uint32(len(x.entries)), uint32(len(x.epochs)), uint32(len(x.gaps))} {
+		b = binary.BigEndian.AppendUint32(b, n)
+	}
 	for _, n := range []int64{int64(x.base), int64(end), size, int64(x.maxTime), int64(x.maxBatch)} {
 		b = binary.BigEndian.AppendUint64(b, uint64(n))
 	}
@@ -153,20 +189,27 @@ func (x *index) encode(end record.Offset, size int64) []byte {
 		b = binary.BigEndian.AppendUint32(b, e.delta)
 		b = binary.BigEndian.AppendUint32(b, uint32(e.epoch))
 	}
+	for _, g := range x.gaps {
+		b = binary.BigEndian.AppendUint32(b, g.delta)
+		b = binary.BigEndian.AppendUint32(b, g.length)
+	}
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
 // decodeIndex reads an index file; not ok when it is damaged or of another version: it is rebuilt then.
 func decodeIndex(b []byte) (x *index, ok bool) {
-	if len(b) < indexHeaderSize+crc32.Size || string(b[:8]) != indexMagic || binary.BigEndian.Uint32(b[8:]) != indexVersion {
+	if len(b) < indexHeaderSize+crc32.Size || string(b[:8]) != indexMagic {
 		return nil, false
 	}
+	version := binary.BigEndian.Uint32(b[8:])
 	body := b[:len(b)-crc32.Size]
 	if crc32.Checksum(body, castagnoli) != binary.BigEndian.Uint32(b[len(body):]) {
 		return nil, false
 	}
-	entries, epochs := uint64(binary.BigEndian.Uint32(b[12:])), uint64(binary.BigEndian.Uint32(b[16:]))
-	if indexHeaderSize+entries*entrySize+epochs*epochSize != uint64(len(body)) || entries == 0 || epochs == 0 {
+	entries, epochs, gaps := binary.BigEndian.Uint32(b[12:]), binary.BigEndian.Uint32(b[16:]), binary.BigEndian.Uint32(b[20:])
+	size := indexHeaderSize + uint64(entries)*entrySize + uint64(epochs)*epochSize + uint64(gaps)*gapSize
+	if version < appendedIndex || version > rewrittenIndex || version == appendedIndex && gaps > 0 ||
+		size != uint64(len(body)) || entries == 0 || epochs == 0 {
 		return nil, false
 	}
 	x = &index{
@@ -177,6 +220,9 @@ func decodeIndex(b []byte) (x *index, ok bool) {
 		maxBatch: record.Offset(binary.BigEndian.Uint64(b[56:])),
 		entries:  make([]entry, entries),
 		epochs:   make([]epochRun, epochs),
+		gaps:     make([]gap, gaps),
+
+		rewritten: version == rewrittenIndex,
 	}
 	body = body[indexHeaderSize:]
 	for i := range x.entries {
@@ -190,6 +236,10 @@ func decodeIndex(b []byte) (x *index, ok bool) {
 	for i := range x.epochs {
 		x.epochs[i] = epochRun{delta: binary.BigEndian.Uint32(body), epoch: int32(binary.BigEndian.Uint32(body[4:]))}
 		body = body[epochSize:]
+	}
+	for i := range x.gaps {
+		x.gaps[i] = gap{delta: binary.BigEndian.Uint32(body), length: binary.BigEndian.Uint32(body[4:])}
+		body = body[gapSize:]
 	}
 	return x, true
 }

@@ -34,7 +34,7 @@ func TestADamagedOrMissingIndexIsRebuilt(t *testing.T) {
 		if got, err := readAll(l, 0, 3000); err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("%s: %v", where, err)
 		}
-		if x := l.mu.indexes.get(0); x != nil && !x.rebuilt {
+		if x := l.mu.indexes.get(l.mu.segments[0]); x != nil && !x.rebuilt {
 			t.Fatalf("%s: the index was trusted", where)
 		}
 	}
@@ -72,7 +72,7 @@ func TestGoldenBytes(t *testing.T) {
 	}
 	fs := vfs.NewCrashable()
 	l := create(t, options(fs))
-	if err := l.writeStart(1234); err != nil {
+	if err := l.writeOffset(startName, startMagic, 1234); err != nil {
 		t.Fatal(err)
 	}
 	for name, got := range map[string][]byte{

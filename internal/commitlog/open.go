@@ -39,9 +39,17 @@ func (l *Log) open(m Mark) error {
 	if err != nil {
 		return err
 	}
+	if l.mu.cleaned, err = l.readOffset(cleanName, cleanMagic); err != nil && !errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	l.mu.cleaned = min(l.mu.cleaned, m.Segment)
 	l.mu.start = min(max(m.Start, removedBelow), m.End)
-	keep := all.upTo(m.Segment)
-	if len(keep) == 0 || keep[len(keep)-1] != m.Segment {
+	l.generation = all.generation()
+	keep, err := upTo(m.Segment, all.current())
+	if err != nil {
+		return err
+	}
+	if len(keep) == 0 || keep[len(keep)-1] != (fileName{base: m.Segment}) {
 		// Everything up to the mark was removed after it was taken: only what the journal has again is to follow.
 		if removedBelow < m.End {
 			return fmt.Errorf("segment %s is missing: %w", segmentName(m.Segment, logSuffix), ErrCorrupt)
@@ -51,13 +59,19 @@ func (l *Log) open(m Mark) error {
 	return l.openAt(all, keep, m)
 }
 
-// upTo is the segments with bases up to o.
-func (f files) upTo(o record.Offset) []record.Offset {
+// upTo is the segments with bases up to o, the mark's. Rewrite touches none at or behind a mark: one there says that the mark is
+// older than the files.
+func upTo(o record.Offset, all []fileName) ([]fileName, error) {
 	n := 0
-	for n < len(f.logs) && f.logs[n] <= o {
+	for n < len(all) && all[n].base <= o {
 		n++
 	}
-	return f.logs[:n]
+	for _, s := range all {
+		if s.generation > 0 && s.end > o {
+			return nil, fmt.Errorf("segment %s reaches behind the mark at %d: %w", s.String()+logSuffix, o, ErrCorrupt)
+		}
+	}
+	return all[:n], nil
 }
 
 // openEmpty starts the log again without a segment of before.
@@ -69,35 +83,37 @@ func (l *Log) openEmpty(all files, end record.Offset) error {
 }
 
 // openAt opens the log with the segments keep, the last of which is the mark's.
-func (l *Log) openAt(all files, keep []record.Offset, m Mark) error {
+func (l *Log) openAt(all files, keep []fileName, m Mark) error {
 	x, err := l.scanActive(m)
 	if err != nil {
 		return err
 	}
-	for len(keep) > 1 && keep[1] <= l.mu.start {
+	for len(keep) > 1 && keep[1].base <= l.mu.start {
 		keep = keep[1:]
 	}
-	if keep[0] > l.mu.start {
-		return fmt.Errorf("the first segment is %s, the log starts at %d: %w", segmentName(keep[0], logSuffix), l.mu.start, ErrCorrupt)
+	if keep[0].base > l.mu.start {
+		return fmt.Errorf("the first segment is %s, the log starts at %d: %w", keep[0].String()+logSuffix, l.mu.start, ErrCorrupt)
 	}
-	for i, base := range keep {
-		s := &segment{base: base}
-		if i < len(keep)-1 {
-			info, err := l.fs.Stat(l.path(base, logSuffix))
-			if err != nil {
-				return fmt.Errorf("segment %s: %w", l.path(base, logSuffix), err)
-			}
-			s.end, s.size = keep[i+1], info.Size()
+	for i, n := range keep[:len(keep)-1] {
+		s := &segment{base: n.base, end: keep[i+1].base, generation: n.generation}
+		if s.rewritten() && s.end != n.end {
+			return fmt.Errorf("segment %s is missing: %w", segmentName(n.end, logSuffix), ErrCorrupt)
 		}
+		info, err := l.fs.Stat(l.pathOf(s, logSuffix))
+		if err != nil {
+			return fmt.Errorf("segment %s: %w", l.pathOf(s, logSuffix), err)
+		}
+		s.size = info.Size()
 		l.mu.segments = append(l.mu.segments, s)
 	}
+	l.mu.segments = append(l.mu.segments, &segment{base: m.Segment})
 	l.mu.active = active{base: m.Segment, end: m.End, size: m.Size, index: x}
 	return l.removeExcept(all, keep)
 }
 
 // scanActive walks the headers of the mark's segment and checks that they lead to the mark.
 func (l *Log) scanActive(m Mark) (*index, error) {
-	w, err := l.openWalker(m.Segment, walkAll)
+	w, err := l.openWalker(&segment{base: m.Segment}, walkAll)
 	if err != nil {
 		return nil, err
 	}
@@ -122,25 +138,30 @@ func (l *Log) scanActive(m Mark) (*index, error) {
 	return x, nil
 }
 
-// removeExcept removes all segments but keep, and the index of every segment that is not sealed. An index of the active
-// segment is from before a crash, when it was sealed already.
-func (l *Log) removeExcept(all files, keep []record.Offset) error {
-	kept := map[record.Offset]bool{}
-	for _, base := range keep {
-		kept[base] = true
+// removeExcept removes all segments but keep, what Rewrite did not finish, and the index of every segment that is not sealed. An
+// index of the active segment is from before a crash, when it was sealed already.
+func (l *Log) removeExcept(all files, keep []fileName) error {
+	kept := map[fileName]bool{}
+	for _, n := range keep {
+		kept[n] = true
 	}
-	for _, base := range all.indexes {
-		if !kept[base] || base == keep[len(keep)-1] {
-			if err := l.removeIndex(base); err != nil {
+	for _, n := range all.indexes {
+		if !kept[n] || n == keep[len(keep)-1] {
+			if err := l.removeIndex(n); err != nil {
 				return err
 			}
 		}
 	}
-	for _, base := range all.logs {
-		if !kept[base] {
-			if err := l.removeSegment(base); err != nil {
+	for _, n := range all.logs {
+		if !kept[n] {
+			if err := l.removeSegment(n); err != nil {
 				return err
 			}
+		}
+	}
+	for _, name := range all.temps {
+		if err := l.fs.Remove(l.fs.PathJoin(l.dir, name)); err != nil {
+			return fmt.Errorf("unfinished segment %s: remove: %w", name, err)
 		}
 	}
 	l.mu.dirty.dir = true

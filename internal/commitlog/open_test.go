@@ -29,7 +29,7 @@ func TestOpenCutsWhatIsBehindTheMark(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range names {
-		if base, ok := parseName(name, logSuffix); ok && base > m.Segment {
+		if n, ok := parseName(name, logSuffix); ok && n.base > m.Segment {
 			t.Errorf("%s is still there", name)
 		}
 	}

@@ -4,36 +4,61 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sort"
 
 	"github.com/mainstemio/mainstem/internal/batch"
+	"github.com/mainstemio/mainstem/internal/planted"
 	"github.com/mainstemio/mainstem/record"
 )
 
 // Read returns whole batches from the one that holds `from`, all with base offsets below `below`, up to maxBytes but at least
 // one; nil when from >= below or at End. The result may alias the tail cache: read-only. CRCs of bytes read from disk were checked.
 // It may be less than maxBytes though more follows: it never crosses a segment.
+//
+// Where Rewrite removed offsets, the next batch there is answers. Of one without records, which only marks the end of its
+// segment, some clients cannot tell how to go on: more is read behind it.
 func (l *Log) Read(from, below record.Offset, maxBytes int) ([]byte, error) {
-	s, cached, err := l.locate(from, below, maxBytes)
+	b, err := l.read(from, below, maxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("read log %s at %d: %w", l.dir, from, err)
 	}
-	if s == nil {
-		return cached.join(), nil
-	}
-	b, err := l.readSegment(s, from, below, maxBytes)
-	if err != nil {
-		return nil, fmt.Errorf("read log %s at %d: %w", l.dir, from, l.unlessRemoved(from, err))
+	for n := 0; n < len(b) && batch.View(b[n:]).Count() == 0; {
+		size, _ := batch.Size(b[n:]) // read checked it
+		if n += size; n < len(b) {
+			continue
+		}
+		more, err := l.read(batch.View(b[n-size:]).LastOffset()+1, below, maxBytes)
+		if err != nil || len(more) == 0 {
+			break // the next read reports it
+		}
+		b = append(b[:n:n], more...)
 	}
 	return b, nil
 }
 
-// unlessRemoved turns the error of a file that AdvanceStart removed meanwhile into ErrOutOfRange.
-func (l *Log) unlessRemoved(from record.Offset, err error) error {
-	if errors.Is(err, os.ErrNotExist) && from < l.Start() {
-		return ErrOutOfRange
+func (l *Log) read(from, below record.Offset, maxBytes int) ([]byte, error) {
+	for {
+		v, cached, err := l.locate(from, below, maxBytes)
+		if err != nil {
+			return nil, err
+		}
+		if v == nil {
+			return cached.join(), nil
+		}
+		b, err := l.readSegment(v, from, below, maxBytes)
+		if errors.Is(err, os.ErrNotExist) && !l.has(v.segment) {
+			continue // AdvanceStart or Rewrite took it away meanwhile
+		}
+		return b, err
 	}
-	return err
+}
+
+// has tells whether s is still a segment of the log.
+func (l *Log) has(s *segment) bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return slices.Contains(l.mu.segments, s)
 }
 
 // A view is one segment as a reader sees it: for the active one a copy of its index at this moment.
@@ -80,7 +105,7 @@ func (l *Log) viewLocked(i int) *view {
 // walk opens a walker at a place of the view's index, and completes the view of a sealed segment with its index. When an
 // index file points anywhere but at its batch, the index is rebuilt once, and find is asked again for the place.
 func (l *Log) walk(v *view, window int, find func(*index) place) (*walker, *view, error) {
-	w, err := l.openWalker(v.segment.base, window)
+	w, err := l.openWalker(v.segment, window)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -98,10 +123,11 @@ func (l *Log) walk(v *view, window int, find func(*index) place) (*walker, *view
 	return w, &view{segment: v.segment, size: x.size, index: x}, nil
 }
 
-// fittingIndex returns the index of a sealed segment, rebuilt if no batch stands where it says.
+// fittingIndex returns the index of a sealed segment, rebuilt if no batch stands where it says. That of a rewritten one is right
+// when it is whole: it was durable before the segment was, and only it knows the gaps.
 func (l *Log) fittingIndex(s *segment, w *walker, find func(*index) place) (*index, error) {
 	x, err := l.sealedIndex(s)
-	if err != nil || x.rebuilt {
+	if err != nil || x.rebuilt || x.rewritten {
 		return x, err
 	}
 	switch err := w.probe(x, find(x)); {
@@ -115,7 +141,7 @@ func (l *Log) fittingIndex(s *segment, w *walker, find func(*index) place) (*ind
 // probe looks for a batch at a place of the index.
 func (w *walker) probe(x *index, p place) error {
 	limit := w.limit
-	defer func() { w.limit = limit }()
+	defer func() { w.limit, w.index = limit, nil }()
 	if err := w.goTo(x, p); err != nil {
 		return err
 	}
@@ -129,7 +155,7 @@ func (w *walker) goTo(x *index, p place) error {
 		w.position = w.limit
 		return w.corrupt("the file has %d bytes, expected %d", w.limit, x.size)
 	}
-	w.limit, w.position, w.offset = x.size, p.position, p.offset
+	w.limit, w.position, w.offset, w.index = x.size, p.position, p.offset, x
 	return nil
 }
 
@@ -206,7 +232,7 @@ func (w *walker) check(b []byte, x *index, lim limits) ([]byte, error) {
 
 func (w *walker) checkBatch(v batch.View, x *index) error {
 	switch err := v.CheckCRC(); {
-	case err != nil:
+	case err != nil && !planted.Is(planted.ChecksumUnchecked):
 		return w.corrupt("%v", err)
 	case v.BaseOffset() != w.offset || v.LastOffset() < w.offset:
 		return w.corrupt("batch has offsets %d to %d, expected %d", v.BaseOffset(), v.LastOffset(), w.offset)

@@ -8,17 +8,23 @@ import (
 	"os"
 	"slices"
 
+	"github.com/mainstemio/mainstem/internal/planted"
 	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
 )
 
-// The file "start" says up to where segments may be missing because AdvanceStart removed them, whatever an older mark says:
-// magic (8 bytes, "MSTSTRT1"), offset (int64), CRC-32C of both (uint32). It is replaced by rename before the removal.
+// Two files hold an offset each: magic (8 bytes), offset (int64), CRC-32C of both (uint32). They are replaced by rename. "start"
+// says up to where segments may be missing because AdvanceStart removed them, whatever an older mark says; it is there before
+// they go. "clean" is a note of compaction's, of which a lost one costs work only.
 const (
 	startName    = "start"
-	startTmpName = "start.tmp"
+	startTmpName = startName + tempSuffix
 	startMagic   = "MSTSTRT1"
 	startSize    = len(startMagic) + 8 + crc32.Size
+
+	cleanName    = "clean"
+	cleanTmpName = cleanName + tempSuffix
+	cleanMagic   = "MSTCLEA1"
 )
 
 // AdvanceStart makes offsets below o unreadable and removes segments that lie wholly below it, never the active one. An o
@@ -33,7 +39,10 @@ func (l *Log) AdvanceStart(o record.Offset) error {
 	if removable == 0 {
 		return nil
 	}
-	if err := l.writeStart(o); err != nil {
+	if !planted.Is(planted.RemovedEarly) {
+		err = l.writeOffset(startName, startMagic, o)
+	}
+	if err != nil {
 		return l.fail(fmt.Errorf("advance start of log %s to %d: %w", l.dir, o, err))
 	}
 	segments, handles := l.dropSegments(removable)
@@ -41,7 +50,7 @@ func (l *Log) AdvanceStart(o record.Offset) error {
 		err = errors.Join(err, s.close())
 	}
 	for _, s := range segments {
-		err = errors.Join(err, l.removeSegment(s.base))
+		err = errors.Join(err, l.removeSegment(s.fileName()))
 	}
 	if err != nil {
 		return l.fail(fmt.Errorf("advance start of log %s to %d: %w", l.dir, o, err))
@@ -77,7 +86,7 @@ func (l *Log) dropSegments(n int) (segments []*segment, handles []sealed) {
 	l.mu.segments = slices.Clone(l.mu.segments[n:])
 	first := l.mu.segments[0].base
 	for _, s := range segments {
-		l.mu.indexes.drop(s.base)
+		l.mu.indexes.drop(s)
 	}
 	var kept []sealed
 	for _, s := range l.mu.dirty.sealed {
@@ -92,30 +101,53 @@ func (l *Log) dropSegments(n int) (segments []*segment, handles []sealed) {
 }
 
 // removeSegment removes a segment's files, of which the index may be missing.
-func (l *Log) removeSegment(base record.Offset) error {
-	if err := l.removeIndex(base); err != nil {
+func (l *Log) removeSegment(n fileName) error {
+	if err := l.removeIndex(n); err != nil {
 		return err
 	}
-	path := l.path(base, logSuffix)
+	path := l.fs.PathJoin(l.dir, n.String()+logSuffix)
 	if err := l.fs.Remove(path); err != nil {
 		return fmt.Errorf("segment %s: remove: %w", path, err)
 	}
 	return nil
 }
 
-func (l *Log) removeIndex(base record.Offset) error {
-	path := l.path(base, indexSuffix)
+func (l *Log) removeIndex(n fileName) error {
+	path := l.fs.PathJoin(l.dir, n.String()+indexSuffix)
 	if err := l.fs.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("index %s: remove: %w", path, err)
 	}
 	return nil
 }
 
-// writeStart makes the file durable: new bytes, sync, rename, directory sync.
-func (l *Log) writeStart(o record.Offset) error {
-	b := binary.BigEndian.AppendUint64([]byte(startMagic), uint64(o))
+// Cleaned is the offset that SetCleaned noted, 0 without one.
+func (l *Log) Cleaned() record.Offset {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.mu.cleaned
+}
+
+// SetCleaned notes durably up to where the log was compacted. What Rewrite did must come first, as it does.
+func (l *Log) SetCleaned(o record.Offset) error {
+	l.upkeep.Lock()
+	defer l.upkeep.Unlock()
+	if err := l.writable(); err != nil {
+		return fmt.Errorf("note that log %s is clean up to %d: %w", l.dir, o, err)
+	}
+	if err := l.writeOffset(cleanName, cleanMagic, o); err != nil {
+		return fmt.Errorf("note that log %s is clean up to %d: %w", l.dir, o, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.cleaned = o
+	return nil
+}
+
+// writeOffset makes one of the two files durable: new bytes, sync, rename, directory sync.
+func (l *Log) writeOffset(name, magic string, o record.Offset) error {
+	b := binary.BigEndian.AppendUint64([]byte(magic), uint64(o))
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
-	tmp := l.fs.PathJoin(l.dir, startTmpName)
+	tmp := l.fs.PathJoin(l.dir, name+tempSuffix)
 	f, err := l.fs.Create(tmp, vfs.Category)
 	if err != nil {
 		return err
@@ -127,24 +159,26 @@ func (l *Log) writeStart(o record.Offset) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err := l.fs.Rename(tmp, l.fs.PathJoin(l.dir, startName)); err != nil {
+	if err := l.fs.Rename(tmp, l.fs.PathJoin(l.dir, name)); err != nil {
 		return err
 	}
 	return vfs.SyncDir(l.fs, l.dir)
 }
 
-// readStart returns the offset of the file, 0 when there is none.
-func (l *Log) readStart() (record.Offset, error) {
-	path := l.fs.PathJoin(l.dir, startName)
+func (l *Log) readStart() (record.Offset, error) { return l.readOffset(startName, startMagic) }
+
+// readOffset returns the offset of one of the files, 0 when there is none.
+func (l *Log) readOffset(name, magic string) (record.Offset, error) {
+	path := l.fs.PathJoin(l.dir, name)
 	b, err := readFile(l.fs, path)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("start file %s: %w", path, err)
+		return 0, fmt.Errorf("file %s: %w", path, err)
 	}
-	if len(b) != startSize || string(b[:8]) != startMagic || crc32.Checksum(b[:16], castagnoli) != binary.BigEndian.Uint32(b[16:]) {
-		return 0, fmt.Errorf("start file %s: CRC or length is wrong: %w", path, ErrCorrupt)
+	if len(b) != startSize || string(b[:8]) != magic || crc32.Checksum(b[:16], castagnoli) != binary.BigEndian.Uint32(b[16:]) {
+		return 0, fmt.Errorf("file %s: CRC or length is wrong: %w", path, ErrCorrupt)
 	}
 	return record.Offset(binary.BigEndian.Uint64(b[8:])), nil
 }

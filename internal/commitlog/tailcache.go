@@ -55,6 +55,16 @@ func (c *tailCache) add(b []byte, base, end record.Offset) {
 	}
 }
 
+// forget drops what begins below o.
+func (c *tailCache) forget(o record.Offset) {
+	n := 0
+	for n < len(c.chunks) && c.chunks[n].base < o {
+		c.size -= cap(c.chunks[n].data)
+		n++
+	}
+	c.chunks = slices.Delete(c.chunks, 0, n)
+}
+
 // cachedBatches are pieces of chunks, in order.
 type cachedBatches struct {
 	first []byte

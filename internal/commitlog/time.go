@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 
 	"github.com/mainstemio/mainstem/internal/batch"
 	"github.com/mainstemio/mainstem/record"
@@ -57,7 +58,7 @@ func (l *Log) MaxTimestamp(below record.Offset) (o record.Offset, at record.Time
 	return s.offset, s.at, s.found, nil
 }
 
-// search runs look over the segments from Start to below, again when AdvanceStart removed one of them meanwhile.
+// search runs look over the segments from Start to below, again when AdvanceStart or Rewrite removed one of them meanwhile.
 func (l *Log) search(below record.Offset, look func([]*view, window) (stamp, error)) (stamp, error) {
 	for {
 		start, views, err := l.views(below)
@@ -65,7 +66,7 @@ func (l *Log) search(below record.Offset, look func([]*view, window) (stamp, err
 			return stamp{}, err
 		}
 		s, err := look(views, window{from: start, below: below})
-		if errors.Is(err, os.ErrNotExist) && l.Start() > start {
+		if errors.Is(err, os.ErrNotExist) && slices.ContainsFunc(views, func(v *view) bool { return !l.has(v.segment) }) {
 			continue
 		}
 		return s, err

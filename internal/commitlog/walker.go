@@ -23,6 +23,8 @@ type walker struct {
 	position int64         // of the next batch
 	offset   record.Offset // of the next batch, expected
 	limit    int64         // the segment's bytes: nothing is read behind
+	index    *index        // tells where offsets are missing; nil when none may be
+	gaps     bool          // without an index: batches may leave offsets out
 
 	window []byte
 	start  int64 // of window in the file
@@ -30,8 +32,8 @@ type walker struct {
 }
 
 // openWalker opens the segment at its first batch; limit is the file's size until the caller knows better.
-func (l *Log) openWalker(base record.Offset, window int) (*walker, error) {
-	path := l.path(base, logSuffix)
+func (l *Log) openWalker(s *segment, window int) (*walker, error) {
+	path := l.pathOf(s, logSuffix)
 	f, err := l.fs.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("segment %s: %w", path, err)
@@ -41,7 +43,7 @@ func (l *Log) openWalker(base record.Offset, window int) (*walker, error) {
 		_ = f.Close() // the first error tells more
 		return nil, fmt.Errorf("segment %s: %w", path, err)
 	}
-	return &walker{file: f, path: path, offset: base, limit: info.Size(), size: window}, nil
+	return &walker{file: f, path: path, offset: s.base, limit: info.Size(), size: window}, nil
 }
 
 func (w *walker) close() { _ = w.file.Close() } // opened for reading: nothing to lose
@@ -68,6 +70,9 @@ func (w *walker) header() (batch.View, error) {
 		return nil, w.corrupt("batch of %d bytes, %d are left", size, w.limit-w.position)
 	}
 	v := batch.View(b)
+	if w.gaps && v.BaseOffset() > w.offset {
+		w.offset = v.BaseOffset()
+	}
 	if v.BaseOffset() != w.offset || v.LastOffset() < w.offset {
 		return nil, w.corrupt("batch has offsets %d to %d, expected %d", v.BaseOffset(), v.LastOffset(), w.offset)
 	}
@@ -79,6 +84,9 @@ func (w *walker) skip(v batch.View) {
 	size, _ := batch.Size(v) // header checked it
 	w.position += int64(size)
 	w.offset = v.LastOffset() + 1
+	if w.index != nil {
+		w.offset = w.index.afterGap(w.offset)
+	}
 }
 
 // read returns n bytes at off through the window.

@@ -2,14 +2,37 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/mainstemio/mainstem/internal/kv"
 	"github.com/mainstemio/mainstem/internal/store"
+	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
 )
 
 func (s *session) checkpointDue(now time.Duration) bool {
-	return len(s.tails) > 0 && !s.writing && now-s.lastCkpt >= s.o.CheckpointInterval
+	if len(s.tails) == 0 || s.writing || now-s.lastCkpt < s.o.CheckpointInterval {
+		return false
+	}
+	if s.postponed() {
+		s.lastCkpt = now
+		return false
+	}
+	return true
+}
+
+// postponed tells whether a full disk is in the way of a checkpoint. The stores then keep what changed for the next one.
+func (s *session) postponed() bool {
+	if s.ckpt == nil {
+		return false
+	}
+	err := s.ckpt.Room()
+	full := errors.Is(err, kv.ErrFull) || vfs.IsFull(err)
+	if full {
+		s.o.Events(Event{"checkpoint-postponed", []any{"app", s.o.App, "error", err.Error()}})
+	}
+	return full // other errors are the write's to tell
 }
 
 // checkpoint starts to write what was committed since the last one. ends are the changelogs' ends at the state as it is now.
@@ -41,8 +64,8 @@ func (s *session) lastCheckpoint(ctx context.Context) error {
 			return err
 		}
 	}
-	if s.ckpt == nil || len(s.tails) == 0 {
-		return nil
+	if s.ckpt == nil || len(s.tails) == 0 || s.postponed() {
+		return nil // without it the next start replays more of the changelog
 	}
 	ends, err := s.o.Door.Ends(ctx, s.tails...)
 	if err != nil {

@@ -42,7 +42,10 @@ type world struct {
 func inWorld(t *testing.T, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b, err := broker.Open(broker.Options{FS: vfs.NewCrashable(), Dir: "broker", Clock: clock.System, JournalFileSize: 1 << 20})
+		b, err := broker.Open(broker.Options{
+			FS: vfs.NewCrashable(), Dir: "broker", Clock: clock.System, JournalFileSize: 1 << 20,
+			TopicDefaults: map[string]string{"retention.ms": "-1"}, // records of the tests are from 1970
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

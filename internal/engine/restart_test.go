@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -201,6 +202,54 @@ func TestACheckpointThatFailsEndsTheRunAndLosesNothing(t *testing.T) {
 		time.Sleep(time.Second)
 		l.stop()
 		equal(t, "out", []string{"a=1", "a=2"}, w.read("out"))
+	})
+}
+
+// narrowStore has no room for a commit until it is given some.
+type narrowStore struct {
+	kv.Store
+	roomy *atomic.Bool
+}
+
+func (s narrowStore) Room() error {
+	if s.roomy.Load() {
+		return nil
+	}
+	return kv.ErrFull
+}
+
+func TestACheckpointIsPostponedWhileTheDiskIsFull(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var roomy atomic.Bool
+		change := func(o *Options) { o.Checkpoints, o.CheckpointInterval = narrowStore{w.state, &roomy}, time.Second }
+		w.publish("in", 0, "a=1", "b=1")
+		l := w.start(w.engine(counting(t), change))
+		time.Sleep(3 * time.Second)
+		w.publish("in", 0, "a=1")
+		time.Sleep(time.Second)
+		l.stop()
+		equal(t, "out", []string{"a=1", "b=1", "a=2"}, w.read("out"))
+		if _, n := w.event("checkpoint-postponed"); n < 2 {
+			t.Errorf("%d checkpoints were postponed", n)
+		}
+		l = w.start(w.engine(counting(t), change)) // nothing was written: all is read again
+		time.Sleep(time.Second)
+		if fields, _ := w.event("state-restored"); fields["records"] != int64(3) {
+			t.Errorf("%v changes were replayed without a checkpoint", fields["records"])
+		}
+		roomy.Store(true) // what changed before there was room is in the checkpoint, too
+		w.publish("in", 0, "c=1")
+		time.Sleep(2 * time.Second)
+		l.stop()
+		l = w.start(w.engine(counting(t), change))
+		time.Sleep(time.Second)
+		if fields, n := w.event("state-restored"); n != 1 {
+			t.Errorf("%v changes were replayed behind a checkpoint", fields["records"])
+		}
+		w.publish("in", 0, "b=1")
+		time.Sleep(time.Second)
+		l.stop()
+		equal(t, "out", []string{"a=1", "b=1", "a=2", "c=1", "b=2"}, w.read("out"))
 	})
 }
 

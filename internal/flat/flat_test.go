@@ -142,6 +142,8 @@ type list struct {
 
 type hidden struct{ p *int }
 
+var _ = hidden{}.p
+
 func TestTypesWithoutAFlatForm(t *testing.T) {
 	for name, ok := range map[string]bool{
 		"map": is[map[string]int](), "interface": is[any](), "function": is[func()](), "channel": is[chan int](), "list": is[list](),

@@ -19,6 +19,7 @@ type workload struct {
 	next     LSN // to append
 	durable  LSN // acknowledged
 	released LSN // a durable checkpoint covers it
+	reserves bool
 }
 
 // makeDataDir makes the parent directory, which is the owner's and durable before the journal starts.
@@ -58,6 +59,8 @@ func (w *workload) step() error {
 			return err
 		}
 		w.durable = durable
+	case n < 95 && w.reserves:
+		return w.j.Reserve()
 	case n < 98:
 		w.released = w.durable
 		return w.j.Release(w.durable)
@@ -74,7 +77,7 @@ func TestEveryCrashPointKeepsWhatWasFlushed(t *testing.T) {
 	states := 0
 	for seed := range uint64(6) {
 		mem := vfs.NewCrashable()
-		w := &workload{rng: rand.New(rand.NewPCG(seed, 1))}
+		w := &workload{rng: rand.New(rand.NewPCG(seed, 1)), reserves: seed%2 == 0}
 		crashRNG := rand.New(rand.NewPCG(seed, 2))
 		ready := false
 		w.fs = vfs.OnOp(mem, func(op, path string) {

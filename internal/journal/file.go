@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/mainstemio/mainstem/internal/planted"
 	"github.com/mainstemio/mainstem/internal/vfs"
 )
 
@@ -37,7 +38,8 @@ const (
 
 const (
 	namePrefix = "journal-"
-	spareName  = "spare"
+	spareName  = "spare" // a released file that waits for its next use
+	freshName  = "fresh" // a new file that waits for its first use, or is being made
 
 	// zeroAhead is how far a new file is written with zeros before its blocks, in bytes: overwriting allocated bytes is
 	// several times cheaper to sync, and zeroing a whole file at once would cost seconds on a slow disk.
@@ -171,19 +173,32 @@ func (a *activeFile) room() int64 {
 func (a *activeFile) write(block []byte) error {
 	end := a.pos + int64(len(block))
 	if end > a.zeroed {
-		a.zeroed = min(end+zeroAhead, a.header.size)
-		if _, err := a.file.WriteAt(zeros[:a.zeroed-end], end); err != nil {
-			return fmt.Errorf("journal file %s: extend at %d: %w", a.path, end, err)
+		zeroed := min(end+zeroAhead, a.header.size)
+		if _, err := a.file.WriteAt(zeros[:zeroed-end], end); err != nil {
+			return fmt.Errorf("journal file %s: extend at %d: %w", a.path, end, orFull(err))
 		}
+		a.zeroed = zeroed
 	}
 	if _, err := a.file.WriteAt(block, a.pos); err != nil {
-		return fmt.Errorf("journal file %s: write at %d: %w", a.path, a.pos, err)
+		return fmt.Errorf("journal file %s: write at %d: %w", a.path, a.pos, orFull(err))
 	}
-	if err := a.file.SyncData(); err != nil {
+	if planted.Is(planted.JournalUnsynced) {
+		a.pos = end
+		return nil
+	}
+	if err := a.file.SyncData(); err != nil && !planted.Is(planted.SyncErrorForgotten) {
 		return fmt.Errorf("journal file %s: sync: %w", a.path, err)
 	}
 	a.pos = end
 	return nil
+}
+
+// orFull marks an error of a write that may be tried again. One of a sync may not: what it did not reach may be marked clean.
+func orFull(err error) error {
+	if vfs.IsFull(err) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
 }
 
 func (a *activeFile) close() error {
@@ -196,85 +211,125 @@ func (a *activeFile) close() error {
 }
 
 // roll makes the next file, whose first block starts with LSN first, the active one. Its order: the header is durable in
-// the spare file, then the spare gets its name, then the directory is synced, then blocks follow.
+// the waiting file, then that gets its name, then the directory is synced, then blocks follow.
 func (j *Journal) roll(first LSN) error {
 	a := &j.flush.active
-	recycled, sequence := j.takeSpare()
-	h := header{recycled: recycled, sequence: sequence, first: first, size: j.fileSize, salt: j.newSalt()}
+	waiting, sequence := j.takeWaiting()
+	h := header{recycled: waiting == spareName, sequence: sequence, first: first, size: j.fileSize, salt: j.newSalt()}
 	path := j.fs.PathJoin(j.dir, h.name())
-	f, err := j.makeFile(h, path)
+	f, err := j.makeFile(h, waiting, path)
+	j.spareUsed()
 	if err != nil {
-		return fmt.Errorf("journal file %s: create: %w", path, err)
+		return fmt.Errorf("journal file %s: create: %w", path, orFull(err)) // it is made anew by the next try
 	}
 	if err := a.close(); err != nil {
 		_ = f.Close() // the first error tells more
 		return fmt.Errorf("journal file %s: close: %w", a.path, err)
 	}
 	*a = activeFile{file: f, path: path, header: h, pos: fileHeaderSize, zeroed: fileHeaderSize}
-	if recycled {
+	if h.recycled {
 		a.zeroed = h.size
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.mu.files = append(j.mu.files, h)
+	j.mu.left = a.room()
 	return nil
 }
 
-// takeSpare tells whether there is a recycled file, which is the caller's from now on, and the next sequence.
-func (j *Journal) takeSpare() (ok bool, sequence uint64) {
+// takeWaiting names the file that waits, which is the caller's from now on, and the next sequence. No name: there is none.
+func (j *Journal) takeWaiting() (name string, sequence uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	ok, j.mu.spare = j.mu.spare, false
-	if n := len(j.mu.files); n > 0 {
-		return ok, j.mu.files[n-1].sequence + 1
+	switch {
+	case j.mu.fresh:
+		name, j.mu.fresh = freshName, false
+	case j.mu.spare:
+		name, j.mu.spare, j.mu.using = spareName, false, true
 	}
-	return ok, 1
+	if n := len(j.mu.files); n > 0 {
+		return name, j.mu.files[n-1].sequence + 1
+	}
+	return name, 1
+}
+
+// spareUsed gives the spare's name free: the file has its own name now, or is given up.
+func (j *Journal) spareUsed() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.mu.using = false
 }
 
 // makeFile brings a file with header h durably to path.
-func (j *Journal) makeFile(h header, path string) (vfs.File, error) {
-	spare := j.fs.PathJoin(j.dir, spareName)
-	f, err := j.openSpare(h, spare)
+func (j *Journal) makeFile(h header, waiting, path string) (vfs.File, error) {
+	var f vfs.File
+	var err error
+	if waiting == "" {
+		waiting = freshName
+		f, err = j.createFresh()
+	} else {
+		f, err = j.openWaiting(j.fs.PathJoin(j.dir, waiting))
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := j.publish(f, h, spare, path); err != nil {
+	if err := j.publish(f, h, j.fs.PathJoin(j.dir, waiting), path); err != nil {
 		_ = f.Close() // the first error tells more
 		return nil, err
 	}
 	return f, nil
 }
 
-func (j *Journal) openSpare(h header, spare string) (vfs.File, error) {
-	if h.recycled {
-		return j.fs.OpenReadWrite(spare, vfs.Category)
-	}
-	// A spare of an earlier run is replaced, not reused: after a crash its bytes may also stand under a journal's name.
-	f, err := j.fs.Create(spare, vfs.Category)
+// openWaiting opens a file of the final size. Opening makes a file that is missing, so its size is looked at.
+func (j *Journal) openWaiting(path string) (vfs.File, error) {
+	f, err := j.fs.OpenReadWrite(path, vfs.Category)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Preallocate(0, h.size); err != nil && !errors.Is(err, syscall.EOPNOTSUPP) && !errors.Is(err, syscall.ENOSYS) {
-		_ = f.Close() // the first error tells more
-		return nil, err
+	info, err := f.Stat()
+	if err == nil && info.Size() < j.fileSize {
+		err = fmt.Errorf("%s has %d bytes, expected %d", path, info.Size(), j.fileSize)
 	}
-	// Preallocation does not set the size.
-	if _, err := f.WriteAt([]byte{0}, h.size-1); err != nil {
+	if err != nil {
 		_ = f.Close() // the first error tells more
 		return nil, err
 	}
 	return f, nil
 }
 
-func (j *Journal) publish(f vfs.File, h header, spare, path string) error {
+// createFresh makes a file of the final size. A name of its own keeps it from meeting a spare that Release renames meanwhile.
+// One of an earlier run is replaced, not reused: after a crash its bytes may also stand under a journal's name.
+func (j *Journal) createFresh() (vfs.File, error) {
+	f, err := j.fs.Create(j.fs.PathJoin(j.dir, freshName), vfs.Category)
+	if err != nil {
+		return nil, err
+	}
+	err = f.Preallocate(0, j.fileSize)
+	if errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOSYS) {
+		err = nil
+	}
+	if err == nil {
+		_, err = f.WriteAt([]byte{0}, j.fileSize-1) // preallocation does not set the size
+	}
+	if err != nil {
+		_ = f.Close() // the first error tells more
+		return nil, errors.Join(err, j.fs.Remove(j.fs.PathJoin(j.dir, freshName)))
+	}
+	return f, nil
+}
+
+func (j *Journal) publish(f vfs.File, h header, waiting, path string) error {
 	if _, err := f.WriteAt(h.encode(), 0); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	if err := j.fs.Rename(spare, path); err != nil {
+	if err := j.fs.Rename(waiting, path); err != nil {
 		return err
+	}
+	if planted.Is(planted.JournalDirUnsynced) {
+		return nil
 	}
 	return vfs.SyncDir(j.fs, j.dir)
 }

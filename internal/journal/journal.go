@@ -39,6 +39,9 @@ var ErrCorrupt = errors.New("journal is corrupt")
 // ErrTooLarge refuses a frame that no journal file can hold.
 var ErrTooLarge = errors.New("journal frame is too large")
 
+// ErrFull: the disk has no room for the next block. Nothing was written of it; the next Flush tries again.
+var ErrFull = errors.New("no space for the journal")
+
 // ErrNewerFormat refuses files of a newer format version.
 var ErrNewerFormat = errors.New("journal has a newer format")
 
@@ -104,7 +107,8 @@ type Journal struct {
 	flush struct {
 		sync.Mutex
 		active activeFile
-		free   formingBlocks // the buffer that is not forming
+		taken  formingBlocks // the buffer that is not forming: what is being written
+		next   int           // the first block of taken that is not durable yet
 	}
 
 	mu struct {
@@ -113,7 +117,10 @@ type Journal struct {
 		next    LSN // of the next frame
 		durable LSN
 		files   []header // oldest first; the last one is active
+		fresh   bool     // freshName holds a preallocated file of fileSize bytes; only the flusher changes it
 		spare   bool     // spareName holds a recycled file of fileSize bytes
+		using   bool     // a roll is at work on the file of that name: no other may get it
+		left    int64    // bytes behind the last block of the active file
 		err     error    // sticky
 	}
 }
@@ -168,24 +175,48 @@ func (j *Journal) Append(kind Kind, parts ...[]byte) (LSN, error) {
 // maxBlock is the largest block in bytes: a file has room for at least one.
 func (j *Journal) maxBlock() int64 { return j.fileSize / 2 / blockAlign * blockAlign }
 
-// Flush writes the forming block and syncs it; it returns the last durable LSN. After an I/O error every call returns it:
-// the process must stop acknowledging (a page that failed to sync may be marked clean).
+// Flush writes the forming block and syncs it; it returns the last durable LSN. A disk without room is ErrFull, and may be tried
+// again. After any other I/O error every call returns it: the process must stop acknowledging (a page that failed to sync may be
+// marked clean).
 func (j *Journal) Flush() (LSN, error) {
 	j.flush.Lock()
 	defer j.flush.Unlock()
-	durable, err := j.swapForming()
-	if err != nil {
+	if durable, err := j.writeTaken(); err != nil {
 		return durable, err
 	}
-	taken := &j.flush.free
-	for i := range taken.blocks {
-		if err := j.writeBlock(taken, i); err != nil {
+	if durable, err := j.swapForming(); err != nil {
+		return durable, err
+	}
+	return j.writeTaken()
+}
+
+// writeTaken writes the blocks that were taken and are not durable yet.
+func (j *Journal) writeTaken() (durable LSN, err error) {
+	f := &j.flush
+	if durable, err := j.state(); err != nil {
+		return durable, err
+	}
+	for f.next < len(f.taken.blocks) {
+		switch err := j.writeBlock(&f.taken, f.next); {
+		case errors.Is(err, ErrFull):
+			durable, _ := j.state()
+			return durable, err
+		case err != nil:
 			return j.fail(err)
 		}
-		durable = j.setDurable(taken.lastLSN(i))
+		j.setDurable(f.taken.lastLSN(f.next))
+		f.next++
 	}
-	taken.reset()
-	return durable, nil
+	f.taken.reset()
+	f.next = 0
+	return j.state()
+}
+
+// state is the last durable LSN and the sticky error.
+func (j *Journal) state() (LSN, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.mu.durable, j.mu.err
 }
 
 // swapForming makes the forming blocks the ones to write.
@@ -195,15 +226,15 @@ func (j *Journal) swapForming() (LSN, error) {
 	if j.mu.err != nil {
 		return j.mu.durable, j.mu.err
 	}
-	j.flush.free, j.mu.forming = j.mu.forming, j.flush.free
+	j.flush.taken, j.mu.forming = j.mu.forming, j.flush.taken
 	return j.mu.durable, nil
 }
 
-func (j *Journal) setDurable(lsn LSN) LSN {
+func (j *Journal) setDurable(lsn LSN) {
+	left := j.flush.active.room()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.mu.durable = lsn
-	return lsn
+	j.mu.durable, j.mu.left = lsn, left
 }
 
 // fail makes err sticky, unless an earlier one is, and returns what Flush returns.

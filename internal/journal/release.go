@@ -13,6 +13,44 @@ func (j *Journal) Files() int {
 	return len(j.mu.files)
 }
 
+// Room is how many bytes of blocks can be written without new space on the disk. Frames that wait for a Flush are not taken off.
+func (j *Journal) Room() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	room := j.mu.left
+	for _, waits := range []bool{j.mu.fresh, j.mu.spare} {
+		if waits {
+			room += j.fileSize - fileHeaderSize
+		}
+	}
+	return room
+}
+
+// Reserve preallocates the next file when the active one is more than half full and none waits: then the journal goes on for a
+// while on a disk that others have filled, and a roll does not wait for the file. It may run beside Append and Release. Without
+// space it is ErrFull and changes nothing; no error of it is sticky, since nothing depends on the file yet.
+func (j *Journal) Reserve() error {
+	j.flush.Lock()
+	defer j.flush.Unlock()
+	j.mu.Lock()
+	needed := j.mu.err == nil && !j.mu.fresh && !j.mu.spare && j.mu.left < j.fileSize/2
+	j.mu.Unlock()
+	if !needed {
+		return nil
+	}
+	f, err := j.createFresh()
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("journal %s: reserve the next file: %w", j.dir, orFull(err))
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.mu.fresh = true
+	return nil
+}
+
 // Release allows files whose frames are all at or before upTo to be recycled: a durable checkpoint covers them. The active
 // file always stays. One file is kept as the spare that the next roll takes, others are removed. It may run beside Append
 // and Flush, one Release at a time. An I/O error ends the journal as one in Flush does.
@@ -47,7 +85,7 @@ func (j *Journal) takeReleased(upTo LSN) (released []header, keep int, err error
 	released, keep = j.mu.files[:n:n], -1
 	j.mu.files = j.mu.files[n:]
 	for i, h := range released {
-		if !j.mu.spare && h.size == j.fileSize {
+		if !j.mu.spare && !j.mu.using && h.size == j.fileSize {
 			keep = i
 		}
 	}

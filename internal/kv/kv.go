@@ -16,6 +16,9 @@ import "errors"
 // ErrNotFound: no such key.
 var ErrNotFound = errors.New("key not found")
 
+// ErrFull: the disk is too full for a commit now. Nothing was changed; later there may be room.
+var ErrFull = errors.New("no room for a commit")
+
 // A Reader reads one consistent state.
 type Reader interface {
 	// Get returns a copy of the value.
@@ -45,6 +48,9 @@ type Batch interface {
 type Store interface {
 	Reader
 	NewBatch() Batch
+	// Room tells whether a commit may begin: nil, ErrFull, or why the database takes none any more. A commit that fails for want of
+	// space may end the database, so ask first.
+	Room() error
 	// Snapshot is a state that later writes don't change.
 	Snapshot() (Snapshot, error)
 	Close() error

@@ -117,6 +117,8 @@ func (m *memory) Snapshot() (Snapshot, error) {
 	return r, nil
 }
 
+func (m *memory) Room() error { return nil }
+
 func (m *memory) NewBatch() Batch { return &memoryBatch{m: m} }
 
 func (m *memory) Close() error {

@@ -44,7 +44,7 @@ func (o PebbleOptions) withDefaults() PebbleOptions {
 // while the manifest changes panics, for nothing written after it could be trusted.
 func OpenPebble(dir string, o PebbleOptions) (Store, error) {
 	o = o.withDefaults()
-	p := &pebbleStore{dir: dir, onError: o.OnError}
+	p := &pebbleStore{fs: o.FS, dir: dir, onError: o.OnError}
 	db, err := pebble.Open(dir, p.options(o))
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", dir, err)
@@ -81,6 +81,7 @@ func (p *pebbleStore) options(o PebbleOptions) *pebble.Options {
 
 type pebbleStore struct {
 	pebbleReader
+	fs      vfs.FS
 	dir     string
 	db      *pebble.DB
 	onError func(error)
@@ -95,6 +96,20 @@ func (p *pebbleStore) broken() error {
 	}
 	if err := p.background.Load(); err != nil {
 		return *err
+	}
+	return nil
+}
+
+// roomBytes is what has to be free for a commit: a log, a flush and a compaction of it. A small disk needs a sixteenth.
+const roomBytes = 128 << 20
+
+func (p *pebbleStore) Room() error {
+	if err := p.broken(); err != nil {
+		return fmt.Errorf("database %s: %w", p.dir, err)
+	}
+	free, total, ok := vfs.Usage(p.fs, p.dir)
+	if least := min(roomBytes, total/16); ok && free < least {
+		return fmt.Errorf("database %s: %d bytes are free, %d are needed: %w", p.dir, free, least, ErrFull)
 	}
 	return nil
 }

@@ -39,6 +39,22 @@ func TestPebbleKeepsWhatItAcknowledgedThroughACrash(t *testing.T) {
 	}
 }
 
+func TestPebbleTellsWhenTheDiskHasNoRoomForACommit(t *testing.T) {
+	disk := vfs.NewSmallDisk(vfs.NewCrashable(), 64<<20)
+	s, err := OpenPebble("db", PebbleOptions{FS: disk, MemTableBytes: 64 << 10})
+	must(t, err)
+	must(t, s.Room())
+	f, err := disk.Create("others", vfs.Category)
+	must(t, err)
+	must(t, f.Preallocate(0, 64<<20-disk.Used()-1000))
+	if err := s.Room(); !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), "database db: 1000 bytes are free, 4194304 are needed") {
+		t.Errorf("room on a full disk: %v", err)
+	}
+	must(t, errors.Join(f.Close(), disk.Remove("others")))
+	must(t, s.Room())
+	must(t, s.Close())
+}
+
 func TestPebbleCommitOnAFullDiskIsAnErrorAndStaysOne(t *testing.T) {
 	full := errorfs.Toggle{Injector: errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData {

@@ -109,6 +109,9 @@ func (c *Checkpoints) removeRows(snap kv.Snapshot, prefix []byte) error {
 	return nil
 }
 
+// Room tells whether the disk takes a checkpoint now; kv.ErrFull may pass.
+func (c *Checkpoints) Room() error { return c.db.Room() }
+
 // CheckpointPart is one table's share: every changelog record before Next is reflected in the rows written so far and by Rows.
 type CheckpointPart struct {
 	Name      string

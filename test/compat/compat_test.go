@@ -1,8 +1,9 @@
-// Package compat drives a node with clients that others wrote: kcat, three Python clients, Kafka's own Java tools, and the tests
-// of franz-go's client.
+// Package compat drives a node with clients that others wrote: kcat, three Python clients, two for Node, Kafka's own Java tools and
+// Kafka Streams, and the tests that the Go clients franz-go, Sarama and kafka-go have of themselves.
 //
-// setup.sh installs what they need; what is missing is skipped with the reason (package need). MAINSTEM_COMPAT_BOOTSTRAP runs the
-// same tests against another broker, such as the Apache Kafka that kafka/kafka.sh starts: only what passes there counts.
+// setup.sh installs what they need; what is missing is skipped with the reason (package need), what takes minutes runs when its
+// variable is set. MAINSTEM_COMPAT_BOOTSTRAP runs the same tests against another broker, such as the Apache Kafka that
+// kafka/kafka.sh starts: only what passes there counts. README.md has the variables and the results.
 //
 // Not here: the protocol's corner cases (internal/server/kafka), kills (test/crash).
 package compat
@@ -68,8 +69,9 @@ func broker(t *testing.T) string {
 	return theNode.node.address
 }
 
-// startNode builds and starts a node on ports that the system chooses, and reads from its greeting which they are.
-func startNode() (*node, error) {
+// startNode builds and starts a node on ports that the system chooses, and reads from its greeting which they are. flags are more
+// flags of mainstem dev.
+func startNode(flags ...string) (*node, error) {
 	dir, err := os.MkdirTemp("", "mainstem-compat-*")
 	if err != nil {
 		return nil, err
@@ -79,7 +81,8 @@ func startNode() (*node, error) {
 	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", bin, "github.com/mainstemio/mainstem/cmd/mainstem").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	n.cmd = exec.Command(bin, "dev", "--data", filepath.Join(dir, "data"), "--kafka", "127.0.0.1:0", "--http", "127.0.0.1:0")
+	args := []string{"dev", "--data", filepath.Join(dir, "data"), "--kafka", "127.0.0.1:0", "--http", "127.0.0.1:0"}
+	n.cmd = exec.Command(bin, append(args, flags...)...)
 	n.cmd.Stderr = &n.log
 	out, err := n.cmd.StdoutPipe()
 	if err != nil {
@@ -144,4 +147,14 @@ func output(t *testing.T, r run) string {
 // unique is a prefix for the names of topics and groups of one test, also when the broker is used again.
 func unique(t *testing.T) string {
 	return strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name())) + fmt.Sprintf("-%d", time.Now().UnixMilli())
+}
+
+// onDemand skips what takes long unless the variable is set, and returns its value.
+func onDemand(t *testing.T, variable, what string) string {
+	t.Helper()
+	v := os.Getenv(variable)
+	if v == "" {
+		t.Skipf("%s is not set: %s", variable, what)
+	}
+	return v
 }

@@ -52,6 +52,19 @@ func TestJavaTools(t *testing.T) {
 			got := tool(t, "", "consumer.ConsoleConsumer", "--topic", topic, "--from-beginning", "--max-messages", "300", "--timeout-ms", "30000", "--group", group)
 			records(t, got, 300)
 		}},
+		{"consume in a group of the consumer protocol", func(t *testing.T) {
+			got := tool(t, "", "consumer.ConsoleConsumer", "--topic", topic, "--from-beginning", "--max-messages", "300", "--timeout-ms", "30000",
+				"--group", group+"-848", "--command-property", "group.protocol=consumer")
+			records(t, got, 300)
+		}},
+		{"verify a group of the consumer protocol", func(t *testing.T) {
+			got := tool(t, "", "VerifiableConsumer", "--topic", topic, "--group-id", group+"-848v", "--group-protocol", "consumer",
+				"--reset-policy", "earliest", "--max-messages", "300")
+			contains(t, got, `"name":"partitions_assigned"`, `"success":true`, `"name":"partitions_revoked"`, `"name":"shutdown_complete"`)
+		}},
+		{"groups by type", func(t *testing.T) {
+			contains(t, tool(t, "", "consumer.group.ConsumerGroupCommand", "--list", "--type", "consumer"), group+"-848", group+"-848v")
+		}},
 		{"describe the group", func(t *testing.T) {
 			contains(t, tool(t, "", "consumer.group.ConsumerGroupCommand", "--describe", "--group", group), group, topic)
 		}},

@@ -84,7 +84,11 @@ func python(t *testing.T) string {
 func TestPython(t *testing.T) {
 	python, address := python(t), broker(t)
 	for _, library := range []string{"confluent", "aio", "pure"} {
-		for _, scenario := range []string{"plain", "group", "transactions", "administer"} {
+		scenarios := []string{"plain", "group", "transactions", "administer"}
+		if library == "confluent" { // the only one that has the consumer protocol (KIP-848)
+			scenarios = append(scenarios, "nextgen")
+		}
+		for _, scenario := range scenarios {
 			t.Run(library+"/"+scenario, func(t *testing.T) {
 				output(t, run{path: python, args: []string{filepath.Join("python", library+".py"), address, unique(t), scenario}})
 			})

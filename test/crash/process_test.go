@@ -28,13 +28,18 @@ type process struct {
 // start runs a program until it is killed or stopped, or until the test ends.
 func (t *trial) start(name string, args ...string) *process {
 	t.Helper()
+	return t.startCommand(name, exec.Command(program(t.T, name), args...))
+}
+
+func (t *trial) startCommand(name string, cmd *exec.Cmd) *process {
+	t.Helper()
 	p := &process{t: t, name: name, log: filepath.Join(t.dir, name+".log"), done: make(chan struct{})}
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer out.Close() // the child has its own
-	p.cmd = exec.Command(program(t.T, name), args...)
+	p.cmd = cmd
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.Dir = t.dir
 	p.started = time.Now()

@@ -31,7 +31,10 @@ func TestScripts(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "waitport": waitPort, "occupy": occupy},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": status, "waitport": waitPort, "occupy": occupy, "flip": flip,
+			"waitstable": waitStable, "opentransaction": openTransaction,
+		},
 	})
 }
 

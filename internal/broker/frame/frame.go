@@ -28,7 +28,11 @@ const (
 	KindRecordsDeleted  Kind = 10
 	KindUncleanStart    Kind = 11
 	KindFragment        Kind = 12
-	KindLast            Kind = KindFragment
+	KindCredentials     Kind = 13
+	KindACLs            Kind = 14
+	KindAbortsForgotten Kind = 15
+	KindNodeSettings    Kind = 16
+	KindLast            Kind = KindNodeSettings
 )
 
 // An ID is a topic's id, a UUID.
@@ -69,6 +73,18 @@ func (d *Decoder) Configs() map[string]string {
 		c[k] = d.String()
 	}
 	return c
+}
+
+// AppendNodeSettings appends the settings that were changed while the node ran: its own, then those of all nodes.
+func AppendNodeSettings(dst []byte, own, all map[string]string) []byte {
+	return AppendConfigs(AppendConfigs(dst, own), all)
+}
+
+// DecodeNodeSettings reads them; the maps are never nil.
+func DecodeNodeSettings(b []byte) (own, all map[string]string, err error) {
+	d := Decoder{B: b}
+	own, all = d.Configs(), d.Configs()
+	return own, all, d.End("node settings")
 }
 
 // TopicCreated gives a topic the partition numbers First, First+1, ….
@@ -191,4 +207,30 @@ func DecodeTxnEnded(b []byte) (TxnEnded, error) {
 // AppendRecordsDeleted encodes a partition's new first offset.
 func AppendRecordsDeleted(dst []byte, number uint32, start record.Offset) []byte {
 	return AppendBatchHead(dst, number, start)
+}
+
+// AbortsForgotten takes aborted transactions off the list of a partition, each named by the offset of its marker.
+type AbortsForgotten struct {
+	Number  uint32
+	Markers []record.Offset
+}
+
+// Append encodes f.
+func (f AbortsForgotten) Append(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(f.Number))
+	dst = binary.AppendUvarint(dst, uint64(len(f.Markers)))
+	for _, o := range f.Markers {
+		dst = binary.AppendUvarint(dst, uint64(o))
+	}
+	return dst
+}
+
+// DecodeAbortsForgotten reads what Append wrote.
+func DecodeAbortsForgotten(b []byte) (AbortsForgotten, error) {
+	d := &Decoder{B: b}
+	f := AbortsForgotten{Number: uint32(d.Uvarint())}
+	for range d.Count() {
+		f.Markers = append(f.Markers, record.Offset(d.Uvarint()))
+	}
+	return f, d.End("forgotten aborts")
 }

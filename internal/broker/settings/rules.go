@@ -20,15 +20,30 @@ type Rules struct {
 	AppendTime   bool  // message.timestamp.type=LogAppendTime
 	Compact      bool  // cleanup.policy
 	Delete       bool
+	Compression  string // compression.type
+
+	RetentionMillis int64 // retention.ms, negative: for ever
+	RetentionBytes  int64 // retention.bytes, negative: no bound
+	SegmentMillis   int64 // segment.ms; of a compacted topic at most max.compaction.lag.ms
+	JitterMillis    int64 // segment.jitter.ms
+	DeleteRetention int64 // delete.retention.ms
+	MinLag          int64 // min.compaction.lag.ms
+	MaxLag          int64 // max.compaction.lag.ms
+	DirtyRatio      float64
+
+	node map[string]string // what topics without a setting of their own follow, where it is not Kafka's default
 }
 
-// Defaults are the rules of a topic without settings, on a node with this max.message.bytes.
-func Defaults(maxBytes int64) Rules { return Rules{MaxBytes: maxBytes}.With(nil) }
+// Defaults are the rules of a topic without settings, on a node whose own defaults are node, by the names of the topic settings.
+func Defaults(node map[string]string) Rules { return Rules{node: node}.With(nil) }
 
 // With returns the rules of a topic with checked settings configs on a node whose defaults are r.
 func (r Rules) With(configs map[string]string) Rules {
 	get := func(name string) string {
 		if v, ok := configs[name]; ok {
+			return v
+		}
+		if v, ok := r.node[name]; ok {
 			return v
 		}
 		return Find(name).Default
@@ -41,14 +56,21 @@ func (r Rules) With(configs map[string]string) Rules {
 		return v
 	}
 	cleanup := splitList(get("cleanup.policy"))
+	dirty, _ := strconv.ParseFloat(strings.TrimSpace(get("min.cleanable.dirty.ratio")), 64) // checked values parse
 	out := Rules{
-		MaxBytes: r.MaxBytes, SegmentBytes: num("segment.bytes"),
+		MaxBytes: num("max.message.bytes"), SegmentBytes: num("segment.bytes"),
 		Before: num("message.timestamp.before.max.ms"), After: num("message.timestamp.after.max.ms"),
 		AppendTime: get("message.timestamp.type") == "LogAppendTime",
 		Compact:    slices.Contains(cleanup, "compact"), Delete: slices.Contains(cleanup, "delete"),
+		Compression:     get("compression.type"),
+		RetentionMillis: num("retention.ms"), RetentionBytes: num("retention.bytes"),
+		SegmentMillis: num("segment.ms"), JitterMillis: num("segment.jitter.ms"),
+		DeleteRetention: num("delete.retention.ms"),
+		MinLag:          num("min.compaction.lag.ms"), MaxLag: num("max.compaction.lag.ms"), DirtyRatio: dirty,
+		node: r.node,
 	}
-	if _, ok := configs["max.message.bytes"]; ok {
-		out.MaxBytes = num("max.message.bytes")
+	if out.Compact {
+		out.SegmentMillis = min(out.SegmentMillis, out.MaxLag)
 	}
 	return out
 }
@@ -64,6 +86,9 @@ func Check(c map[string]string) (*kerr.Error, string) {
 			return kerr.InvalidConfig, fmt.Sprintf("Invalid value %s for configuration %s: %s", c[name], name, wrong)
 		}
 	}
+	if r := Defaults(c); r.MinLag > r.MaxLag {
+		return kerr.InvalidConfig, fmt.Sprintf("conflict topic config setting min.compaction.lag.ms (%d) > max.compaction.lag.ms (%d)", r.MinLag, r.MaxLag)
+	}
 	return nil, ""
 }
 
@@ -75,10 +100,12 @@ type Change struct {
 }
 
 // Apply carries out cs on now, which Check must judge afterwards.
-func Apply(now map[string]string, cs []Change) (*kerr.Error, string) {
+func Apply(now map[string]string, cs []Change) (*kerr.Error, string) { return apply(now, cs, Find) }
+
+func apply(now map[string]string, cs []Change, find func(name string) *Setting) (*kerr.Error, string) {
 	seen := map[string]bool{}
 	for _, c := range cs {
-		s := Find(c.Name)
+		s := find(c.Name)
 		switch {
 		case s == nil:
 			return kerr.InvalidConfig, "Unknown topic config name: " + c.Name

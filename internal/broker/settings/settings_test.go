@@ -42,7 +42,10 @@ func TestValues(t *testing.T) {
 		{"remote.storage.enable", "false", "true"},
 		{"retention.ms", "-1", "-2"},
 		{"retention.ms", " 5 ", "5s"},
-		{"segment.bytes", "9223372036854775807", "9223372036854775808"},
+		{"segment.bytes", "2147483647", "2147483648"},
+		{"segment.bytes", "1048576", "1048575"},
+		{"retention.bytes", "-9", "x"},
+		{"segment.ms", "9223372036854775807", "9223372036854775808"},
 	}
 	for _, test := range tests {
 		if wrong := Find(test.name).Check(test.right); wrong != "" {
@@ -59,13 +62,21 @@ func TestValues(t *testing.T) {
 }
 
 func TestRules(t *testing.T) {
-	d := Defaults(777)
-	if d.MaxBytes != 777 || d.AppendTime || d.Compact || !d.Delete || d.After != 3600000 {
+	d := Defaults(map[string]string{"max.message.bytes": "777", "retention.bytes": "5"})
+	if d.MaxBytes != 777 || d.AppendTime || d.Compact || !d.Delete || d.After != 3600000 ||
+		d.RetentionBytes != 5 || d.RetentionMillis != 7*24*3600*1000 || d.DirtyRatio != 0.5 || d.Compression != "producer" {
 		t.Errorf("defaults %+v", d)
 	}
 	r := d.With(map[string]string{"max.message.bytes": "5", "cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime"})
-	if r.MaxBytes != 5 || !r.AppendTime || !r.Compact || r.Delete {
+	if r.MaxBytes != 5 || !r.AppendTime || !r.Compact || r.Delete || r.RetentionBytes != 5 {
 		t.Errorf("%+v", r)
+	}
+	r = d.With(map[string]string{"cleanup.policy": "compact", "max.compaction.lag.ms": "60000", "segment.ms": "70000"})
+	if r.SegmentMillis != 60000 {
+		t.Errorf("segments of a compacted topic end after %d ms, later than they may wait", r.SegmentMillis)
+	}
+	if err, _ := Check(map[string]string{"min.compaction.lag.ms": "2", "max.compaction.lag.ms": "1"}); err != kerr.InvalidConfig {
+		t.Errorf("lags that contradict each other: %v", err)
 	}
 }
 

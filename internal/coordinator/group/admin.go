@@ -20,7 +20,7 @@ func (g *Groups) DeleteOffsets(group string, tps []record.TopicPartition) ([]*ke
 	case of.state != empty && of.protocolType != consumerType:
 		return nil, kerr.NonEmptyGroup, fx
 	}
-	subscribed := of.subscriptions()
+	subscribed := g.subscriptions(of)
 	errs := make([]*kerr.Error, len(tps))
 	var gone []record.TopicPartition
 	for i, tp := range tps {
@@ -46,7 +46,7 @@ func (g *Groups) Delete(group string) (*kerr.Error, Effects) {
 	switch {
 	case of == nil:
 		return kerr.GroupIDNotFound, Effects{}
-	case of.state != empty:
+	case of.state != empty, of.modern != nil && of.modern.Len() > 0:
 		return kerr.NonEmptyGroup, Effects{}
 	}
 	g.drop(of)
@@ -58,19 +58,26 @@ func (g *Groups) List() []Description {
 	all := make([]Description, 0, len(g.groups))
 	for _, name := range g.names() {
 		of := g.groups[name]
-		all = append(all, Description{Group: name, State: of.state.String(), ProtocolType: of.protocolType})
+		if of.modern != nil {
+			all = append(all, Description{Group: name, Type: ConsumerType, State: of.modern.State(), ProtocolType: consumerType})
+			continue
+		}
+		all = append(all, Description{Group: name, Type: ClassicType, State: of.state.String(), ProtocolType: of.protocolType})
 	}
 	return all
 }
 
-// Describe returns one group; an unknown one is in state Dead. As in Kafka the protocol and the members' subscriptions are shown
+// Describe returns one classic group; one that is unknown, or a consumer group (Type tells), is in state Dead. As in Kafka the protocol and the members' subscriptions are shown
 // in state Stable only.
 func (g *Groups) Describe(group string) Description {
 	of := g.groups[group]
-	if of == nil {
+	switch {
+	case of == nil:
 		return Description{Group: group, State: "Dead"}
+	case of.modern != nil:
+		return Description{Group: group, Type: ConsumerType, State: "Dead"}
 	}
-	d := Description{Group: group, State: of.state.String(), ProtocolType: of.protocolType}
+	d := Description{Group: group, Type: ClassicType, State: of.state.String(), ProtocolType: of.protocolType}
 	if of.state == stable {
 		d.Protocol = of.protocol
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/mainstemio/mainstem/internal/coordinator/group/consumer"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -15,7 +16,7 @@ import (
 // member is for groups without members; it makes the group if need be. A commit prolongs the member's session.
 func (g *Groups) Commit(now time.Duration, at record.Timestamp, group string, m Member, os []OffsetCommit) ([]*kerr.Error, *kerr.Error, Effects) {
 	of := g.groups[group]
-	caller, err := checkCommit(of, m, false)
+	caller, err := g.checkCommit(of, m, os, false)
 	if err != nil {
 		return nil, err, Effects{}
 	}
@@ -34,7 +35,7 @@ func (g *Groups) Commit(now time.Duration, at record.Timestamp, group string, m 
 // producer. The member is checked as in Commit, but a transaction without one may commit in any state, since older clients
 // send none.
 func (g *Groups) CommitTxn(now time.Duration, at record.Timestamp, group string, pid int64, m Member, os []OffsetCommit) ([]*kerr.Error, *kerr.Error, Effects) {
-	if _, err := checkCommit(g.groups[group], m, true); err != nil {
+	if _, err := g.checkCommit(g.groups[group], m, os, true); err != nil {
 		return nil, err, Effects{}
 	}
 	errs, kept := g.fitting(at, os)
@@ -46,20 +47,22 @@ func (g *Groups) CommitTxn(now time.Duration, at record.Timestamp, group string,
 }
 
 // checkCommit decides whether m may commit; the member is nil when there is none to prolong.
-func checkCommit(of *group, m Member, txn bool) (*member, *kerr.Error) {
-	if of == nil {
-		if m.Generation < 0 {
-			return nil, nil
-		}
-		return nil, kerr.IllegalGeneration
-	}
-	if m.Generation < 0 && of.state == empty {
+func (g *Groups) checkCommit(of *group, m Member, os []OffsetCommit, txn bool) (*member, *kerr.Error) {
+	simple := m.ID == "" && m.InstanceID == ""
+	switch {
+	case of == nil && m.Generation < 0:
 		return nil, nil
-	}
-	if m.Generation < 0 && m.ID == "" && m.InstanceID == "" {
-		if txn {
-			return nil, nil
-		}
+	case of == nil && m.Modern:
+		return nil, kerr.GroupIDNotFound
+	case of == nil:
+		return nil, kerr.IllegalGeneration
+	case m.Generation < 0 && of.vacant():
+		return nil, nil
+	case m.Generation < 0 && simple && txn:
+		return nil, nil
+	case of.modern != nil:
+		return nil, g.checkModern(of.modern, m, os, txn)
+	case m.Generation < 0 && simple:
 		return nil, kerr.UnknownMemberID
 	}
 	caller, err := of.check(m.ID, m.InstanceID)
@@ -72,6 +75,38 @@ func checkCommit(of *group, m Member, txn bool) (*member, *kerr.Error) {
 		return nil, kerr.RebalanceInProgress
 	}
 	return caller, nil
+}
+
+// checkModern decides for a member of a consumer group. As in Kafka one partition that it may not commit spoils the whole.
+func (g *Groups) checkModern(modern *consumer.Group, m Member, os []OffsetCommit, txn bool) *kerr.Error {
+	each, err := modern.CheckCommit(g.options.Topics, m.ID, m.Generation, txn, m.Modern)
+	if err != nil || each == nil {
+		return err
+	}
+	for _, o := range os {
+		if err := each(o.TopicPartition); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// vacant reports whether the group has no members; ids given out do not count.
+func (g *group) vacant() bool {
+	if g.modern != nil {
+		return g.modern.Len() == 0
+	}
+	return g.state == empty
+}
+
+// CheckFetch decides whether a member of a consumer group may read its offsets: UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH,
+// ILLEGAL_GENERATION of a classic member. In any other group everybody may.
+func (g *Groups) CheckFetch(group string, m Member) *kerr.Error {
+	of := g.groups[group]
+	if of == nil || of.modern == nil {
+		return nil
+	}
+	return of.modern.CheckFetch(m.ID, m.Generation)
 }
 
 // A placed offset is one to be stored.

@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mainstemio/mainstem/internal/coordinator/assign"
 	"github.com/mainstemio/mainstem/internal/coordinator/format"
+	"github.com/mainstemio/mainstem/internal/coordinator/group/consumer"
 	"github.com/mainstemio/mainstem/record"
 )
 
@@ -16,7 +18,7 @@ func sampleSnapshot(t testing.TB) []byte {
 	m := New(Options{})
 	join := Join{
 		Group: "orders", NewMemberID: "m1", InstanceID: "one", ClientID: "c", ClientHost: "/127.0.0.1", ProtocolType: "consumer",
-		Protocols:      []Protocol{{"range", subscription("payments")}, {"sticky", nil}},
+		Protocols:      []Protocol{{Name: "range", Metadata: subscription("payments")}, {Name: "sticky"}},
 		SessionTimeout: 10 * time.Second, RebalanceTimeout: time.Minute,
 	}
 	m.Join(0, 1, join)
@@ -35,12 +37,51 @@ func sampleSnapshot(t testing.TB) []byte {
 	return m.AppendSnapshot(nil)
 }
 
+// consumerSample is the state and the records of a machine with a consumer group, members of both protocols in it, and one that has
+// become classic.
+func consumerSample(t testing.TB) (snapshot []byte, records [][]byte) {
+	ts := newTopics()
+	ts.put("payments", 3)
+	ts.put("refunds", 2)
+	m := New(Options{Topics: ts})
+	take := func(fx Effects) { records = append(records, fx.Records...) }
+	for _, g := range []string{"modern", "back"} {
+		reply, fx := m.ConsumerHeartbeat(0, consumer.Heartbeat{
+			Group: g, MemberID: "m1", ClientID: "c", ClientHost: "/127.0.0.1", InstanceID: ptr("one"), Rack: ptr("r"), Assignor: ptr("range"),
+			RebalanceTimeout: time.Minute, Topics: []string{"refunds", "payments"}, Regex: ptr("ref.*"), Owned: assign.Partitions{},
+		}, "")
+		if take(fx); reply.Err != nil {
+			t.Fatal(reply.Err)
+		}
+		take(m.Join(0, 1, Join{
+			Group: g, NewMemberID: "m2", ProtocolType: "consumer", Protocols: []Protocol{{Name: "range", Metadata: subscription("payments")}},
+			SessionTimeout: 10 * time.Second, RebalanceTimeout: time.Minute,
+		}))
+		_, fx = m.ConsumerHeartbeat(0, consumer.Heartbeat{Group: g, MemberID: "m1", Epoch: 2, RebalanceTimeout: -1}, "")
+		take(fx)
+	}
+	_, fx := m.ConsumerHeartbeat(0, consumer.Heartbeat{Group: "back", MemberID: "m1", Epoch: consumer.Leaving}, "")
+	take(fx)
+	return m.AppendSnapshot(nil), records
+}
+
+func ptr[T any](v T) *T { return &v }
+
 // Whatever a record holds, Apply refuses it or takes it whole; what it takes survives a snapshot and the machine goes on.
 func FuzzApply(f *testing.F) {
 	_ = format.Frames(sampleSnapshot(f), func(rec []byte) error { f.Add(rec); return nil })
 	f.Add(appendDeletedOffsets(nil, "orders", []record.TopicPartition{{Topic: "payments", Partition: 3}}))
 	f.Add(appendDeletedGroup(nil, "orders"))
-	base := sampleSnapshot(f)
+	modern, records := consumerSample(f)
+	for _, rec := range records {
+		f.Add(rec)
+	}
+	base := append(sampleSnapshot(f), modern...)
+	whole := New(Options{})
+	if err := whole.LoadSnapshot(base); err != nil {
+		f.Fatal(err)
+	}
+	base = whole.AppendSnapshot(nil)
 	f.Fuzz(func(t *testing.T, rec []byte) {
 		m := New(Options{})
 		if err := m.LoadSnapshot(base); err != nil {
@@ -68,12 +109,18 @@ func FuzzApply(f *testing.F) {
 			}
 			m.Tick(at)
 		}
+		snapshot = m.AppendSnapshot(nil)
+		if err := New(Options{}).LoadSnapshot(snapshot); err != nil {
+			t.Fatalf("own snapshot after everybody expired: %v", err)
+		}
 	})
 }
 
 func FuzzLoadSnapshot(f *testing.F) {
 	f.Add(sampleSnapshot(f))
 	f.Add([]byte{2, recordVersion, kindOffsets})
+	modern, _ := consumerSample(f)
+	f.Add(modern)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m := New(Options{})
 		if m.LoadSnapshot(b) != nil {
@@ -109,6 +156,28 @@ func TestRecordBytesOfVersion1(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := hex.Dump(sampleSnapshot(t)); got != string(want) {
+		t.Errorf("the record format changed:\n%s", got)
+	}
+}
+
+// The same for consumer groups: their records one by one, then their snapshot.
+func TestConsumerRecordBytesOfVersion1(t *testing.T) {
+	want, err := os.ReadFile("testdata/consumer-v1.hex")
+	if err != nil && !*update {
+		t.Fatal(err)
+	}
+	snapshot, records := consumerSample(t)
+	got := ""
+	for _, rec := range append(records, snapshot) {
+		got += hex.Dump(rec) + "\n"
+	}
+	if *update && len(want) == 0 { // once: a change is a new version
+		if err := os.WriteFile("testdata/consumer-v1.hex", []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if got != string(want) {
 		t.Errorf("the record format changed:\n%s", got)
 	}
 }

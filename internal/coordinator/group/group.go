@@ -1,13 +1,14 @@
-// Package group is the group coordinator as a pure state machine: classic consumer groups (Kafka 4's rules) and committed offsets.
+// Package group is the group coordinator as a pure state machine: classic groups (Kafka 4's rules), the timers of consumer groups
+// (KIP-848; their states are in package consumer), the way from one to the other and back, and committed offsets.
 //
 // The broker's sequencer calls it, one call at a time, appends the records it returns to the journal and hands out its replies
-// once they are durable. It calls nothing but its own leaves (format, deadline). After a restart the same records go through
-// Apply in the same order, together with the caller's own EndTxn and ForgetTopic, and give the same state.
+// once they are durable. It calls nothing but its own leaves (consumer, format, deadline). After a restart the same records go
+// through Apply in the same order, together with the caller's own EndTxn and ForgetTopic, and give the same state.
 //
 // Groups belongs to its caller; there is no lock, no goroutine, no I/O and no clock, and nothing depends on the order of a map.
 // Byte slices given in are copied when kept; slices handed out (records, replies, descriptions) are read-only.
 //
-// A group moves along
+// A group is of one type at a time: consumer while modern is set, else classic. A classic group moves along
 //
 //	Empty ──join──▶ PreparingRebalance ──all joined, or time──▶ CompletingRebalance ──leader's sync──▶ Stable
 //	  ▲                   │    ▲                                      │                                   │
@@ -19,12 +20,13 @@
 // docs/format/coordinator.md and in record.go.
 //
 // Not here: which producer may commit in a transaction (package txn), when a transaction ends (the caller's journal), the
-// retention of old offsets, and the KIP-848 protocol.
+// retention of old offsets, and who assigns what in a consumer group (packages consumer and assign).
 package group
 
 import (
 	"time"
 
+	"github.com/mainstemio/mainstem/internal/coordinator/group/consumer"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -45,10 +47,7 @@ type Effects struct {
 }
 
 // A Protocol is a member's way to split the work, with its subscription bytes.
-type Protocol struct {
-	Name     string
-	Metadata []byte
-}
+type Protocol = consumer.Protocol
 
 // Join is a JoinGroup request. SkipAssignment support and reasons ride along for the reply's shape.
 type Join struct {
@@ -104,11 +103,13 @@ type SyncReply struct {
 	Assignment   []byte
 }
 
-// Member identifies who calls: in Heartbeat, Leave and commits. Generation -1 with an empty ID is a simple consumer.
+// Member identifies who calls: in Heartbeat, Leave and commits. Generation is the member epoch in a consumer group; -1 with an empty
+// ID is a simple consumer. Modern is for versions of OffsetCommit that know member epochs (9 and above).
 type Member struct {
 	Generation int32
 	ID         string
 	InstanceID string
+	Modern     bool
 }
 
 // OffsetCommit is one partition's new committed offset.
@@ -127,10 +128,17 @@ type Committed struct {
 	Pending     bool
 }
 
+// The types of groups, as ListGroups names them.
+const (
+	ClassicType  = "classic"
+	ConsumerType = "consumer"
+)
+
 // Description of a group for DescribeGroups and ListGroups. State is Kafka's word: Empty, PreparingRebalance,
-// CompletingRebalance, Stable, Dead.
+// CompletingRebalance, Stable, Dead; Assigning and Reconciling of consumer groups.
 type Description struct {
 	Group        string
+	Type         string
 	State        string
 	ProtocolType string
 	Protocol     string
@@ -150,4 +158,28 @@ type Options struct {
 	InitialDelay           time.Duration
 	MaxSize                int
 	MaxMetadata            int
+
+	Consumer ConsumerOptions
+	// Topics is what consumer groups assign; nil: no topic exists.
+	Topics consumer.Topics
 }
+
+// ConsumerOptions are the settings of consumer groups (group.consumer.*); zero fields take Kafka's defaults: session timeout 45 s,
+// heartbeat interval 5 s, unlimited size, migration both ways.
+type ConsumerOptions struct {
+	Session   time.Duration
+	Heartbeat time.Duration // how often members are asked to report
+	MaxSize   int
+	Migration Migration
+}
+
+// Migration is which way a group with members may change its type (group.consumer.migration.policy). Empty groups always may.
+type Migration string
+
+// The policies; the empty one is MigrateBoth.
+const (
+	MigrateBoth      Migration = "bidirectional"
+	MigrateUpgrade   Migration = "upgrade"   // classic to consumer
+	MigrateDowngrade Migration = "downgrade" // consumer to classic
+	MigrateNever     Migration = "disabled"
+)

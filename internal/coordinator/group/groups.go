@@ -28,6 +28,10 @@ func (o Options) withDefaults() Options {
 	if o.MaxMetadata == 0 {
 		o.MaxMetadata = 4096
 	}
+	if o.Topics == nil {
+		o.Topics = noTopics{}
+	}
+	o.Consumer = o.Consumer.WithDefaults()
 	return o
 }
 
@@ -40,8 +44,8 @@ type Groups struct {
 	timers deadline.Queue[due]
 }
 
-// A due is what a timer is about: the session of a member (or of an id given out but not yet used), a group's join phase, or its
-// sync phase.
+// A due is what a timer is about: the session of a member (or of an id given out but not yet used), a group's join phase, its sync
+// phase, or one of the times by which a member of a consumer group must act.
 type due struct {
 	g      *group
 	what   phase
@@ -54,6 +58,7 @@ const (
 	sessionPhase phase = iota
 	joinPhase
 	syncPhase
+	patiencePhase
 )
 
 // New returns an empty machine.
@@ -76,6 +81,8 @@ func (g *Groups) Tick(now time.Duration) Effects {
 			s.endJoin()
 		case syncPhase:
 			s.expireSync()
+		case patiencePhase:
+			s.fence(t.Of.member)
 		}
 		g.forgetIfVacant(t.Of.g)
 	}
@@ -115,7 +122,7 @@ func (g *Groups) obtain(name string) *group {
 // forgetIfVacant drops a group that holds nothing: a new one whose first member never came, or one known only by offsets that
 // are gone. It has no record that would bring it back.
 func (g *Groups) forgetIfVacant(of *group) {
-	if of.state == empty && len(of.members) == 0 && len(of.pendingJoin) == 0 &&
+	if of.modern == nil && of.state == empty && len(of.members) == 0 && len(of.pendingJoin) == 0 &&
 		of.durable == nil && len(of.offsets) == 0 && len(of.pending) == 0 && g.groups[of.name] == of {
 		g.drop(of)
 	}
@@ -130,6 +137,9 @@ func (g *Groups) drop(of *group) {
 	}
 	for _, t := range of.pendingJoin {
 		g.timers.Clear(t)
+	}
+	for id := range of.patience {
+		g.step(0, of, nil).forget(id)
 	}
 	for pid := range of.pending {
 		g.unlink(pid, of.name)

@@ -26,9 +26,17 @@ func (g *Groups) Join(now time.Duration, t Token, r Join) Effects {
 		return refuse(kerr.UnknownMemberID, r.MemberID)
 	}
 	r.normalize()
+	if of := g.groups[r.Group]; of != nil && of.modern != nil && of.modern.Len() == 0 {
+		if r.MemberID != "" {
+			return refuse(kerr.UnknownMemberID, r.MemberID)
+		}
+		g.step(now, of, &fx).becomeClassic()
+	}
 	of := g.obtain(r.Group)
 	s := g.step(now, of, &fx)
 	switch {
+	case s.modern != nil:
+		s.joinModern(t, &r)
 	case !s.accepts(r.MemberID):
 		s.evict(r.MemberID)
 		s.reply(t, joinError(kerr.GroupMaxSizeReached, ""))

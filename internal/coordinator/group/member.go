@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mainstemio/mainstem/internal/coordinator/deadline"
+	"github.com/mainstemio/mainstem/internal/coordinator/group/consumer"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -25,7 +26,12 @@ func (s state) String() string { return stateNames[s] }
 
 // A group is one consumer group. A group known only by its offsets has no protocol type and is Empty for ever.
 type group struct {
-	name       string
+	name string
+	// modern is the state of a consumer group; the classic fields are those of an Empty group then, and patience has an entry for
+	// each member.
+	modern   *consumer.Group
+	patience map[string]*patience
+
 	state      state
 	previous   state // the state before, Empty marks an initial rebalance
 	generation int32
@@ -83,7 +89,7 @@ type member struct {
 
 func newGroup(name string) *group {
 	g := &group{
-		name: name, members: map[string]*member{}, static: map[string]string{}, supported: map[string]int{},
+		name: name, patience: map[string]*patience{}, members: map[string]*member{}, static: map[string]string{}, supported: map[string]int{},
 		pendingJoin: map[string]*deadline.Timer[due]{}, offsets: map[record.TopicPartition]stored{},
 		pending: map[int64]map[record.TopicPartition]stored{}, unstable: map[record.TopicPartition]int{},
 	}

@@ -115,6 +115,10 @@ func (s *step) dismiss(m *member) {
 
 // writeGeneration makes the group's present state the durable one.
 func (s *step) writeGeneration() {
-	s.durable = appendGeneration(nil, s.group)
+	s.write(kindGeneration)
+}
+
+func (s *step) write(kind byte) {
+	s.durable = appendGeneration(nil, kind, s.group)
 	s.fx.Records = append(s.fx.Records, s.durable)
 }

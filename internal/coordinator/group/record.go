@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mainstemio/mainstem/internal/coordinator/format"
+	"github.com/mainstemio/mainstem/internal/coordinator/group/consumer"
 	"github.com/mainstemio/mainstem/record"
 )
 
@@ -20,14 +21,16 @@ const (
 	kindPending        = 3 // offsets of an open transaction
 	kindDeletedOffsets = 4
 	kindDeletedGroup   = 5
+	kindConsumer       = 6 // the beginning or a change of a consumer group
+	kindInterrupted    = 7 // a generation whose members must join again: a consumer group has become a classic one
 )
 
 func appendHeader(dst []byte, kind byte, group string) []byte {
 	return format.AppendString(append(dst, recordVersion, kind), group)
 }
 
-func appendGeneration(dst []byte, g *group) []byte {
-	dst = appendHeader(dst, kindGeneration, g.name)
+func appendGeneration(dst []byte, kind byte, g *group) []byte {
+	dst = appendHeader(dst, kind, g.name)
 	dst = binary.AppendVarint(dst, int64(g.generation))
 	dst = format.AppendString(dst, g.protocolType)
 	dst = format.AppendString(dst, g.protocol)
@@ -96,6 +99,7 @@ type entry struct {
 	pid        int64
 	offsets    []placed
 	partitions []record.TopicPartition
+	consumer   *consumer.Delta
 }
 
 func decode(rec []byte) (entry, error) {
@@ -105,7 +109,7 @@ func decode(rec []byte) (entry, error) {
 	}
 	e := entry{kind: r.Byte(), group: r.String()}
 	switch e.kind {
-	case kindGeneration:
+	case kindGeneration, kindInterrupted:
 		e.generation = readGeneration(r, e.group)
 	case kindOffsets:
 		e.offsets = readPlaced(r)
@@ -119,6 +123,8 @@ func decode(rec []byte) (entry, error) {
 			e.partitions[i] = record.TopicPartition{Topic: topics.Read(r), Partition: r.Int32()}
 		}
 	case kindDeletedGroup:
+	case kindConsumer:
+		e.consumer = consumer.Read(r)
 	default:
 		r.Fail("unknown kind")
 	}

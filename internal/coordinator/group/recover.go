@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mainstemio/mainstem/internal/coordinator/format"
+	"github.com/mainstemio/mainstem/internal/coordinator/group/consumer"
 )
 
 // Apply repeats one durable record. A record that cannot be read changes nothing.
@@ -16,7 +17,7 @@ func (g *Groups) Apply(rec []byte) error {
 		return fmt.Errorf("group record: %w", err)
 	}
 	switch e.kind {
-	case kindGeneration:
+	case kindGeneration, kindInterrupted:
 		g.applyGeneration(e.generation, bytes.Clone(rec))
 	case kindOffsets:
 		if len(e.offsets) > 0 {
@@ -37,7 +38,33 @@ func (g *Groups) Apply(rec []byte) error {
 		if of := g.groups[e.group]; of != nil {
 			g.drop(of)
 		}
+	case kindConsumer:
+		if err := g.applyConsumer(e.group, e.consumer); err != nil {
+			return fmt.Errorf("group record: %w", err)
+		}
 	}
+	return nil
+}
+
+// applyConsumer changes a consumer group, or puts one in the place of what was there; offsets stay.
+func (g *Groups) applyConsumer(name string, d *consumer.Delta) error {
+	old := g.groups[name]
+	var modern *consumer.Group
+	if old != nil {
+		modern = old.modern
+	}
+	modern, err := consumer.Apply(modern, d)
+	if err != nil {
+		return fmt.Errorf("consumer group %q: %w", name, err)
+	}
+	if d.Begun() {
+		next := newGroup(name)
+		if old != nil {
+			next.offsets, next.pending, next.unstable = old.offsets, old.pending, old.unstable
+		}
+		g.groups[name] = next
+	}
+	g.groups[name].modern = modern
 	return nil
 }
 
@@ -51,15 +78,20 @@ func (g *Groups) applyGeneration(next *group, rec []byte) {
 }
 
 // Restored ends a recovery: members that were there get a full session from now. A group that is larger than the limit now starts
-// a rebalance, which turns the last away.
+// a rebalance, which turns the last away; one that was made of a consumer group goes on with the one that began then.
 func (g *Groups) Restored(now time.Duration) {
 	var none Effects
 	for _, name := range g.names() {
 		s := g.step(now, g.groups[name], &none)
+		if s.modern != nil {
+			s.restoreModern()
+			continue
+		}
 		for _, m := range s.order {
 			s.restartSession(m)
 		}
-		if limit := s.options.MaxSize; limit > 0 && len(s.order) > limit {
+		interrupted := s.durable != nil && s.durable[1] == kindInterrupted && s.state == stable
+		if limit := s.options.MaxSize; interrupted || limit > 0 && len(s.order) > limit {
 			s.prepareRebalance() // nobody has joined yet: this only opens the join phase
 		}
 	}
@@ -72,6 +104,9 @@ func (g *Groups) AppendSnapshot(dst []byte) []byte {
 		of := g.groups[name]
 		if of.durable != nil {
 			dst = format.AppendBytes(dst, of.durable)
+		}
+		if of.modern != nil {
+			dst = format.AppendBytes(dst, of.modern.Append(appendHeader(nil, kindConsumer, name)))
 		}
 		if len(of.offsets) > 0 {
 			dst = format.AppendBytes(dst, appendOffsets(nil, name, sortedOffsets(of.offsets)))

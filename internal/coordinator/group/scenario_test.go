@@ -20,8 +20,8 @@ import (
 var update = flag.Bool("update", false, "write the scenarios' golden text")
 
 // TestScenarios plays testdata/*.txt: each command line "<time> <verb> <words>" is followed by what the machine answered, indented.
-// A word is a flag or key=value; the group is "orders" unless g= says otherwise. Every scenario ends with a comparison of its
-// durable state with that of a machine that saw only the records.
+// A word is a flag or key=value; the group is "orders" unless g= says otherwise. Behind every command the
+// durable state is compared with that of a machine that saw only the records.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -62,6 +62,7 @@ func diff(want, got string) string {
 type player struct {
 	t       *testing.T
 	options Options
+	topics  *topics
 	m       *Groups
 	now     time.Duration
 	out     strings.Builder
@@ -69,7 +70,9 @@ type player struct {
 }
 
 func play(t *testing.T, script string) string {
-	p := &player{t: t, m: New(Options{})}
+	p := &player{t: t, topics: newTopics()}
+	p.options.Topics = p.topics
+	p.m = New(p.options)
 	for line := range strings.Lines(script) {
 		line = strings.TrimRight(line, "\n")
 		if strings.HasPrefix(line, "    ") {
@@ -78,10 +81,11 @@ func play(t *testing.T, script string) string {
 		fmt.Fprintln(&p.out, line)
 		if line != "" && !strings.HasPrefix(line, "#") {
 			p.command(line)
+			// A crash may come behind every command.
+			if !bytes.Equal(p.replayed().AppendSnapshot(nil), p.m.AppendSnapshot(nil)) {
+				t.Errorf("%s: the records do not rebuild the durable state", line)
+			}
 		}
-	}
-	if !bytes.Equal(p.replayed().AppendSnapshot(nil), p.m.AppendSnapshot(nil)) {
-		t.Error("the records do not rebuild the durable state")
 	}
 	return p.out.String()
 }
@@ -140,7 +144,7 @@ func (w words) token() Token { return Token(w.num("t", 0)) }
 func (w words) group() string { return w.or("g", "orders") }
 
 func (w words) member() Member {
-	return Member{Generation: int32(w.num("gen", -1)), ID: w.kv["m"], InstanceID: w.kv["i"]}
+	return Member{Generation: int32(w.num("gen", -1)), ID: w.kv["m"], InstanceID: w.kv["i"], Modern: w.kv["v"] == "9"}
 }
 
 // partition parses topic/partition.
@@ -185,7 +189,7 @@ func (w words) protocols() []Protocol {
 		name, metadata, _ := strings.Cut(s, ":")
 		b := []byte(metadata)
 		if topics, ok := w.kv["topics"]; ok {
-			b = subscription(strings.Split(topics, "+")...)
+			b = owning(w.owned(), strings.Split(topics, "+")...)
 		}
 		ps = append(ps, Protocol{Name: name, Metadata: b})
 	}
@@ -218,7 +222,8 @@ func (p *player) command(line string) {
 	switch verb {
 	case "options":
 		p.options = Options{
-			InitialDelay: w.dur("delay", "0s"), MaxSize: int(w.num("size", 0)), MaxMetadata: int(w.num("metadata", 0)),
+			InitialDelay: w.dur("delay", "0s"), MaxSize: int(w.num("size", 0)), MaxMetadata: int(w.num("metadata", 0)), Topics: p.topics,
+			Consumer: ConsumerOptions{MaxSize: int(w.num("consumers", 0)), Migration: Migration(w.kv["migration"])},
 		}
 		if w.has("keep") {
 			return // for the machine after the next restart
@@ -236,6 +241,9 @@ func (p *player) command(line string) {
 		for a := range strings.SplitSeq(w.kv["assign"], ",") {
 			id, bytes, _ := strings.Cut(a, ":")
 			assignments[id] = []byte(bytes)
+			if strings.Contains(bytes, "/") {
+				assignments[id] = assignment(w.partitions(strings.ReplaceAll(bytes, "+", ",")))
+			}
 		}
 		m := w.member()
 		p.effects(p.m.Sync(p.now, w.token(), Sync{
@@ -254,7 +262,7 @@ func (p *player) command(line string) {
 	case "given": // an empty group with a past too long to play
 		g := newGroup(w.group())
 		g.generation = int32(w.num("gen", 0))
-		rec := appendGeneration(nil, g)
+		rec := appendGeneration(nil, kindGeneration, g)
 		if err := p.m.Apply(rec); err != nil {
 			p.t.Fatal(err)
 		}
@@ -263,7 +271,9 @@ func (p *player) command(line string) {
 		p.m = p.replayed()
 		p.m.Restored(p.now)
 	default:
-		p.offsetCommand(verb, w)
+		if !p.consumerCommand(verb, w) {
+			p.offsetCommand(verb, w)
+		}
 	}
 }
 
@@ -318,6 +328,9 @@ func (p *player) offsetCommand(verb string, w words) {
 		p.effects(fx)
 	case "list":
 		for _, d := range p.m.List() {
+			if d.Type == ConsumerType {
+				d.State += " consumer"
+			}
 			p.say("%s %s %q", d.Group, d.State, d.ProtocolType)
 		}
 	case "describe":
@@ -414,8 +427,11 @@ func recordText(t *testing.T, rec []byte) string {
 		}
 	}
 	switch e.kind {
-	case kindGeneration:
+	case kindGeneration, kindInterrupted:
 		g := e.generation
+		if e.kind == kindInterrupted {
+			s.WriteString("interrupted ")
+		}
 		fmt.Fprintf(&s, "generation %s %d %s %q %q leader=%q", e.group, g.generation, g.state, g.protocolType, g.protocol, g.leader)
 		for _, m := range g.order {
 			fmt.Fprintf(&s, " [%s %q]", m.id, m.assignment)
@@ -430,16 +446,41 @@ func recordText(t *testing.T, rec []byte) string {
 		fmt.Fprintf(&s, "deleted offsets %s %v", e.group, e.partitions)
 	case kindDeletedGroup:
 		fmt.Fprintf(&s, "deleted group %s", e.group)
+	case kindConsumer:
+		fmt.Fprintf(&s, "consumer group %s", e.group)
+		if e.consumer.Begun() {
+			s.WriteString(" begins")
+		}
 	}
 	return s.String()
 }
 
 // subscription is a consumer protocol subscription, version 1, without owned partitions.
-func subscription(topics ...string) []byte {
+func subscription(topics ...string) []byte { return owning(nil, topics...) }
+
+// owning is a subscription with what the member holds.
+func owning(owned map[string][]int32, topics ...string) []byte {
 	b := []byte{0, 1, 0, 0, 0, byte(len(topics))}
 	for _, topic := range topics {
 		b = append(b, 0, byte(len(topic)))
 		b = append(b, topic...)
 	}
-	return append(b, 0, 0, 0, 0, 0, 0, 0, 0)
+	return appendOwned(append(b, 0, 0, 0, 0), owned)
+}
+
+// assignment is a consumer protocol assignment, version 1.
+func assignment(assigned map[string][]int32) []byte {
+	return append(appendOwned([]byte{0, 1}, assigned), 0xff, 0xff, 0xff, 0xff)
+}
+
+func appendOwned(b []byte, owned map[string][]int32) []byte {
+	b = append(b, 0, 0, 0, byte(len(owned)))
+	for _, topic := range slices.Sorted(maps.Keys(owned)) {
+		b = append(append(b, 0, byte(len(topic))), topic...)
+		b = append(b, 0, 0, 0, byte(len(owned[topic])))
+		for _, p := range owned[topic] {
+			b = append(b, 0, 0, 0, byte(p))
+		}
+	}
+	return b
 }

@@ -16,6 +16,9 @@ func (g *Groups) Heartbeat(now time.Duration, group string, m Member) *kerr.Erro
 	if of == nil {
 		return kerr.UnknownMemberID
 	}
+	if of.modern != nil {
+		return g.step(now, of, nil).heartbeatModern(m)
+	}
 	caller, err := of.check(m.ID, m.InstanceID)
 	if err != nil {
 		return err
@@ -47,6 +50,9 @@ func (g *Groups) Leave(now time.Duration, group string, ms []Member) ([]*kerr.Er
 		return errs, nil, fx
 	}
 	s := g.step(now, of, &fx)
+	if s.modern != nil {
+		return s.leaveModern(ms), nil, fx
+	}
 	left := false
 	for i, m := range ms {
 		if t := of.pendingJoin[m.ID]; t != nil {

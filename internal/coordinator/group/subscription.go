@@ -2,11 +2,14 @@ package group
 
 import "encoding/binary"
 
-// subscriptions returns a test for topics that a member of the group subscribes to. A consumer group whose subscriptions cannot
+// subscriptions returns a test for topics that a member of the group subscribes to. A classic consumer group whose subscriptions cannot
 // be read counts as subscribed to everything: refusing is safe, deleting is not.
-func (g *group) subscriptions() func(topic string) bool {
+func (g *Groups) subscriptions(of *group) func(topic string) bool {
+	if of.modern != nil {
+		return func(topic string) bool { return of.modern.Subscribes(g.options.Topics, topic) }
+	}
 	topics := map[string]struct{}{}
-	for _, m := range g.order {
+	for _, m := range of.order {
 		for _, p := range m.protocols {
 			if !readSubscription(p.Metadata, topics) {
 				return func(string) bool { return true }

@@ -13,6 +13,11 @@ import (
 func (g *Groups) Sync(now time.Duration, t Token, r Sync) Effects {
 	var fx Effects
 	of := g.groups[r.Group]
+	if of != nil && of.modern != nil {
+		s := g.step(now, of, &fx)
+		s.reply(t, s.syncModern(&r))
+		return fx
+	}
 	if err := checkSync(of, &r); err != nil {
 		fx.Replies = append(fx.Replies, Reply{t, SyncReply{Err: err}})
 		return fx

@@ -111,6 +111,19 @@ func (t *Txns) End(now time.Duration, id string, p Producer, commit, bump bool) 
 	return out.next, t.finish(now, o, out), false, nil
 }
 
+// Abort ends the open transaction of a producer id from outside, as its timeout would: with a bumped epoch that nobody is given.
+// When no transactional id has one open the End names nothing but p and changes nothing here.
+func (t *Txns) Abort(now time.Duration, p Producer) End {
+	for _, o := range t.ids {
+		if o.producer.ID == p.ID && o.state == ongoing { // an id belongs to one owner at most
+			old := o.producer
+			marker, next := t.bump(old)
+			return t.finish(now, o, outcome{marker: marker, next: next, ended: old})
+		}
+	}
+	return End{Record: appendNextID(nil, t.nextID), Producer: p}
+}
+
 // An outcome is how a transaction ends: the package's table tells which.
 type outcome struct {
 	commit       bool

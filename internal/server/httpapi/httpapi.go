@@ -4,6 +4,7 @@
 //
 //	/            the page: it speaks only the API below
 //	/v1/flow     the flow as JSON
+//	/v1/status   the flow, groups, storage and problems as JSON
 //	/v1/events   the flow as server-sent events, one a second at most
 //	/metrics     Prometheus text
 //	/livez       200 while the process runs
@@ -52,6 +53,7 @@ type Node struct {
 type Topic struct {
 	Name       string  `json:"name"`
 	Partitions int32   `json:"partitions"`
+	Bytes      int64   `json:"bytes"` // of its logs; -1 not known
 	Records    int64   `json:"records"`
 	Rate       float64 `json:"rate"`
 }
@@ -64,6 +66,8 @@ type Pipeline struct {
 	Sources   []string         `json:"sources"`
 	Sinks     []string         `json:"sinks"`
 	Processed int64            `json:"processed"`
+	Epochs    int64            `json:"epochs"`
+	BehindMs  int64            `json:"behindMs"` // age of the oldest record that waits; -1 not known
 	Rate      float64          `json:"rate"`
 	Lag       int64            `json:"lag"`
 	Dropped   map[string]int64 `json:"dropped,omitempty"`
@@ -88,6 +92,7 @@ type Sink struct {
 // Options of New. All functions are called from request goroutines.
 type Options struct {
 	Flow    func() Flow
+	Status  func(ctx context.Context) Status
 	Ready   func() error
 	Metrics http.Handler
 	Clock   clock.Clock
@@ -105,6 +110,9 @@ func New(o Options) http.Handler {
 	mux.Handle("GET /style.css", http.FileServerFS(files))
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /v1/flow", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, o.Flow()) })
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, http.StatusOK, o.Status(r.Context()))
+	})
 	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) { events(w, r, o) })
 	mux.Handle("GET /metrics", o.Metrics)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {

@@ -26,18 +26,21 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // handler serves a small flow; ready is what /readyz asks.
 func handler(ready error) http.Handler {
+	flow := func() Flow {
+		return Flow{
+			Node:   Node{Version: "v1", Broker: "embedded", Kafka: "127.0.0.1:9092", UptimeMs: 5, Directory: "/data"},
+			Topics: []Topic{{Name: "in", Partitions: 2, Records: 10, Rate: 1.5}},
+			Pipelines: []Pipeline{{
+				Name: "p", State: "failed", Error: "bad record <script>", Sources: []string{"in"}, Sinks: []string{"out"}, Processed: 9, Lag: 1,
+				Dropped: map[string]int64{"null key": 2}, Topology: "text",
+			}},
+			Sinks: []Sink{{Name: "s", Target: "db", State: "running", Topics: []string{"out"}, FreshnessP50: -1, FreshnessP99: -1}},
+		}
+	}
+	problem := Problem{SeverityError, "pipeline_failed", "p", "bad record", "mend it"}
 	return New(Options{
-		Flow: func() Flow {
-			return Flow{
-				Node:   Node{Version: "v1", Broker: "embedded", Kafka: "127.0.0.1:9092", UptimeMs: 5, Directory: "/data"},
-				Topics: []Topic{{Name: "in", Partitions: 2, Records: 10, Rate: 1.5}},
-				Pipelines: []Pipeline{{
-					Name: "p", State: "failed", Error: "bad record <script>", Sources: []string{"in"}, Sinks: []string{"out"}, Processed: 9, Lag: 1,
-					Dropped: map[string]int64{"null key": 2}, Topology: "text",
-				}},
-				Sinks: []Sink{{Name: "s", Target: "db", State: "running", Topics: []string{"out"}, FreshnessP50: -1, FreshnessP99: -1}},
-			}
-		},
+		Flow:    flow,
+		Status:  func(context.Context) Status { return Status{Flow: flow(), Problems: []Problem{problem}} },
 		Ready:   func() error { return ready },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metric 1\n") }),
 		Clock:   clock.System,
@@ -217,10 +220,10 @@ func TestTheFlowsFormIsAContract(t *testing.T) {
 	}
 	want := map[string]any{
 		"node":   map[string]any{"version": "v1", "broker": "embedded", "kafka": "127.0.0.1:9092", "uptimeMs": 5.0, "directory": "/data"},
-		"topics": []any{map[string]any{"name": "in", "partitions": 2.0, "records": 10.0, "rate": 1.5}},
+		"topics": []any{map[string]any{"name": "in", "partitions": 2.0, "bytes": 0.0, "records": 10.0, "rate": 1.5}},
 		"pipelines": []any{map[string]any{
 			"name": "p", "state": "failed", "error": "bad record <script>", "sources": []any{"in"}, "sinks": []any{"out"}, "processed": 9.0,
-			"rate": 0.0, "lag": 1.0, "dropped": map[string]any{"null key": 2.0}, "topology": "text",
+			"epochs": 0.0, "behindMs": 0.0, "rate": 0.0, "lag": 1.0, "dropped": map[string]any{"null key": 2.0}, "topology": "text",
 		}},
 		"sinks": []any{map[string]any{
 			"name": "s", "target": "db", "state": "running", "topics": []any{"out"}, "delivered": 0.0, "rate": 0.0, "lag": 0.0,
@@ -229,6 +232,16 @@ func TestTheFlowsFormIsAContract(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestTheStatusHasTheFlowAndWhatIsWrong(t *testing.T) {
+	var got Status
+	if err := json.Unmarshal([]byte(body(t, do(handler(nil), request{method: "GET", path: "/v1/status"}))), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Pipelines) != 1 || got.Node.Version != "v1" || len(got.Problems) != 1 || got.Problems[0].Code != "pipeline_failed" {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -11,13 +11,13 @@ import (
 // ApiVersions (18), versions 0-5: KIP-35, KIP-511 (client software), KIP-584 (features), KIP-1242 (the node the client expects).
 
 // A feature level that the node has and uses. Producers of transactions look for transaction.version 2 (KIP-890) together with
-// Produce 12; consumers of the new protocol look for group.version, which stays away until it is served.
+// Produce 12; consumers of the new protocol look for group.version 1 (KIP-848).
 type feature struct {
 	name     string
 	min, max int16
 }
 
-var features = []feature{{"transaction.version", 0, 2}}
+var features = []feature{{"group.version", 0, 1}, {"transaction.version", 0, 2}}
 
 var softwareName = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
 

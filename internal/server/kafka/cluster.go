@@ -8,13 +8,16 @@ import (
 )
 
 // DescribeCluster (60), versions 0-2: KIP-700. DescribeLogDirs (35), versions 1-5: KIP-113, one directory. ElectLeaders (43),
-// versions 0-2: KIP-460; the only node leads already. ListPartitionReassignments (46), version 0: KIP-455; there are none.
+// versions 0-2: KIP-460; the only node leads already.
 
 func (n *node) describeCluster(_ call, r *kmsg.DescribeClusterRequest) kmsg.Response {
 	resp := r.ResponseKind().(*kmsg.DescribeClusterResponse)
 	if r.Version >= 1 && r.EndpointType != 1 { // 2 asks for controllers: there is no controller listener
-		resp.ErrorCode = kerr.UnsupportedEndpointType.Code
-		resp.ErrorMessage = message(kerr.UnsupportedEndpointType, "")
+		err := kerr.UnsupportedEndpointType
+		if r.EndpointType == 2 {
+			err = kerr.MismatchedEndpointType
+		}
+		resp.ErrorCode, resp.ErrorMessage = err.Code, message(err, "")
 		resp.EndpointType = r.EndpointType
 		return resp
 	}
@@ -36,6 +39,9 @@ func (n *node) describeLogDirs(_ call, r *kmsg.DescribeLogDirsRequest) kmsg.Resp
 	resp := r.ResponseKind().(*kmsg.DescribeLogDirsResponse)
 	dir := kmsg.NewDescribeLogDirsResponseDir()
 	dir.Dir = logDir
+	if disk := n.broker.Stats().Disk; disk.Total > 0 { // KIP-827
+		dir.TotalBytes, dir.UsableBytes = disk.Total, disk.Free
+	}
 	topics := n.broker.Topics()
 	if r.Topics == nil {
 		for _, t := range sortedTopics(topics) {
@@ -88,8 +94,4 @@ func (n *node) electLeaders(_ call, r *kmsg.ElectLeadersRequest) kmsg.Response {
 		resp.Topics = append(resp.Topics, rt)
 	}
 	return resp
-}
-
-func (n *node) listPartitionReassignments(_ call, r *kmsg.ListPartitionReassignmentsRequest) kmsg.Response {
-	return r.ResponseKind()
 }

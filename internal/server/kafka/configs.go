@@ -51,8 +51,8 @@ func (n *node) configsOf(typ kmsg.ConfigResourceType, name string) ([]broker.Con
 		return n.broker.TopicConfigs(name)
 	case kmsg.ConfigResourceTypeBroker:
 		switch name {
-		case "": // the dynamic defaults of all brokers: there are none
-			return nil, nil
+		case "":
+			return n.broker.NodesConfigs(), nil
 		case strconv.Itoa(int(n.broker.NodeID())):
 			return n.broker.BrokerConfigs(), nil
 		}
@@ -98,6 +98,10 @@ func configSource(c broker.Config) kmsg.ConfigSource {
 		return kmsg.ConfigSourceDynamicTopicConfig
 	case "broker":
 		return kmsg.ConfigSourceStaticBrokerConfig
+	case "node":
+		return kmsg.ConfigSourceDynamicBrokerConfig
+	case "nodes":
+		return kmsg.ConfigSourceDynamicDefaultBrokerConfig
 	}
 	return kmsg.ConfigSourceDefaultConfig
 }
@@ -204,8 +208,10 @@ func (n *node) alter(wishes []configWish, replace, validateOnly bool) func(conte
 			out[i] = broker.TopicResult{Err: kerr.InvalidRequest, Detail: "Each resource must appear at most once."}
 		case w.typ == kmsg.ConfigResourceTypeTopic:
 			fs[i] = n.broker.AlterTopicConfigs(w.name, w.changes, replace, validateOnly)
+		case w.typ == kmsg.ConfigResourceTypeBroker && (w.name == "" || w.name == strconv.Itoa(int(n.broker.NodeID()))):
+			fs[i] = n.broker.AlterNodeConfigs(w.name == "", w.changes, replace, validateOnly)
 		case w.typ == kmsg.ConfigResourceTypeBroker:
-			out[i] = broker.TopicResult{Err: kerr.InvalidRequest, Detail: "The node's settings come from its configuration file and cannot be changed here."}
+			out[i] = broker.TopicResult{Err: kerr.InvalidRequest, Detail: "Unexpected broker id: " + w.name + "."}
 		default:
 			out[i] = broker.TopicResult{Err: kerr.InvalidRequest, Detail: "Resources of this type have no settings."}
 		}

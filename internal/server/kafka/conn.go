@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mainstemio/mainstem/internal/server/kafka/guard"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/semaphore"
 )
@@ -30,10 +31,12 @@ type answer interface {
 type exchange struct {
 	header header
 	wait   pending
-	hold   hold
+	hold   guard.Hold
+	own    int64 // bytes of the connection's share
+	began  time.Duration
 }
 
-// A conn is one client connection. Fields are set before its goroutines start; proven belongs to the reader.
+// A conn is one client connection. Fields are set before its goroutines start; proven and login belong to the reader.
 type conn struct {
 	s      *Server
 	nc     net.Conn
@@ -42,7 +45,9 @@ type conn struct {
 	share  *semaphore.Weighted
 	open   atomic.Int32 // requests that are read and not answered
 	cancel context.CancelCauseFunc
-	proven bool
+	place  *guard.Place
+	login  *login // nil when nobody has to log in
+	proven bool   // served a request, and logged in if that is needed
 }
 
 var (
@@ -51,16 +56,23 @@ var (
 )
 
 // serveConn runs a connection to its end.
-func (s *Server) serveConn(parent context.Context, nc net.Conn) {
+func (s *Server) serveConn(parent context.Context, nc net.Conn, place *guard.Place) {
 	ctx, cancel := context.WithCancelCause(parent)
 	c := &conn{
-		s: s, nc: nc, cancel: cancel,
+		s: s, nc: nc, place: place, cancel: cancel,
 		node:  s.newNode(nc),
 		queue: make(chan exchange, s.o.MaxRequests),
 		share: semaphore.NewWeighted(int64(s.o.MaxFrame)),
 	}
 	// Whatever ends the connection ends its reads and writes too.
 	stop := context.AfterFunc(ctx, func() { _ = nc.Close() })
+	defer stop()
+	defer nc.Close()
+	if err := c.handshake(ctx); err != nil {
+		c.report(parent, err)
+		cancel(err)
+		return
+	}
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
@@ -78,14 +90,13 @@ func (s *Server) serveConn(parent context.Context, nc net.Conn) {
 		<-written
 	}
 	cancel(err)
-	stop()
-	_ = nc.Close()
 	c.report(parent, context.Cause(ctx))
 }
 
 // answerable reports whether requests read before err still deserve their answers: the client may be there.
 func answerable(err error) bool {
-	return errors.Is(err, errMalformed) || errors.Is(err, errTooCostly) || errors.Is(err, errUnsupported) || errors.Is(err, errFrameTooLarge)
+	return errors.Is(err, guard.ErrMalformed) || errors.Is(err, guard.ErrTooCostly) || errors.Is(err, errUnsupported) || errors.Is(err, errFrameTooLarge) ||
+		errors.Is(err, errLoginFailed) || errors.Is(err, errLoginState) || errors.Is(err, errExpired)
 }
 
 func (c *conn) report(parent context.Context, err error) {
@@ -99,26 +110,32 @@ func (c *conn) report(parent context.Context, err error) {
 // read accepts requests until the connection ends; it always returns an error that says why.
 func (c *conn) read(ctx context.Context) error {
 	r := bufio.NewReaderSize(c.nc, 4<<10)
-	wait := c.s.o.FirstFrameTimeout
+	if err := c.deadline(c.s.o.FirstFrameTimeout); err != nil { // it stands until the client is proven
+		return err
+	}
 	for {
-		if err := c.deadline(wait); err != nil {
-			return err
+		if c.proven {
+			if err := c.deadline(c.s.o.IdleTimeout); err != nil {
+				return err
+			}
 		}
-		wait = c.s.o.IdleTimeout
 		if err := c.awaitFrame(ctx, r); err != nil {
 			return err
 		}
 		ex, err := c.accept(ctx, r)
 		if err != nil {
-			c.giveBack(ex.hold)
+			c.giveBack(ex)
 			return fmt.Errorf("read request: %w", err)
 		}
 		c.open.Add(1)
 		select {
 		case c.queue <- ex:
 		case <-ctx.Done():
-			c.giveBack(ex.hold)
+			c.giveBack(ex)
 			return context.Cause(ctx)
+		}
+		if c.login != nil && c.login.failed != nil {
+			return c.login.failed
 		}
 	}
 }
@@ -137,7 +154,7 @@ func (c *conn) awaitFrame(ctx context.Context, r *bufio.Reader) error {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case errors.As(err, &ne) && ne.Timeout():
-			if c.open.Load() == 0 {
+			if !c.proven || c.open.Load() == 0 {
 				return errIdle
 			}
 			if err := c.deadline(c.s.o.IdleTimeout); err != nil {
@@ -160,20 +177,19 @@ func (c *conn) deadline(d time.Duration) error {
 
 // accept reads one frame, checks and decodes it and starts it. The exchange's hold is valid with an error, too.
 func (c *conn) accept(ctx context.Context, r *bufio.Reader) (ex exchange, err error) {
-	limit := c.s.o.MaxFrame
-	if !c.proven {
-		limit = min(limit, c.s.o.MaxFirstFrame)
-	}
-	n, err := readLength(r, limit)
+	n, err := c.announced(r, &ex.hold)
 	if err != nil {
 		return ex, err
 	}
 	if err := c.share.Acquire(ctx, int64(n)); err != nil {
 		return ex, context.Cause(ctx)
 	}
-	ex.hold.own = int64(n)
+	ex.own, ex.began = int64(n), c.s.o.Clock.Mono()
 	frame, err := readBody(r, n, func(n int) error {
-		if err := c.s.budget.takeFrame(ctx, &ex.hold, n); err != nil {
+		if !c.proven { // its bytes are taken already, and its time stands
+			return nil
+		}
+		if err := c.s.budget.TakeFrame(ctx, &ex.hold, n); err != nil {
 			return context.Cause(ctx)
 		}
 		return c.deadline(transferTime(c.s.o.FrameTimeout, n)) // the wait was not the client's fault
@@ -181,16 +197,59 @@ func (c *conn) accept(ctx context.Context, r *bufio.Reader) (ex exchange, err er
 	if err != nil {
 		return ex, fmt.Errorf("frame of %d bytes: %w", n, err)
 	}
+	if err := c.begin(ctx, &ex, frame); err != nil {
+		return ex, err
+	}
+	if !c.proven && c.login.done() {
+		c.proven = true
+		c.place.Prove()
+	}
+	if !c.proven { // the frame is no longer needed; a failed login waits without it
+		c.s.budget.Release(ex.hold)
+		ex.hold = guard.Hold{}
+	}
+	return ex, nil
+}
+
+// begin makes an exchange of a frame.
+func (c *conn) begin(ctx context.Context, ex *exchange, frame []byte) (err error) {
+	if c.login != nil && c.login.state == bare {
+		ex.header.key = keySaslHandshake
+		ex.wait = c.login.bareToken(frame)
+		return nil
+	}
 	ex.header, frame, err = parseHeader(frame)
 	if err != nil {
-		return ex, err
+		return err
 	}
-	ex.wait, err = c.start(ctx, &ex, frame)
-	if err != nil {
-		return ex, err
+	if err := c.login.admits(ex.header.key); err != nil {
+		return err
 	}
-	c.proven = true
-	return ex, nil
+	ex.wait, err = c.start(ctx, ex, frame)
+	return err
+}
+
+// Before a login, a frame larger than smallFrame counts against maxLogins, and only a token may be larger than MaxFirstFrame.
+const (
+	smallFrame    = 4 << 10
+	maxLoginFrame = 512 << 10 // as in Kafka (sasl.server.max.receive.size)
+	maxLogins     = 16 << 20
+)
+
+// announced reads the length of the next frame and refuses what is too large for a client of this standing.
+func (c *conn) announced(r *bufio.Reader, h *guard.Hold) (int, error) {
+	if c.proven {
+		return readLength(r, c.s.o.MaxFrame)
+	}
+	limit := c.s.o.MaxFirstFrame
+	if c.login != nil && c.login.state != greeting {
+		limit = maxLoginFrame
+	}
+	n, err := readLength(r, min(limit, c.s.o.MaxFrame))
+	if err == nil && n > smallFrame && !c.s.budget.TakeLogin(h, n) {
+		err = errLoginsBusy
+	}
+	return n, err
 }
 
 // slowestPeer is how many bytes of a large frame a peer must send or take in a second, on average.
@@ -220,24 +279,27 @@ func (c *conn) start(ctx context.Context, ex *exchange, rest []byte) (pending, e
 	if err != nil {
 		return nil, err
 	}
-	cost, err := check(h.key, h.version, body, c.s.o.MaxDecoded)
+	cost, err := guard.Check(h.key, h.version, body, c.s.o.MaxDecoded)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.s.budget.takeDecoded(ctx, &ex.hold, cost); err != nil {
+	if err := c.s.budget.TakeDecoded(ctx, &ex.hold, cost); err != nil {
 		return nil, context.Cause(ctx)
 	}
 	if err := req.ReadFrom(body); err != nil {
-		return nil, fmt.Errorf("%w: key %d version %d: %w", errMalformed, h.key, h.version, err)
+		return nil, fmt.Errorf("%w: key %d version %d: %w", guard.ErrMalformed, h.key, h.version, err)
 	}
-	return a.start(c.node, call{header: *h}, req), nil
+	if p := c.login.take(req); p != nil {
+		return p, nil
+	}
+	return c.node.authorized(a, call{header: *h}, req)
 }
 
-func (c *conn) giveBack(h hold) {
-	if h.own > 0 {
-		c.share.Release(h.own)
+func (c *conn) giveBack(ex exchange) {
+	if ex.own > 0 {
+		c.share.Release(ex.own)
 	}
-	c.s.budget.release(h)
+	c.s.budget.Release(ex.hold)
 }
 
 // write completes exchanges in order until the queue is closed. After an error it only gives back what they hold.
@@ -249,8 +311,9 @@ func (c *conn) write(ctx context.Context) {
 			if buf, err = c.answer(ctx, ex, buf[:0]); err != nil {
 				c.cancel(err)
 			}
+			c.s.o.Requests.Observe(ex.header.key, c.s.o.Clock.Mono()-ex.began)
 		}
-		c.giveBack(ex.hold)
+		c.giveBack(ex)
 		c.open.Add(-1)
 		if cap(buf) > keepBuffer {
 			buf = nil
@@ -267,6 +330,9 @@ func (c *conn) answer(ctx context.Context, ex exchange, buf []byte) ([]byte, err
 		return buf, last
 	}
 	buf = append(buf, 0, 0, 0, 0)
+	if _, raw := a.(rawToken); raw {
+		return c.send(a.AppendTo(buf), ex.header.key, last)
+	}
 	buf = binary.BigEndian.AppendUint32(buf, uint32(ex.header.correlation))
 	if a.IsFlexible() && a.Key() != keyApiVersions { // KIP-511: ApiVersions always has the old response header
 		buf = append(buf, 0)
@@ -274,13 +340,17 @@ func (c *conn) answer(ctx context.Context, ex exchange, buf []byte) ([]byte, err
 	if f, ok := a.(*fetchAnswer); ok {
 		return c.writeFetch(f, buf)
 	}
-	buf = a.AppendTo(buf)
+	return c.send(a.AppendTo(buf), ex.header.key, last)
+}
+
+// send writes a frame, whose length it puts into the first bytes; last is what there is to say behind it.
+func (c *conn) send(buf []byte, key int16, last error) ([]byte, error) {
 	binary.BigEndian.PutUint32(buf, uint32(len(buf)-4))
 	if err := c.writeDeadline(len(buf)); err != nil {
 		return buf, err
 	}
 	if _, err := c.nc.Write(buf); err != nil {
-		return buf, fmt.Errorf("write response to key %d: %w", ex.header.key, err)
+		return buf, fmt.Errorf("write response to key %d: %w", key, err)
 	}
 	return buf, last
 }

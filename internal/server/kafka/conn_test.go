@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/mainstemio/mainstem/internal/batch"
 	"github.com/mainstemio/mainstem/internal/broker"
+	"github.com/mainstemio/mainstem/internal/server/kafka/guard/guardtest"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -90,24 +90,6 @@ func TestLongPollEndsWithItsTimeAndWithoutPartitions(t *testing.T) {
 	wantCode(t, "unknown topic", ask[*kmsg.FetchResponse](c, req).Topics[0].Partitions[0].ErrorCode, kerr.UnknownTopicOrPartition)
 }
 
-func TestFetchSessionsAreRefused(t *testing.T) {
-	s := serve(t, Options{})
-	s.topic(t, "t", 1, nil)
-	c := s.dial(t)
-	for _, x := range []struct {
-		id, epoch int32
-		want      *kerr.Error
-	}{{0, 0, nil}, {0, -1, nil}, {5, 0, nil}, {5, -1, nil}, {5, 1, kerr.FetchSessionIDNotFound}, {0, 1, kerr.InvalidFetchSessionEpoch}} {
-		req := fetchRequest(12, "t", 0)
-		req.SessionID, req.SessionEpoch = x.id, x.epoch
-		resp := ask[*kmsg.FetchResponse](c, req)
-		wantCode(t, fmt.Sprint(x), resp.ErrorCode, x.want)
-		if resp.SessionID != 0 {
-			t.Errorf("session %d", resp.SessionID)
-		}
-	}
-}
-
 func TestFetchStopsAtItsLimitButShowsEveryPartition(t *testing.T) {
 	s := serve(t, Options{})
 	s.topic(t, "t", 4, nil)
@@ -136,23 +118,23 @@ func TestFetchStopsAtItsLimitButShowsEveryPartition(t *testing.T) {
 
 func TestFetchAnswerIsEncodedAsKmsgDoes(t *testing.T) {
 	f := newFiller(3)
-	f.tags = false
+	f.Tags = false
 	for v := int16(4); v <= 18; v++ {
 		for range 100 {
 			resp := fetchRequest(v, "t", 0).ResponseKind().(*kmsg.FetchResponse)
 			mine := &fetchAnswer{version: v}
-			for range f.length() {
+			for range f.Length() {
 				rt := kmsg.NewFetchResponseTopic()
-				ft := fetchTopic{name: strings.Repeat("n", f.length())}
-				ft.id[3] = byte(f.length())
+				ft := fetchTopic{name: strings.Repeat("n", f.Length())}
+				ft.id[3] = byte(f.Length())
 				rt.Topic, rt.TopicID = ft.name, ft.id
-				for range f.length() {
+				for range f.Length() {
 					rp := kmsg.NewFetchResponseTopicPartition()
-					p := fetchPartition{int32(f.length()), broker.FetchResult{HighWatermark: 5, LastStable: 4, LogStart: 3, Batches: make([]byte, f.length())}}
-					if f.length() == 0 {
+					p := fetchPartition{int32(f.Length()), broker.FetchResult{HighWatermark: 5, LastStable: 4, LogStart: 3, Batches: make([]byte, f.Length())}}
+					if f.Length() == 0 {
 						p.Err = kerr.OffsetOutOfRange
 					}
-					for range f.length() {
+					for range f.Length() {
 						p.Aborted = append(p.Aborted, broker.Aborted{ProducerID: 7, First: 8})
 						rp.AbortedTransactions = append(rp.AbortedTransactions, kmsg.FetchResponseTopicPartitionAbortedTransaction{ProducerID: 7, FirstOffset: 8})
 					}
@@ -225,14 +207,14 @@ func TestHostileFramesCostLittleAndCloseTheConnection(t *testing.T) {
 			if x.proven {
 				ask[*kmsg.ApiVersionsResponse](c, apiVersions(3))
 			}
-			got := allocated(func() {
+			got := guardtest.Allocated(func() {
 				c.write(x.bytes)
 				if x.stop {
 					_ = c.conn.(*net.TCPConn).CloseWrite()
 				}
 				c.closed()
 			})
-			if got > 1<<20 && !raceDetector {
+			if got > 1<<20 && !guardtest.RaceDetector {
 				t.Errorf("%d bytes of memory", got)
 			}
 		})
@@ -251,12 +233,12 @@ func TestACompressionBombCostsLittleAndClosesTheConnection(t *testing.T) {
 			ask[*kmsg.ApiVersionsResponse](c, apiVersions(3))
 			req := produceRequest(9, "t", 0, bomb)
 			frame := kmsg.NewRequestFormatter().AppendRequest(nil, req, 1)
-			if got := allocated(func() {
+			if got := guardtest.Allocated(func() {
 				c.write(frame)
 				resp := answerTo[*kmsg.ProduceResponse](c, req, 1)
 				wantCode(t, "produce", resp.Topics[0].Partitions[0].ErrorCode, kerr.MessageTooLarge)
 				c.closed()
-			}); got > 1<<20 && !raceDetector {
+			}); got > 1<<20 && !guardtest.RaceDetector {
 				t.Errorf("%d bytes sent cost %d bytes of memory", len(bomb), got)
 			}
 		})
@@ -272,25 +254,6 @@ func TestConnectionsAreCapped(t *testing.T) {
 	ask[*kmsg.ApiVersionsResponse](a, apiVersions(3))
 }
 
-func TestConnectionsOfAnAddressAreCapped(t *testing.T) {
-	b := newBudget(Options{MaxConnections: 10, MaxPerAddress: 1, MaxInFlight: 1, MaxDecoded: 1})
-	addr := func(s string) net.Addr { a, _ := net.ResolveTCPAddr("tcp", s); return a }
-	release, err := b.admit(addr("10.0.0.1:1"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.admit(addr("10.0.0.1:2")); err != errTooManyFromAddress {
-		t.Errorf("error %v", err)
-	}
-	if _, err := b.admit(addr("10.0.0.2:1")); err != nil {
-		t.Errorf("another address: %v", err)
-	}
-	release()
-	if _, err := b.admit(addr("10.0.0.1:3")); err != nil {
-		t.Errorf("after release: %v", err)
-	}
-}
-
 // pipe serves one end of a net.Pipe inside a synctest bubble; no request in these tests reaches a broker.
 func pipe(t *testing.T, o Options) (client net.Conn, ended chan struct{}) {
 	a, b := net.Pipe()
@@ -300,7 +263,13 @@ func pipe(t *testing.T, o Options) (client net.Conn, ended chan struct{}) {
 	s := New(o)
 	go func() {
 		defer close(ended)
-		s.serveConn(ctx, b)
+		place, err := s.budget.Admit(b.RemoteAddr())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer place.Release()
+		s.serveConn(ctx, b, place)
 	}()
 	return a, ended
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/mainstemio/mainstem/internal/broker"
+	"github.com/mainstemio/mainstem/internal/server/kafka/guard"
+	"github.com/mainstemio/mainstem/internal/server/kafka/session"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -34,29 +36,43 @@ var dispatch = map[int16]api{
 	14: {0, 0, 5, starts((*node).syncGroup)},
 	15: {0, 0, 6, starts((*node).describeGroups)},
 	16: {0, 0, 5, starts((*node).listGroups)},
+	17: {0, 0, 1, reads((*node).strayHandshake)},
 	18: {0, 0, 5, reads((*node).apiVersions)},
 	19: {2, 2, 7, starts((*node).createTopics)},
 	20: {1, 1, 6, starts((*node).deleteTopics)},
 	21: {0, 0, 2, starts((*node).deleteRecords)},
 	22: {0, 0, 5, starts((*node).initProducerID)},
 	23: {2, 2, 4, reads((*node).offsetForLeaderEpoch)},
-	24: {0, 0, 3, starts((*node).addPartitionsToTxn)}, // 4 and above are between brokers
+	24: {0, 0, 5, starts((*node).addPartitionsToTxn)},
 	25: {0, 0, 4, starts((*node).addOffsetsToTxn)},
 	26: {0, 0, 5, starts((*node).endTxn)},
+	27: {1, 1, 2, starts((*node).writeTxnMarkers)},
 	28: {0, 0, 6, starts((*node).txnOffsetCommit)},
+	29: {1, 1, 3, reads((*node).describeACLs)},
+	30: {1, 1, 3, starts((*node).createACLs)},
+	31: {1, 1, 3, starts((*node).deleteACLs)},
 	32: {1, 1, 4, reads((*node).describeConfigs)},
 	33: {0, 0, 2, starts((*node).alterConfigs)},
+	34: {1, 1, 2, reads((*node).alterReplicaLogDirs)},
 	35: {1, 1, 5, reads((*node).describeLogDirs)},
+	36: {0, 0, 2, reads((*node).strayAuthenticate)},
 	37: {0, 0, 3, starts((*node).createPartitions)},
 	42: {0, 0, 3, starts((*node).deleteGroups)},
 	43: {0, 0, 2, reads((*node).electLeaders)},
 	44: {0, 0, 1, starts((*node).incrementalAlterConfigs)},
+	45: {0, 0, 1, reads((*node).alterPartitionReassignments)},
 	46: {0, 0, 0, reads((*node).listPartitionReassignments)},
 	47: {0, 0, 0, starts((*node).offsetDelete)},
+	50: {0, 0, 0, reads((*node).describeUserSCRAMCredentials)},
+	51: {0, 0, 0, starts((*node).alterUserSCRAMCredentials)},
+	55: {0, 0, 2, reads((*node).describeQuorum)},
+	57: {0, 0, 2, reads((*node).updateFeatures)},
 	60: {0, 0, 2, reads((*node).describeCluster)},
 	61: {0, 0, 0, reads((*node).describeProducers)},
 	65: {0, 0, 0, reads((*node).describeTransactions)},
 	66: {0, 0, 2, reads((*node).listTransactions)},
+	68: {0, 0, 1, starts((*node).consumerGroupHeartbeat)},
+	69: {0, 0, 1, starts((*node).consumerGroupDescribe)},
 	74: {0, 0, 1, reads((*node).listConfigResources)},
 	75: {0, 0, 0, reads((*node).describeTopicPartitions)},
 }
@@ -88,19 +104,22 @@ func reads[R kmsg.Request](f func(*node, call, R) kmsg.Response) func(*node, cal
 // A call is what a handler knows of a request besides its body.
 type call struct{ header }
 
-// A node is the broker as one connection sees it. It is immutable; its methods are the handlers, one file for each group of keys.
+// A node is the broker as one connection sees it. It is immutable but for principal; its methods are the handlers, one file for each group of keys.
 type node struct {
 	broker     *broker.Broker
 	o          *Options
-	budget     *budget
+	budget     *guard.Budget
+	sessions   *session.Cache
 	listing    []kmsg.ApiVersionsResponseApiKey
 	host       string // where this client finds the node
 	port       int32
 	clientHost string // as groups show it: /1.2.3.4
+	principal  string // who the client is; the reader sets it before it starts any handler
+	access     *access
 }
 
 func (s *Server) newNode(nc net.Conn) *node {
-	n := &node{broker: s.o.Broker, o: &s.o, budget: s.budget, listing: s.listing}
+	n := &node{broker: s.o.Broker, o: &s.o, budget: s.budget, sessions: s.sessions, access: s.access, listing: s.listing}
 	n.host, n.port = s.o.Advertise(nc.LocalAddr())
 	host, _, err := net.SplitHostPort(nc.RemoteAddr().String())
 	if err != nil {

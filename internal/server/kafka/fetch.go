@@ -5,73 +5,95 @@ import (
 	"context"
 
 	"github.com/mainstemio/mainstem/internal/broker"
+	"github.com/mainstemio/mainstem/internal/server/kafka/session"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Fetch (1), versions 4-18: isolation (KIP-98), leader epochs (KIP-320), topic ids from 13 (KIP-516). Sessions (KIP-227) are never
-// opened: every answer has session id 0, which tells the client to send all its partitions each time.
+// Fetch (1), versions 4-18: isolation (KIP-98), sessions from 7 (KIP-227, package session), leader epochs (KIP-320), topic ids from
+// 13 (KIP-516).
 //
 // A Fetch runs in its turn in the writer: while a slow client takes in one answer, the next is not even read from the log.
 
-func (n *node) fetch(_ call, r *kmsg.FetchRequest) pending {
+func (n *node) fetch(c call, r *kmsg.FetchRequest) pending {
 	return func(ctx context.Context) (answer, error) {
 		f := &fetchAnswer{version: r.Version}
-		if f.err = fetchSession(r); f.err != nil {
+		s, err := n.sessions.Begin(n.o.Clock.Now(), sessionRequest(n.principal+"\n"+n.clientHost+"\n"+c.clientID, r))
+		if f.err = err; err != nil {
 			return f, nil
 		}
-		n.readFetch(r, f)
-		if r.MaxWaitMillis <= 0 || f.enough(r) {
-			return n.hold(f), nil
+		n.readFetch(r, s, f)
+		if r.MaxWaitMillis > 0 && !f.enough(r) {
+			if err := n.longPoll(ctx, r, s, f); err != nil {
+				return nil, err
+			}
 		}
-		return n.longPoll(ctx, r, f)
+		if f.session, f.err = s.End(n.o.Clock.Now(), f.outcomes); f.err != nil {
+			f.topics, f.bytes = nil, 0
+		}
+		return n.hold(f), nil
 	}
 }
 
-// fetchSession refuses to continue a session; opening (epoch 0) and closing (epoch -1) one is answered in full.
-func fetchSession(r *kmsg.FetchRequest) *kerr.Error {
-	switch {
-	case r.SessionEpoch <= 0:
-		return nil
-	case r.SessionID == 0:
-		return kerr.InvalidFetchSessionEpoch
-	default:
-		return kerr.FetchSessionIDNotFound
+// sessionRequest is what a request says about its session. Only the same client at the same address may go on with a session.
+func sessionRequest(owner string, r *kmsg.FetchRequest) session.Request {
+	out := session.Request{ID: r.SessionID, Epoch: r.SessionEpoch, ByID: r.Version >= fetchTopicIDs, Owner: owner}
+	if r.Version < fetchSessions {
+		out.ID, out.Epoch = 0, -1
 	}
+	n := 0
+	for i := range r.Topics {
+		n += len(r.Topics[i].Partitions)
+	}
+	out.Wants = make([]session.Want, 0, n)
+	for i := range r.Topics {
+		t := &r.Topics[i]
+		for j := range t.Partitions {
+			p := &t.Partitions[j]
+			out.Wants = append(out.Wants, session.Want{
+				Key:    session.Key{Topic: t.Topic, ID: t.TopicID, Partition: p.Partition},
+				Offset: p.FetchOffset, MaxBytes: p.PartitionMaxBytes, LeaderEpoch: p.CurrentLeaderEpoch,
+			})
+		}
+	}
+	for _, t := range r.ForgottenTopics {
+		for _, p := range t.Partitions {
+			out.Forget = append(out.Forget, session.Key{Topic: t.Topic, ID: t.TopicID, Partition: p})
+		}
+	}
+	return out
 }
 
 // longPoll waits until there are MinBytes, something to tell, or the client's time is over. The watch begins before the read that
 // decides to wait, so no record slips in between.
-func (n *node) longPoll(ctx context.Context, r *kmsg.FetchRequest, f *fetchAnswer) (answer, error) {
+func (n *node) longPoll(ctx context.Context, r *kmsg.FetchRequest, s *session.Fetch, f *fetchAnswer) error {
 	over := n.o.Clock.After(millis(r.MaxWaitMillis))
-	w := n.broker.Watch(n.fetched(r))
+	w := n.broker.Watch(n.fetched(s))
 	defer n.broker.Unwatch(w)
+	unknown := f.unknown
 	for {
-		if n.readFetch(r, f); f.enough(r) {
-			return n.hold(f), nil
+		if n.readFetch(r, s, f); f.enough(r) || f.unknown > unknown { // a topic has gone meanwhile
+			return nil
 		}
 		select {
 		case <-w.C:
 		case <-over:
-			return n.hold(f), nil
+			return nil
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 	}
 }
 
-// fetched is the partitions of a request by name.
-func (n *node) fetched(r *kmsg.FetchRequest) []record.TopicPartition {
-	var out []record.TopicPartition
+// fetched is what a fetch reads, by name.
+func (n *node) fetched(s *session.Fetch) []record.TopicPartition {
+	out := make([]record.TopicPartition, 0, len(s.Wants))
 	topics := n.broker.Topics()
-	for _, t := range r.Topics {
-		known, err := lookup(topics, t.Topic, t.TopicID, r.Version >= 13)
-		if err != nil {
-			continue
-		}
-		for _, p := range t.Partitions {
-			out = append(out, record.TopicPartition{Topic: known.Name, Partition: p.Partition})
+	for i := range s.Wants {
+		k := &s.Wants[i].Key
+		if known, err := lookup(topics, k.Topic, k.ID, k.Topic == ""); err == nil {
+			out = append(out, record.TopicPartition{Topic: known.Name, Partition: k.Partition})
 		}
 	}
 	return out
@@ -79,33 +101,43 @@ func (n *node) fetched(r *kmsg.FetchRequest) []record.TopicPartition {
 
 // readFetch fills f with what there is now. The first partition with records gives at least one batch however large, so that a
 // consumer always gets on; the others stop at the limits.
-func (n *node) readFetch(r *kmsg.FetchRequest, f *fetchAnswer) {
-	f.bytes, f.urgent, f.topics = 0, len(r.Topics) == 0, f.topics[:0]
-	left := n.budget.fetchLimit(min(int(r.MaxBytes), n.o.MaxFetch))
-	for _, t := range r.Topics {
-		ft := fetchTopic{name: t.Topic, id: t.TopicID}
-		for _, p := range t.Partitions {
-			q := broker.Fetch{
-				Ref: broker.TopicRef{Name: t.Topic, ID: t.TopicID}, Partition: p.Partition,
-				Offset: record.Offset(p.FetchOffset), MaxBytes: min(left, int(p.PartitionMaxBytes)),
-				Committed: r.IsolationLevel == 1, LeaderEpoch: p.CurrentLeaderEpoch,
-			}
-			var res broker.FetchResult
-			if f.bytes > 0 && left <= 0 {
-				res = n.bounds(q)
-			} else {
-				res = n.broker.Fetch(q)
-			}
-			if f.bytes > 0 && len(res.Batches) > left {
-				res.Batches = nil // next time
-			}
-			left -= len(res.Batches)
-			f.bytes += len(res.Batches)
-			f.urgent = f.urgent || res.Err != nil
-			ft.partitions = append(ft.partitions, fetchPartition{p.Partition, res})
+func (n *node) readFetch(r *kmsg.FetchRequest, s *session.Fetch, f *fetchAnswer) {
+	f.begin(len(s.Wants))
+	left := n.budget.FetchLimit(min(int(r.MaxBytes), n.o.MaxFetch))
+	who := n.fetchCaller()
+	for i := range s.Wants {
+		w := &s.Wants[i]
+		q := broker.Fetch{
+			Ref: broker.TopicRef{Name: w.Topic, ID: w.ID}, Partition: w.Partition,
+			Offset: record.Offset(w.Offset), MaxBytes: min(left, int(w.MaxBytes)),
+			Committed: r.IsolationLevel == 1, LeaderEpoch: w.LeaderEpoch,
 		}
-		f.topics = append(f.topics, ft)
+		var res broker.FetchResult
+		if who != nil && !n.mayFetch(who, w.Topic, w.ID) {
+			res = broker.FetchResult{Err: kerr.TopicAuthorizationFailed, HighWatermark: -1, LastStable: -1, LogStart: -1}
+		} else if f.bytes > 0 && left <= 0 {
+			res = n.bounds(q)
+		} else {
+			res = n.broker.Fetch(q)
+		}
+		if res.Err == kerr.UnknownTopicOrPartition && r.Version >= fetchTopicIDs && w.ID == [16]byte{} {
+			res.Err = kerr.UnknownTopicID
+		}
+		if f.bytes > 0 && len(res.Batches) > left {
+			res.Batches = nil // next time
+		}
+		left -= len(res.Batches)
+		o := session.Outcome{
+			High: int64(res.HighWatermark), Stable: int64(res.LastStable), Start: int64(res.LogStart),
+			Records: len(res.Batches) > 0, Failed: res.Err != nil,
+		}
+		f.outcomes[i] = o
+		f.count(res)
+		if s.News(i, o) {
+			f.add(w.Key, res)
+		}
 	}
+	f.urgent = f.urgent || f.unknown == len(s.Wants)
 }
 
 // bounds answers a partition for whose records there is no room.
@@ -121,7 +153,7 @@ func (n *node) bounds(q broker.Fetch) broker.FetchResult {
 
 // hold counts the bytes of a finished answer until it is written.
 func (n *node) hold(f *fetchAnswer) *fetchAnswer {
-	f.release = n.budget.holdFetch(f.bytes)
+	f.release = n.budget.HoldFetch(f.bytes)
 	return f
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/mainstemio/mainstem/internal/broker"
+	"github.com/mainstemio/mainstem/internal/server/kafka/session"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -14,10 +15,44 @@ import (
 type fetchAnswer struct {
 	version int16
 	err     *kerr.Error
+	session int32
 	topics  []fetchTopic
-	bytes   int  // of record batches
-	urgent  bool // there is something to tell even without records
 	release func()
+
+	outcomes []session.Outcome // of all partitions, told or not
+	bytes    int               // of record batches
+	unknown  int               // partitions that do not exist
+	urgent   bool              // there is something to tell even without records
+}
+
+// begin empties the answer for a read of n partitions.
+func (f *fetchAnswer) begin(n int) {
+	if f.outcomes == nil {
+		f.outcomes = make([]session.Outcome, n)
+	}
+	f.topics, f.bytes, f.unknown, f.urgent = f.topics[:0], 0, 0, false
+}
+
+// count notes what decides about waiting. A partition that does not exist, or not for this client, is told with the others but hurries nobody: its client
+// would ask in circles.
+func (f *fetchAnswer) count(res broker.FetchResult) {
+	f.bytes += len(res.Batches)
+	switch res.Err {
+	case nil:
+	case kerr.UnknownTopicOrPartition, kerr.UnknownTopicID, kerr.TopicAuthorizationFailed:
+		f.unknown++
+	default:
+		f.urgent = true
+	}
+}
+
+// add tells a partition; neighbours of one topic share its entry.
+func (f *fetchAnswer) add(k session.Key, res broker.FetchResult) {
+	if n := len(f.topics); n == 0 || f.topics[n-1].name != k.Topic || f.topics[n-1].id != k.ID {
+		f.topics = append(f.topics, fetchTopic{name: k.Topic, id: k.ID})
+	}
+	t := &f.topics[len(f.topics)-1]
+	t.partitions = append(t.partitions, fetchPartition{k.Partition, res})
 }
 
 type fetchTopic struct {
@@ -68,7 +103,7 @@ func (f *fetchAnswer) encode(dst []byte) ([]byte, []cut) {
 	dst = binary.BigEndian.AppendUint32(dst, 0) // throttle
 	if f.version >= fetchSessions {
 		dst = binary.BigEndian.AppendUint16(dst, uint16(code(f.err)))
-		dst = binary.BigEndian.AppendUint32(dst, 0) // no session
+		dst = binary.BigEndian.AppendUint32(dst, uint32(f.session))
 	}
 	dst = f.length(dst, len(f.topics))
 	for i := range f.topics {
@@ -134,6 +169,16 @@ func (f *fetchAnswer) partition(dst []byte, p *fetchPartition) []byte {
 	return f.length(dst, len(p.Batches))
 }
 
+// sent counts the bytes of each partition.
+func (f *fetchAnswer) sent() {
+	for i := range f.topics {
+		for j := range f.topics[i].partitions {
+			p := &f.topics[i].partitions[j]
+			p.Traffic.Sent(len(p.Batches))
+		}
+	}
+}
+
 // writeFetch sends the response whose header stands in buf; the socket gets the batches as they came from the log.
 func (c *conn) writeFetch(f *fetchAnswer, buf []byte) ([]byte, error) {
 	if f.release != nil {
@@ -154,5 +199,6 @@ func (c *conn) writeFetch(f *fetchAnswer, buf []byte) ([]byte, error) {
 	if _, err := parts.WriteTo(c.nc); err != nil {
 		return buf, fmt.Errorf("write fetch response: %w", err)
 	}
+	f.sent()
 	return buf, nil
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/mainstemio/mainstem/internal/server/kafka/guard"
 )
 
 // errFrameTooLarge refuses an announced frame length before anything is allocated for it.
@@ -65,7 +67,7 @@ const maxClientID = 1 << 10
 // parseHeader reads the fields whose place does not depend on the version; rest starts at the client id.
 func parseHeader(frame []byte) (h header, rest []byte, err error) {
 	if len(frame) < 8 {
-		return h, nil, fmt.Errorf("%w: header of %d bytes", errMalformed, len(frame))
+		return h, nil, fmt.Errorf("%w: header of %d bytes", guard.ErrMalformed, len(frame))
 	}
 	h.key = int16(binary.BigEndian.Uint16(frame))
 	h.version = int16(binary.BigEndian.Uint16(frame[2:]))
@@ -75,27 +77,6 @@ func parseHeader(frame []byte) (h header, rest []byte, err error) {
 
 // parseClient reads the client id and, in a flexible request, skips the header's tags; body is the request.
 func (h *header) parseClient(rest []byte, flexible bool) (body []byte, err error) {
-	w := walker{rest: rest, budget: headerBudget}
-	id := step{kind: text, nullable: true}
-	n, err := w.length(&id)
-	if err != nil {
-		return nil, fmt.Errorf("client id: %w", err)
-	}
-	if n < -1 || n > maxClientID {
-		return nil, fmt.Errorf("%w: client id of %d bytes", errMalformed, n)
-	}
-	at := w.rest
-	if err := w.skip(max(n, 0)); err != nil {
-		return nil, fmt.Errorf("client id: %w", err)
-	}
-	h.clientID = string(at[:max(n, 0)])
-	if flexible {
-		if err := w.tags(&step{kind: tagged}); err != nil {
-			return nil, fmt.Errorf("header tags: %w", err)
-		}
-	}
-	return w.rest, nil
+	h.clientID, body, err = guard.ClientID(rest, flexible, maxClientID)
+	return body, err
 }
-
-// headerBudget is far more than the header's tags are worth; nothing decodes them.
-const headerBudget = 1 << 20

@@ -73,6 +73,9 @@ func (n *node) describeGroups(_ call, r *kmsg.DescribeGroupsRequest) pending {
 			}
 			if r.Version >= 6 && d.State == "Dead" {
 				g.ErrorCode, g.ErrorMessage = kerr.GroupIDNotFound.Code, ptr("Group "+d.Group+" not found.")
+				if d.Type != "" { // a consumer group is described by ConsumerGroupDescribe
+					g.ErrorMessage = ptr("Group " + d.Group + " is not a classic group.")
+				}
 			}
 			resp.Groups = append(resp.Groups, g)
 		}
@@ -103,18 +106,16 @@ func (n *node) listGroups(_ call, r *kmsg.ListGroupsRequest) pending {
 		}
 		resp := r.ResponseKind().(*kmsg.ListGroupsResponse)
 		for _, d := range ds {
-			if !among(r.StatesFilter, d.State) || !among(r.TypesFilter, classic) {
+			if !among(r.StatesFilter, d.State) || !among(r.TypesFilter, d.Type) {
 				continue
 			}
 			g := kmsg.NewListGroupsResponseGroup()
-			g.Group, g.ProtocolType, g.GroupState, g.GroupType = d.Group, d.ProtocolType, d.State, classic
+			g.Group, g.ProtocolType, g.GroupState, g.GroupType = d.Group, d.ProtocolType, d.State, d.Type
 			resp.Groups = append(resp.Groups, g)
 		}
 		return resp, nil
 	}
 }
-
-const classic = "classic"
 
 // among reports whether a filter lets a word pass; an empty filter lets all pass.
 func among(filter []string, word string) bool {

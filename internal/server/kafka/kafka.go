@@ -7,7 +7,7 @@
 // decodes it with kmsg and starts the request in the broker, which leaves a pending answer. The writer owns the output: it
 // completes the pendings in their order and writes the responses. So the requests of one connection overlap (several Produce
 // requests join one commit) while their responses keep the order; what only reads the broker runs in its turn in the writer and
-// thus sees everything the connection asked for before. Counters in budget and the set of connections are the only shared state;
+// thus sees everything the connection asked for before. Counters in the budget and the set of connections are the only shared state;
 // each has its own lock, never held across a call.
 //
 //	frame:    length int32 | api key int16 | version int16 | correlation int32 | client id string | tags (flexible) | body
@@ -18,20 +18,25 @@
 // counts and its memory budget; the broker's own limits on batches. Time: a first frame, a frame once begun, a response being
 // written, an idle connection.
 //
-// Not here: authentication and ACLs, TLS, the semantics of any request (package broker), record batches (package batch).
+// Not here: which request needs which right (gate), how logins and ACLs are decided (auth), the semantics of any request (package broker), record batches (package batch).
 package kafka
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/mainstemio/mainstem/internal/broker"
 	"github.com/mainstemio/mainstem/internal/clock"
+	"github.com/mainstemio/mainstem/internal/meter"
+	"github.com/mainstemio/mainstem/internal/server/kafka/guard"
+	"github.com/mainstemio/mainstem/internal/server/kafka/session"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -42,10 +47,14 @@ type Options struct {
 	// Advertise tells the host and port under which a client that came in at local finds this node again. Default: local itself
 	// (an IPv4 address rather than a name: clients resolve localhost differently).
 	Advertise func(local net.Addr) (host string, port int32)
+	// Security says who may connect and do what; default everybody and everything.
+	Security Security
 	// Clock decides about deadlines; default clock.System.
 	Clock clock.Clock
 	// NewID returns a random unique name for a group member; default a UUID.
 	NewID func() string
+	// Requests is told how long each request took, from its first byte to the last of its response; nil counts nothing.
+	Requests *meter.Requests
 	// Events is told of closed connections and the like; default nobody.
 	Events func(Event)
 
@@ -57,7 +66,8 @@ type Options struct {
 	MaxRequests       int           // unanswered requests of one connection; default 64
 	MaxInFlight       int64         // bytes of large requests in all; default 256 MiB (at least MaxFrame)
 	MaxFetch          int           // bytes of one Fetch response; default 55 MiB as in Kafka
-	FirstFrameTimeout time.Duration // from accept to the first valid request; default 10 s
+	FetchSessions     int           // incremental fetch sessions (KIP-227); default 1000 as in Kafka
+	FirstFrameTimeout time.Duration // from accept to the first valid request, or the end of the login; default 10 s
 	FrameTimeout      time.Duration // from a frame's first byte to its last, large ones get longer; default 30 s
 	WriteTimeout      time.Duration // for one response, large ones get longer; default 30 s
 	IdleTimeout       time.Duration // without any request; default 10 min as in Kafka
@@ -86,6 +96,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.FrameTimeout, 30*time.Second)
 	setDefault(&o.WriteTimeout, 30*time.Second)
 	setDefault(&o.IdleTimeout, 10*time.Minute)
+	o.Security = o.Security.withDefaults()
 	if o.Clock == nil {
 		o.Clock = clock.System
 	}
@@ -101,11 +112,27 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// limits are what the connections share.
+func (o Options) limits() guard.Limits {
+	l := guard.Limits{Connections: o.MaxConnections, PerAddress: o.MaxPerAddress, InFlight: o.MaxInFlight, Decoded: o.MaxDecoded}
+	l.Unproven, l.Logins = l.Connections, maxLogins
+	if o.Security.proves() {
+		l.Unproven = max(1, o.MaxConnections/2)
+	}
+	return l
+}
+
 func setDefault[T comparable](v *T, d T) {
 	var zero T
 	if *v == zero {
 		*v = d
 	}
+}
+
+// randomBits are bits that nobody can guess: those of a random UUID in front of its version.
+func randomBits() uint32 {
+	id := uuid.New()
+	return binary.BigEndian.Uint32(id[:])
 }
 
 // advertiseLocal sends clients back to the address they came in at.
@@ -123,16 +150,35 @@ func advertiseLocal(local net.Addr) (string, int32) {
 
 // A Server answers Kafka clients. It may Serve several listeners.
 type Server struct {
-	o       Options
-	budget  *budget
-	listing []kmsg.ApiVersionsResponseApiKey
+	o        Options
+	budget   *guard.Budget
+	sessions *session.Cache
+	access   *access
+	listing  []kmsg.ApiVersionsResponseApiKey
+}
+
+// Connections is how many clients are connected.
+func (s *Server) Connections() int { return s.budget.Connections() }
+
+// kafkaCase turns kmsg's abbreviations into Kafka's.
+var kafkaCase = strings.NewReplacer("SASL", "Sasl", "ACL", "Acl", "SCRAM", "Scram", "ProducerID", "ProducerId")
+
+// APIName is the name of an API key, as Kafka's metrics write it. Every fetch is a consumer's: there are no followers.
+func APIName(key int16) string {
+	if key == (*kmsg.FetchRequest)(nil).Key() {
+		return "FetchConsumer"
+	}
+	return kafkaCase.Replace(kmsg.NameForKey(key))
 }
 
 // New returns a Server for o.Broker.
 func New(o Options) *Server {
 	o = o.withDefaults()
-	programs() // a broken shapes table must not wait for the first client
-	return &Server{o: o, budget: newBudget(o), listing: listing()}
+	guard.Keys() // a broken shapes table must not wait for the first client
+	sessions := session.New(session.Options{Slots: o.FetchSessions, Random: randomBits})
+	s := &Server{o: o, budget: guard.NewBudget(o.limits()), sessions: sessions, listing: listing()}
+	s.access = s.newAccess()
+	return s
 }
 
 // Serve accepts connections until ctx ends or ln fails; then every connection is closed and joined. It closes ln. The error is
@@ -155,15 +201,15 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 			}
 			return fmt.Errorf("accept on %s: %w", ln.Addr(), err)
 		}
-		release, err := s.budget.admit(nc.RemoteAddr())
+		place, err := s.budget.Admit(nc.RemoteAddr())
 		if err != nil {
 			s.event("connection refused", "remote", nc.RemoteAddr(), "error", err)
 			_ = nc.Close()
 			continue
 		}
 		conns.Go(func() {
-			defer release()
-			s.serveConn(ctx, nc)
+			defer place.Release()
+			s.serveConn(ctx, nc, place)
 		})
 	}
 }

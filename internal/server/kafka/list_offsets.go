@@ -42,7 +42,8 @@ const (
 	earliest = -2
 )
 
-// knownTime reports whether a timestamp means something in a version: the special values came one by one (KIP-734, 405, 1005).
+// knownTime reports whether a timestamp means something in a version: the special values came one by one (KIP-734, 405,
+// 1005, 1023).
 func knownTime(ts int64, version int16) bool {
 	switch {
 	case ts >= earliest:
@@ -52,7 +53,7 @@ func knownTime(ts int64, version int16) bool {
 	case ts == -4:
 		return version >= 8
 	}
-	return ts == -5 && version >= 9
+	return ts == -5 && version >= 9 || ts == -6 && version >= 11
 }
 
 // checkEpoch compares the leader epoch that a client believes in with the partition's; -1 is not compared. An unknown partition is

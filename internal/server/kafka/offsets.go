@@ -13,7 +13,7 @@ import (
 )
 
 // OffsetCommit (8), versions 2-10, and OffsetFetch (9), versions 1-10: leader epochs (KIP-320), static members (KIP-345), stable
-// offsets (KIP-447), several groups in a fetch (KIP-709), topic ids from 10 (KIP-848). OffsetDelete (47), version 0: KIP-496.
+// offsets (KIP-447), several groups in a fetch (KIP-709), member epochs from 9 and topic ids from 10 (KIP-848). OffsetDelete (47), version 0: KIP-496.
 
 func (n *node) offsetCommit(_ call, r *kmsg.OffsetCommitRequest) pending {
 	resp := r.ResponseKind().(*kmsg.OffsetCommitResponse)
@@ -42,7 +42,8 @@ func (n *node) offsetCommit(_ call, r *kmsg.OffsetCommitRequest) pending {
 	if len(commits) == 0 {
 		return answered(resp)
 	}
-	f := n.broker.CommitOffsets(r.Group, group.Member{Generation: r.Generation, ID: r.MemberID, InstanceID: orEmpty(r.InstanceID)}, commits)
+	m := group.Member{Generation: r.Generation, ID: r.MemberID, InstanceID: orEmpty(r.InstanceID), Modern: r.Version >= 9}
+	f := n.broker.CommitOffsets(r.Group, m, commits)
 	return func(ctx context.Context) (answer, error) {
 		res, err := f.Wait(ctx)
 		if err != nil {
@@ -131,10 +132,19 @@ func (n *node) fetchGroup(ctx context.Context, r *kmsg.OffsetFetchRequest, g kms
 	if g.Topics == nil {
 		tps = nil // all
 	}
-	found, err := n.broker.FetchOffsets(g.Group, tps).Wait(ctx)
+	var m *group.Member
+	if g.MemberID != nil || g.MemberEpoch >= 0 {
+		m = &group.Member{Generation: g.MemberEpoch, ID: orEmpty(g.MemberID)}
+	}
+	res, err := n.broker.FetchOffsetsAs(g.Group, m, tps).Wait(ctx)
 	if err != nil {
 		return out, err
 	}
+	if res.Err != nil {
+		out.ErrorCode = res.Err.Code
+		return out, nil
+	}
+	found := res.Offsets
 	if g.Topics == nil {
 		g.Topics = committedTopics(topics, found, r.Version >= 10)
 	}
@@ -192,10 +202,17 @@ func committedTopic(r *kmsg.OffsetFetchRequest, topics *broker.Topics, t kmsg.Of
 }
 
 func (n *node) offsetDelete(_ call, r *kmsg.OffsetDeleteRequest) pending {
-	var tps []record.TopicPartition
+	var tps []record.TopicPartition // those that exist
+	topics := n.broker.Topics()
+	exists := func(topic string, partition int32) bool {
+		t := topics.ByName[topic]
+		return t != nil && partition >= 0 && partition < t.Partitions
+	}
 	for _, t := range r.Topics {
 		for _, p := range t.Partitions {
-			tps = append(tps, record.TopicPartition{Topic: t.Topic, Partition: p.Partition})
+			if exists(t.Topic, p.Partition) {
+				tps = append(tps, record.TopicPartition{Topic: t.Topic, Partition: p.Partition})
+			}
 		}
 	}
 	f := n.broker.DeleteOffsets(r.Group, tps)
@@ -214,9 +231,12 @@ func (n *node) offsetDelete(_ call, r *kmsg.OffsetDeleteRequest) pending {
 			rt.Topic = t.Topic
 			for _, p := range t.Partitions {
 				rp := kmsg.NewOffsetDeleteResponseTopicPartition()
-				rp.Partition, rp.ErrorCode = p.Partition, code(each(res, i))
+				rp.Partition, rp.ErrorCode = p.Partition, kerr.UnknownTopicOrPartition.Code
+				if exists(t.Topic, p.Partition) {
+					rp.ErrorCode = code(each(res, i))
+					i++
+				}
 				rt.Partitions = append(rt.Partitions, rp)
-				i++
 			}
 			resp.Topics = append(resp.Topics, rt)
 		}

@@ -21,7 +21,7 @@ var errUnacknowledged = errors.New("produce without acknowledgement failed")
 // would only send more.
 var errBomb = errors.New("compression bomb")
 
-func (n *node) produce(_ call, r *kmsg.ProduceRequest) pending {
+func (n *node) produce(c call, r *kmsg.ProduceRequest) pending {
 	var errs *kerr.Error
 	if r.Acks < -1 || r.Acks > 1 {
 		errs = kerr.InvalidRequiredAcks
@@ -31,8 +31,12 @@ func (n *node) produce(_ call, r *kmsg.ProduceRequest) pending {
 	for i := range r.Topics {
 		t := &r.Topics[i]
 		ref := broker.TopicRef{Name: t.Topic, ID: t.TopicID}
+		refused := n.notForClients(c, ref)
+		if r.Version >= 13 && ref.ID == (broker.TopicID{}) {
+			refused = kerr.UnknownTopicID
+		}
 		for j := range t.Partitions {
-			p.Items = append(p.Items, broker.ProduceItem{Ref: ref, Partition: t.Partitions[j].Partition, Bytes: t.Partitions[j].Records})
+			p.Items = append(p.Items, broker.ProduceItem{Ref: ref, Partition: t.Partitions[j].Partition, Bytes: t.Partitions[j].Records, Refused: refused})
 			sizes = append(sizes, len(t.Partitions[j].Records))
 			t.Partitions[j].Records = nil // the broker's from now on
 		}
@@ -59,6 +63,18 @@ func (n *node) produce(_ call, r *kmsg.ProduceRequest) pending {
 		}
 		return produceResponse(r, results), n.bomb(p.Items, sizes, results)
 	}
+}
+
+// adminClient is the client id with which Kafka's tools may write to internal topics.
+const adminClient = "__admin_client"
+
+// notForClients keeps clients from writing to internal topics.
+func (n *node) notForClients(c call, ref broker.TopicRef) *kerr.Error {
+	t, err := lookup(n.broker.Topics(), ref.Name, ref.ID, ref.Name == "")
+	if err == nil && t.Internal && c.clientID != adminClient {
+		return kerr.InvalidTopicException
+	}
+	return nil
 }
 
 func firstFailure(results []broker.ProduceResult) error {
@@ -103,6 +119,11 @@ func produceResponse(r *kmsg.ProduceRequest, results []broker.ProduceResult) *km
 			p := kmsg.NewProduceResponseTopicPartition()
 			p.Partition, p.ErrorCode, p.ErrorMessage = rp.Partition, code(res.Err), message(res.Err, res.Detail)
 			p.BaseOffset, p.LogAppendTime, p.LogStartOffset = int64(res.BaseOffset), int64(res.AppendTime), int64(res.LogStart)
+			for _, e := range res.Records {
+				re := kmsg.NewProduceResponseTopicPartitionErrorRecord()
+				re.RelativeOffset, re.ErrorMessage = e.Index, orNull(e.Detail)
+				p.ErrorRecords = append(p.ErrorRecords, re)
+			}
 			t.Partitions = append(t.Partitions, p)
 		}
 		resp.Topics[i] = t

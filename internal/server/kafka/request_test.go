@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"testing"
@@ -10,8 +11,14 @@ import (
 
 	"github.com/mainstemio/mainstem/internal/broker"
 	"github.com/mainstemio/mainstem/internal/clock"
+	"github.com/mainstemio/mainstem/internal/server/kafka/guard"
+	"github.com/mainstemio/mainstem/internal/server/kafka/guard/guardtest"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
+
+func newFiller(seed uint64) *guardtest.Filler {
+	return guardtest.NewFiller(rand.New(rand.NewPCG(seed, 1)))
+}
 
 // impatient is the machine's clock with timers that are over at once: no long poll waits.
 type impatient struct{ clock.Clock }
@@ -41,7 +48,7 @@ func (c *conn) run(frame []byte) error {
 		return err
 	}
 	ex := exchange{header: h}
-	defer func() { c.s.budget.release(ex.hold) }()
+	defer func() { c.s.budget.Release(ex.hold) }()
 	wait, err := c.start(context.Background(), &ex, rest)
 	if err != nil {
 		return err
@@ -87,10 +94,7 @@ func served(f func(key, version int16)) {
 }
 
 func TestEveryServedRequestHasAShape(t *testing.T) {
-	shaped := map[int16]bool{}
-	for _, s := range parseShapes(shapes) {
-		shaped[s.key] = true
-	}
+	shaped := guard.Keys()
 	for key, a := range dispatch {
 		if !shaped[key] {
 			t.Errorf("key %d has no shape", key)
@@ -121,12 +125,12 @@ func TestEveryServedRequestTakesEmptyAndSmallAndLargeArrays(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			served(func(key, version int16) {
 				f := newFiller(uint64(key)<<16 | uint64(version))
-				f.length = func() int { return x.length }
+				f.Length = func() int { return x.length }
 				for range x.rounds {
 					req := kmsg.RequestForKey(key)
 					req.SetVersion(version)
 					if x.length >= 0 {
-						req = f.request(key, version)
+						req = f.Request(key, version)
 					}
 					frame := kmsg.NewRequestFormatter().AppendRequest(nil, req, 1)[4:]
 					if err := c.run(frame); err != nil && !unanswered(err) {
@@ -145,15 +149,15 @@ func TestMaximalArraysAreAnsweredOrRefused(t *testing.T) {
 		for wide := 1; wide <= 3; wide++ { // the array that is long, counted from the outside
 			f := newFiller(1)
 			arrays := 0
-			f.length = func() int {
+			f.Length = func() int {
 				if arrays++; arrays == wide {
 					return many
 				}
 				return 1
 			}
-			f.tags = false
-			frame := kmsg.NewRequestFormatter().AppendRequest(nil, f.request(key, version), 1)[4:]
-			if err := c.run(frame); err != nil && !unanswered(err) && !errors.Is(err, errTooCostly) && !errors.Is(err, errMalformed) {
+			f.Tags = false
+			frame := kmsg.NewRequestFormatter().AppendRequest(nil, f.Request(key, version), 1)[4:]
+			if err := c.run(frame); err != nil && !unanswered(err) && !errors.Is(err, guard.ErrTooCostly) && !errors.Is(err, guard.ErrMalformed) {
 				t.Errorf("%s v%d: %v", kmsg.Key(key).Name(), version, err)
 			}
 		}
@@ -218,7 +222,7 @@ func FuzzRequestHeader(f *testing.F) {
 func FuzzRequest(f *testing.F) {
 	served(func(key, version int16) {
 		for seed := range uint64(2) {
-			f.Add(kmsg.NewRequestFormatter().AppendRequest(nil, newFiller(seed).request(key, version), 1)[4:])
+			f.Add(kmsg.NewRequestFormatter().AppendRequest(nil, newFiller(seed).Request(key, version), 1)[4:])
 		}
 	})
 	c := newTestConn(f)

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 
+	"github.com/mainstemio/mainstem/internal/broker"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
 	"github.com/mainstemio/mainstem/internal/coordinator/txn"
 	"github.com/mainstemio/mainstem/record"
@@ -11,8 +12,8 @@ import (
 )
 
 // Transactions, KIP-98, in both protocols: TV1 names partitions and groups first; TV2 (KIP-890) adds them on the way and bumps the
-// epoch with every end. InitProducerID (22), versions 0-5: KIP-360 from 3. AddPartitionsToTxn (24), versions 0-3. AddOffsetsToTxn
-// (25), versions 0-4. EndTxn (26), versions 0-5: TV2 in 5. TxnOffsetCommit (28), versions 0-6: members from 3 (KIP-447), TV2 from 5,
+// epoch with every end. InitProducerID (22), versions 0-5: KIP-360 from 3. AddPartitionsToTxn (24), versions 0-5: several
+// transactions in one request from 4 (brokers ask each other so, clients stay below). AddOffsetsToTxn (25), versions 0-4. EndTxn (26), versions 0-5: TV2 in 5. TxnOffsetCommit (28), versions 0-6: members from 3 (KIP-447), TV2 from 5,
 // topic ids in 6.
 
 func (n *node) initProducerID(_ call, r *kmsg.InitProducerIDRequest) pending {
@@ -48,6 +49,9 @@ func fenced(err *kerr.Error, version, since int16) int16 {
 }
 
 func (n *node) addPartitionsToTxn(_ call, r *kmsg.AddPartitionsToTxnRequest) pending {
+	if r.Version >= 4 {
+		return n.addPartitionsInBatches(r)
+	}
 	var tps []record.TopicPartition
 	for _, t := range r.Topics {
 		for _, p := range t.Partitions {
@@ -75,6 +79,59 @@ func (n *node) addPartitionsToTxn(_ call, r *kmsg.AddPartitionsToTxnRequest) pen
 		}
 		return resp, nil
 	}
+}
+
+// addPartitionsInBatches serves versions 4 and 5. VerifyOnly asks whether the partitions belong to the open transaction.
+func (n *node) addPartitionsInBatches(r *kmsg.AddPartitionsToTxnRequest) pending {
+	fs := make([]*broker.Future[[]*kerr.Error], len(r.Transactions))
+	tps := make([][]record.TopicPartition, len(r.Transactions))
+	for i, t := range r.Transactions {
+		for _, rt := range t.Topics {
+			for _, p := range rt.Partitions {
+				tps[i] = append(tps[i], record.TopicPartition{Topic: rt.Topic, Partition: p})
+			}
+		}
+		if !t.VerifyOnly {
+			fs[i] = n.broker.AddPartitions(t.TransactionalID, txn.Producer{ID: t.ProducerID, Epoch: t.ProducerEpoch}, tps[i])
+		}
+	}
+	return func(ctx context.Context) (answer, error) {
+		resp := r.ResponseKind().(*kmsg.AddPartitionsToTxnResponse)
+		for i, t := range r.Transactions {
+			var errs []*kerr.Error
+			if fs[i] == nil {
+				errs = n.broker.VerifyPartitions(t.TransactionalID, txn.Producer{ID: t.ProducerID, Epoch: t.ProducerEpoch}, tps[i])
+			} else {
+				var err error
+				if errs, err = fs[i].Wait(ctx); err != nil {
+					return nil, err
+				}
+			}
+			resp.Transactions = append(resp.Transactions, addedTransaction(r.Version, t, errs))
+		}
+		return resp, nil
+	}
+}
+
+func addedTransaction(version int16, t kmsg.AddPartitionsToTxnRequestTransaction, errs []*kerr.Error) kmsg.AddPartitionsToTxnResponseTransaction {
+	out := kmsg.NewAddPartitionsToTxnResponseTransaction()
+	out.TransactionalID = t.TransactionalID
+	i := 0
+	for _, topic := range t.Topics {
+		rt := kmsg.NewAddPartitionsToTxnResponseTransactionTopic()
+		rt.Topic = topic.Topic
+		for _, p := range topic.Partitions {
+			rp := kmsg.NewAddPartitionsToTxnResponseTransactionTopicPartition()
+			rp.Partition, rp.ErrorCode = p, code(at(errs, i))
+			if version < 5 && rp.ErrorCode == kerr.TransactionAbortable.Code { // version 4 does not know it
+				rp.ErrorCode = kerr.InvalidTxnState.Code
+			}
+			rt.Partitions = append(rt.Partitions, rp)
+			i++
+		}
+		out.Topics = append(out.Topics, rt)
+	}
+	return out
 }
 
 // at is the i-th error; one error may stand for all.

@@ -1,17 +1,61 @@
 package kafka
 
 import (
+	"context"
 	"regexp"
 	"slices"
 
+	"github.com/mainstemio/mainstem/internal/broker"
 	"github.com/mainstemio/mainstem/internal/coordinator/txn"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// KIP-664: DescribeProducers (61), version 0; DescribeTransactions (65), version 0; ListTransactions (66), versions 0-2 (durations
+// KIP-664: WriteTxnMarkers (27), versions 1-2, to abort a transaction (only an administrator's abort comes this way: brokers would
+// write commits so, and there are no others); DescribeProducers (61), version 0; DescribeTransactions (65), version 0; ListTransactions (66), versions 0-2 (durations
 // from 1, KIP-994; patterns in 2, KIP-1152).
+
+func (n *node) writeTxnMarkers(_ call, r *kmsg.WriteTxnMarkersRequest) pending {
+	var fs []*broker.Future[*kerr.Error]
+	for _, m := range r.Markers {
+		for _, t := range m.Topics {
+			for _, p := range t.Partitions {
+				var f *broker.Future[*kerr.Error]
+				if !m.Committed {
+					f = n.broker.AbortOpen(record.TopicPartition{Topic: t.Topic, Partition: p}, txn.Producer{ID: m.ProducerID, Epoch: m.ProducerEpoch})
+				}
+				fs = append(fs, f)
+			}
+		}
+	}
+	return func(ctx context.Context) (answer, error) {
+		resp := r.ResponseKind().(*kmsg.WriteTxnMarkersResponse)
+		for _, m := range r.Markers {
+			rm := kmsg.NewWriteTxnMarkersResponseMarker()
+			rm.ProducerID = m.ProducerID
+			for _, t := range m.Topics {
+				rt := kmsg.NewWriteTxnMarkersResponseMarkerTopic()
+				rt.Topic = t.Topic
+				for _, p := range t.Partitions {
+					res, err := kerr.InvalidRequest, error(nil)
+					if f := fs[0]; f != nil {
+						if res, err = f.Wait(ctx); err != nil {
+							return nil, err
+						}
+					}
+					fs = fs[1:]
+					rp := kmsg.NewWriteTxnMarkersResponseMarkerTopicPartition()
+					rp.Partition, rp.ErrorCode = p, code(res)
+					rt.Partitions = append(rt.Partitions, rp)
+				}
+				rm.Topics = append(rm.Topics, rt)
+			}
+			resp.Markers = append(resp.Markers, rm)
+		}
+		return resp, nil
+	}
+}
 
 func (n *node) describeProducers(_ call, r *kmsg.DescribeProducersRequest) kmsg.Response {
 	resp := r.ResponseKind().(*kmsg.DescribeProducersResponse)

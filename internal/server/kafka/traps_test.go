@@ -1,20 +1,19 @@
 package kafka
 
 import (
-	"context"
 	"encoding/binary"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/mainstemio/mainstem/internal/batch"
-	"github.com/mainstemio/mainstem/internal/broker"
-	"github.com/mainstemio/mainstem/internal/clock"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
+
+// Traps are the places where servers that speak the protocol have gone wrong with clients. They are numbered from 1 to 12; the number is
+// in the name of each test.
 
 func apiVersions(version int16) *kmsg.ApiVersionsRequest {
 	req := inVersion(kmsg.NewPtrApiVersionsRequest(), version)
@@ -22,7 +21,7 @@ func apiVersions(version int16) *kmsg.ApiVersionsRequest {
 	return req
 }
 
-func TestApiVersionsResponseHasNoHeaderTags(t *testing.T) {
+func TestTrap1ApiVersionsResponseHasNoHeaderTags(t *testing.T) {
 	c := serve(t, Options{}).dial(t)
 	for v := int16(0); v <= 5; v++ {
 		c.send(apiVersions(v))
@@ -34,7 +33,7 @@ func TestApiVersionsResponseHasNoHeaderTags(t *testing.T) {
 	}
 }
 
-func TestUnknownApiVersionsVersionIsAnsweredInVersion0WithItsOwnRange(t *testing.T) {
+func TestTrap1UnknownApiVersionsVersionIsAnsweredInVersion0WithItsOwnRange(t *testing.T) {
 	c := serve(t, Options{}).dial(t)
 	body := []byte{0, 18, 0, 99, 0, 0, 0, 7, 0xff, 0xff, 0, 1, 2, 3}
 	c.write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...))
@@ -52,9 +51,9 @@ func TestUnknownApiVersionsVersionIsAnsweredInVersion0WithItsOwnRange(t *testing
 	}
 }
 
-func TestFeaturesWithMinimumZeroAreHiddenBeforeApiVersions4(t *testing.T) {
+func TestTrap1FeaturesWithMinimumZeroAreHiddenBeforeApiVersions4(t *testing.T) {
 	c := serve(t, Options{}).dial(t)
-	for v, want := range map[int16]int{3: 0, 4: 1} {
+	for v, want := range map[int16]int{3: 0, 4: len(features)} {
 		resp := ask[*kmsg.ApiVersionsResponse](c, apiVersions(v))
 		if len(resp.SupportedFeatures) != want {
 			t.Errorf("v%d: supported features %+v", v, resp.SupportedFeatures)
@@ -85,7 +84,7 @@ func TestApiVersionsChecksTheClientAndTheNodeItExpects(t *testing.T) {
 	}
 }
 
-func TestProduceAndJoinGroupAreAdvertisedFrom0(t *testing.T) {
+func TestTrap2ProduceAndJoinGroupAreAdvertisedFrom0(t *testing.T) {
 	s := serve(t, Options{})
 	c := s.dial(t)
 	for _, k := range ask[*kmsg.ApiVersionsResponse](c, apiVersions(4)).ApiKeys {
@@ -100,17 +99,21 @@ func TestProduceAndJoinGroupAreAdvertisedFrom0(t *testing.T) {
 	c.closed()
 }
 
-func TestProduce12ComesWithTransactionVersion2(t *testing.T) {
+func TestTrap3Produce12ComesWithTransactionVersion2(t *testing.T) {
 	c := serve(t, Options{}).dial(t)
 	for _, v := range []int16{3, 4} {
 		resp := ask[*kmsg.ApiVersionsResponse](c, apiVersions(v))
-		if resp.FinalizedFeaturesEpoch < 0 || len(resp.FinalizedFeatures) != 1 || resp.FinalizedFeatures[0].Name != "transaction.version" || resp.FinalizedFeatures[0].MaxVersionLevel != 2 {
+		final := map[string]int16{}
+		for _, f := range resp.FinalizedFeatures {
+			final[f.Name] = f.MaxVersionLevel
+		}
+		if resp.FinalizedFeaturesEpoch < 0 || final["transaction.version"] != 2 {
 			t.Errorf("v%d: finalized %+v in epoch %d", v, resp.FinalizedFeatures, resp.FinalizedFeaturesEpoch)
 		}
 	}
 }
 
-func TestInitProducerIDServesIdempotentProducers(t *testing.T) {
+func TestTrap4InitProducerIDServesIdempotentProducers(t *testing.T) {
 	c := serve(t, Options{}).dial(t)
 	seen := map[int64]bool{}
 	for v := int16(0); v <= 5; v++ {
@@ -123,7 +126,7 @@ func TestInitProducerIDServesIdempotentProducers(t *testing.T) {
 	}
 }
 
-func TestInitProducerIDRefusesBadRequests(t *testing.T) {
+func TestTrap9InitProducerIDRefusesBadRequests(t *testing.T) {
 	c := serve(t, Options{}).dial(t)
 	empty, id := "", "id"
 	for _, x := range []struct {
@@ -149,7 +152,7 @@ func TestInitProducerIDRefusesBadRequests(t *testing.T) {
 	}
 }
 
-func TestOffsetFetchOfAnUnknownGroupIsMinusOneWithoutError(t *testing.T) {
+func TestTrap5OffsetFetchOfAnUnknownGroupIsMinusOneWithoutError(t *testing.T) {
 	s := serve(t, Options{})
 	topic := s.topic(t, "t", 1, nil)
 	c := s.dial(t)
@@ -189,7 +192,7 @@ func createTopic(version int16, name string, partitions int32, replication int16
 	return req
 }
 
-func TestReplicationAboveOneIsTakenAndReportedAsOne(t *testing.T) {
+func TestTrap6ReplicationAboveOneIsTakenAndReportedAsOne(t *testing.T) {
 	c := serve(t, Options{}).dial(t)
 	resp := ask[*kmsg.CreateTopicsResponse](c, createTopic(7, "t", 2, 3))
 	if got := resp.Topics[0]; got.ErrorCode != 0 || got.ReplicationFactor != 1 || got.NumPartitions != 2 || got.TopicID == [16]byte{} {
@@ -202,7 +205,7 @@ func TestReplicationAboveOneIsTakenAndReportedAsOne(t *testing.T) {
 	}
 }
 
-func TestFetchInsideABatchReturnsTheWholeBatchHoweverSmallTheLimit(t *testing.T) {
+func TestTrap7FetchInsideABatchReturnsTheWholeBatchHoweverSmallTheLimit(t *testing.T) {
 	s := serve(t, Options{})
 	topic := s.topic(t, "t", 1, nil)
 	c := s.dial(t)
@@ -223,7 +226,7 @@ func TestFetchInsideABatchReturnsTheWholeBatchHoweverSmallTheLimit(t *testing.T)
 	}
 }
 
-func TestMetadataCreatesTopicsAndAdvertisesIPv4(t *testing.T) {
+func TestTrap8MetadataCreatesTopicsAndAdvertisesIPv4(t *testing.T) {
 	s := serve(t, Options{})
 	c := s.dial(t)
 	req := inVersion(kmsg.NewPtrMetadataRequest(), 8)
@@ -261,7 +264,7 @@ func TestMetadataFindsTopicsByID(t *testing.T) {
 	wantCode(t, "unknown id", resp.Topics[1].ErrorCode, kerr.UnknownTopicID)
 }
 
-func TestProduceErrors(t *testing.T) {
+func TestTrap9ProduceErrors(t *testing.T) {
 	s := serve(t, Options{})
 	s.topic(t, "compact", 1, map[string]string{"cleanup.policy": "compact"})
 	s.topic(t, "small", 1, map[string]string{"max.message.bytes": "100"})
@@ -293,7 +296,7 @@ func TestProduceErrors(t *testing.T) {
 	wantCode(t, "acks=2", ask[*kmsg.ProduceResponse](c, req).Topics[0].Partitions[0].ErrorCode, kerr.InvalidRequiredAcks)
 }
 
-func TestCreateTopicsMakesTheValidOnesAmongInvalidOnes(t *testing.T) {
+func TestTrap9CreateTopicsMakesTheValidOnesAmongInvalidOnes(t *testing.T) {
 	c := serve(t, Options{}).dial(t)
 	req := createTopic(7, "good", 1, 1)
 	bad := createTopic(7, "bad", 1, 1).Topics[0]
@@ -316,7 +319,7 @@ func TestCreateTopicsMakesTheValidOnesAmongInvalidOnes(t *testing.T) {
 	}
 }
 
-func TestDescribeConfigsListsEveryDefault(t *testing.T) {
+func TestTrap10DescribeConfigsListsEveryDefault(t *testing.T) {
 	s := serve(t, Options{})
 	s.topic(t, "t", 1, map[string]string{"retention.ms": "1000"})
 	c := s.dial(t)
@@ -354,7 +357,7 @@ func TestDescribeConfigsListsEveryDefault(t *testing.T) {
 	}
 }
 
-func TestOffsetCommitKeepsMetadata(t *testing.T) {
+func TestTrap10OffsetCommitKeepsMetadata(t *testing.T) {
 	s := serve(t, Options{})
 	s.topic(t, "t", 1, nil)
 	c := s.dial(t)
@@ -377,7 +380,7 @@ func TestOffsetCommitKeepsMetadata(t *testing.T) {
 	}
 }
 
-func TestListOffsetsByTime(t *testing.T) {
+func TestTrap10ListOffsetsByTime(t *testing.T) {
 	s := serve(t, Options{})
 	s.topic(t, "t", 1, nil)
 	c := s.dial(t)
@@ -407,7 +410,60 @@ func TestListOffsetsByTime(t *testing.T) {
 	}
 }
 
-func TestARetriedBatchGetsItsOriginalOffset(t *testing.T) {
+func TestTrap9ProduceToWhatIsNoTopic(t *testing.T) {
+	s := serve(t, Options{})
+	s.topic(t, "__consumer_offsets", 1, nil)
+	c := s.dial(t)
+	good := func() []byte { return batchOf(plainBatch, testRecord{1, "k", "v"}) }
+	for name, want := range map[string]*kerr.Error{
+		"no/topic": kerr.UnknownTopicOrPartition, "": kerr.UnknownTopicOrPartition, strings.Repeat("x", 300): kerr.UnknownTopicOrPartition,
+		"__consumer_offsets": kerr.InvalidTopicException,
+	} {
+		wantCode(t, name, c.produce(name, good()).ErrorCode, want)
+	}
+	req := produceRequest(13, "", 0, good())
+	req.Topics[0].TopicID = [16]byte{7}
+	wantCode(t, "unknown id", ask[*kmsg.ProduceResponse](c, req).Topics[0].Partitions[0].ErrorCode, kerr.UnknownTopicID)
+}
+
+func TestTrap11TheLastFiveBatchesAreRecognisedWithTheirOffsets(t *testing.T) {
+	s := serve(t, Options{})
+	s.topic(t, "t", 2, nil)
+	c := s.dial(t)
+	init := ask[*kmsg.InitProducerIDResponse](c, inVersion(kmsg.NewPtrInitProducerIDRequest(), 4))
+	p := batch.Params{ProducerID: init.ProducerID, ProducerEpoch: init.ProducerEpoch}
+	send := func(partition int32) kmsg.ProduceResponseTopicPartition {
+		return ask[*kmsg.ProduceResponse](c, produceRequest(9, "t", partition, batchOf(p, testRecord{1, "k", "v"}))).Topics[0].Partitions[0]
+	}
+	for p.BaseSequence = range int32(6) {
+		if got := send(0); got.ErrorCode != 0 || got.BaseOffset != int64(p.BaseSequence) {
+			t.Fatalf("batch %d: %+v", p.BaseSequence, got)
+		}
+	}
+	for p.BaseSequence = 5; p.BaseSequence >= 1; p.BaseSequence-- {
+		if got := send(0); got.ErrorCode != 0 || got.BaseOffset != int64(p.BaseSequence) {
+			t.Errorf("retry of batch %d: %+v", p.BaseSequence, got)
+		}
+	}
+	wantCode(t, "the sixth last", send(0).ErrorCode, kerr.OutOfOrderSequenceNumber)
+	p.BaseSequence = 7
+	wantCode(t, "a gap", send(0).ErrorCode, kerr.OutOfOrderSequenceNumber)
+	// A producer that the partition does not know may begin anywhere, here at the last sequence there is; the next one is 0.
+	p.BaseSequence = 1<<31 - 1
+	wantCode(t, "any first sequence", send(1).ErrorCode, nil)
+	p.BaseSequence = -1 << 31
+	wantCode(t, "a negative sequence", send(1).ErrorCode, kerr.InvalidRecord)
+	p.BaseSequence = 0
+	wantCode(t, "the sequence wraps to 0", send(1).ErrorCode, nil)
+	p.ProducerEpoch, p.BaseSequence = p.ProducerEpoch+1, 1
+	wantCode(t, "a new epoch does not begin at 1", send(1).ErrorCode, kerr.OutOfOrderSequenceNumber)
+	p.BaseSequence = 0
+	wantCode(t, "a new epoch begins at 0", send(1).ErrorCode, nil)
+	p.ProducerEpoch, p.BaseSequence = p.ProducerEpoch-1, 1
+	wantCode(t, "the old epoch", send(1).ErrorCode, kerr.InvalidProducerEpoch)
+}
+
+func TestTrap11ARetriedBatchGetsItsOriginalOffset(t *testing.T) {
 	s := serve(t, Options{})
 	s.topic(t, "t", 1, nil)
 	c := s.dial(t)
@@ -425,73 +481,4 @@ func TestARetriedBatchGetsItsOriginalOffset(t *testing.T) {
 	}
 	p.BaseSequence = 7
 	wantCode(t, "a gap", c.produce("t", batchOf(p, testRecord{1, "k", "v"})).ErrorCode, kerr.OutOfOrderSequenceNumber)
-}
-
-// initTxn opens a transactional id.
-func initTxn(c *rawClient, id string, timeout time.Duration) *kmsg.InitProducerIDResponse {
-	c.t.Helper()
-	req := inVersion(kmsg.NewPtrInitProducerIDRequest(), 4)
-	req.TransactionalID, req.TransactionTimeoutMillis, req.ProducerID, req.ProducerEpoch = &id, int32(timeout.Milliseconds()), -1, -1
-	resp := ask[*kmsg.InitProducerIDResponse](c, req)
-	wantCode(c.t, "init "+id, resp.ErrorCode, nil)
-	return resp
-}
-
-func addPartition(c *rawClient, id string, p *kmsg.InitProducerIDResponse) int16 {
-	c.t.Helper()
-	req := inVersion(kmsg.NewPtrAddPartitionsToTxnRequest(), 3)
-	req.TransactionalID, req.ProducerID, req.ProducerEpoch = id, p.ProducerID, p.ProducerEpoch
-	req.Topics = []kmsg.AddPartitionsToTxnRequestTopic{{Topic: "t", Partitions: []int32{0}}}
-	return ask[*kmsg.AddPartitionsToTxnResponse](c, req).Topics[0].Partitions[0].ErrorCode
-}
-
-func endTxn(c *rawClient, version int16, id string, p *kmsg.InitProducerIDResponse, commit bool) *kmsg.EndTxnResponse {
-	c.t.Helper()
-	req := inVersion(kmsg.NewPtrEndTxnRequest(), version)
-	req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Commit = id, p.ProducerID, p.ProducerEpoch, commit
-	return ask[*kmsg.EndTxnResponse](c, req)
-}
-
-func TestEndTxnWithoutAnyProduceSucceedsAndItsRetryGetsTheSameAnswer(t *testing.T) {
-	s := serve(t, Options{})
-	s.topic(t, "t", 1, nil)
-	c := s.dial(t)
-	for _, version := range []int16{3, 5} {
-		id := "id" + itoa(int32(version))
-		p := initTxn(c, id, time.Minute)
-		wantCode(t, "add partitions", addPartition(c, id, p), nil)
-		first := endTxn(c, version, id, p, true)
-		wantCode(t, "commit", first.ErrorCode, nil)
-		if version >= 5 && (first.ProducerID != p.ProducerID || first.ProducerEpoch != p.ProducerEpoch+1) {
-			t.Errorf("v5: producer %d/%d after %d/%d", first.ProducerID, first.ProducerEpoch, p.ProducerID, p.ProducerEpoch)
-		}
-		again := endTxn(c, version, id, p, true)
-		if again.ErrorCode != 0 || again.ProducerID != first.ProducerID || again.ProducerEpoch != first.ProducerEpoch {
-			t.Errorf("v%d: retry %+v, first %+v", version, again, first)
-		}
-	}
-}
-
-func TestCommitAfterATimeoutAbortIsFenced(t *testing.T) {
-	clk := clock.NewManual(time.UnixMilli(1e12))
-	s := serve(t, Options{Broker: newBroker(t, broker.Options{Clock: clk})})
-	s.topic(t, "t", 1, nil)
-	c := s.dial(t)
-	p := initTxn(c, "id", time.Second)
-	wantCode(t, "add partitions", addPartition(c, "id", p), nil)
-	clk.Advance(time.Minute)
-	aborted := func() bool {
-		d, ok := s.broker.DescribeTransaction("id")
-		return ok && d.State != "Ongoing"
-	}
-	for deadline := time.Now().Add(patience); !aborted(); {
-		if time.Now().After(deadline) {
-			t.Fatal("the transaction is not aborted")
-		}
-		// Any request makes the broker look at its clock.
-		if _, err := s.broker.ListGroups().Wait(context.Background()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	wantCode(t, "commit", endTxn(c, 3, "id", p, true).ErrorCode, kerr.ProducerFenced)
 }

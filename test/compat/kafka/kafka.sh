@@ -2,6 +2,7 @@
 # Runs one Apache Kafka node (KRaft, loopback) from Maven artifacts, for tests that compare with the original.
 #   kafka.sh fetch             get the jars once (needs Maven and Java 17)
 #   kafka.sh start DIR PORT    format DIR if new, start in the background, wait until it answers; the pid is in DIR/pid
+#                              (KAFKA_ADVERTISE=HOST:PORT: where it says that it is)
 #   kafka.sh stop DIR          stop it; kafka.sh kill DIR does so with SIGKILL
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,7 +21,7 @@ settings() {
 process.roles=broker,controller
 node.id=1
 listeners=PLAINTEXT://127.0.0.1:$2,CONTROLLER://127.0.0.1:$(($2 + 1))
-advertised.listeners=PLAINTEXT://127.0.0.1:$2
+advertised.listeners=PLAINTEXT://${KAFKA_ADVERTISE:-127.0.0.1:$2}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.quorum.bootstrap.servers=127.0.0.1:$(($2 + 1))
@@ -31,6 +32,9 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
+super.users=User:ANONYMOUS
 EOF
 }
 
@@ -67,5 +71,5 @@ fetch) fetch ;;
 start) start "$2" "$3" ;;
 stop) end "$2" TERM ;;
 kill) end "$2" KILL ;;
-*) sed -n '2,5p' "$0" >&2; exit 2 ;;
+*) sed -n '2,6p' "$0" >&2; exit 2 ;;
 esac

@@ -117,6 +117,53 @@ def group():
         c.close()
 
 
+def nextgen():
+    """Members of the consumer protocol join one of the classic protocol and share its partitions; when they are gone it has all again."""
+    topic = NAME + "-nextgen"
+    create(topic, 4)
+    members = [consumer(**{"group.id": topic, "partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": 6000, "heartbeat.interval.ms": 500})]
+    members += [consumer(**{"group.id": topic, "group.protocol": "consumer"}) for _ in "ab"]
+    values = []
+
+    def poll_all():
+        for c in members:
+            m = c.poll(0.02)
+            if m is not None and not m.error():
+                values.append(m.value().decode())
+
+    def settle():
+        """Polls until every partition is with one member and every member has some."""
+        while time.monotonic() < DEADLINE:
+            poll_all()
+            shares = [{p.partition for p in c.assignment()} for c in members]
+            if all(shares) and sum(map(len, shares)) == 4 and set.union(*shares) == {0, 1, 2, 3}:
+                return
+        raise AssertionError(f"not settled: {shares}")
+
+    def drain(prefix):
+        want = {f"{prefix} {i}" for i in range(200)}
+        produce(Producer({"bootstrap.servers": BOOTSTRAP}), topic, [(v, v) for v in want])
+        while len(values) < 200 and time.monotonic() < DEADLINE:
+            poll_all()
+        assert len(values) == 200 and set(values) == want, len(values)
+        values.clear()
+        for c in members:
+            c.commit(asynchronous=False)
+
+    for c in members:
+        c.subscribe([topic])
+        until = time.monotonic() + 0.5  # the classic one forms the group that the others convert
+        while time.monotonic() < until:
+            poll_all()
+    settle()
+    drain("three")
+    while len(members) > 1:
+        members.pop().close()
+    settle()
+    drain("one")
+    members[0].close()
+
+
 def transactions():
     """Commit, abort, offsets in a transaction, fencing, both isolation levels."""
     source, sink = NAME + "-source", NAME + "-sink"
@@ -216,4 +263,4 @@ def administer():
     assert topic not in a.list_topics(timeout=30).topics
 
 
-{"plain": plain, "group": group, "transactions": transactions, "administer": administer}[sys.argv[3]]()
+{"plain": plain, "group": group, "transactions": transactions, "administer": administer, "nextgen": nextgen}[sys.argv[3]]()

@@ -1,0 +1,94 @@
+package cleanup
+
+import (
+	"hash/maphash"
+	"math"
+
+	"github.com/mainstemio/mainstem/record"
+)
+
+const (
+	slotBytes = 16
+	minSlots  = 1 << 10
+	maxFill   = 0.85
+	// maxSpan is how many offsets a map tells apart.
+	maxSpan = math.MaxUint32 - 1
+)
+
+// A slot is one key: 96 bits of hash, since a key taken for another one would lose a record, and its last offset. 0 in at is empty.
+type slot struct {
+	hash uint64
+	more uint32
+	at   uint32 // offset - base + 1
+}
+
+// offsets maps keys to the last offset seen, in 16 bytes a key. It grows up to its limit. The seeds are secrets of the process:
+// nobody can choose keys that collide.
+type offsets struct {
+	base   record.Offset
+	slots  []slot
+	used   int
+	limit  int // slots
+	first  maphash.Seed
+	second maphash.Seed
+}
+
+func newOffsets(base record.Offset, maxBytes int64) *offsets {
+	limit := minSlots
+	for int64(limit)*2*slotBytes <= maxBytes {
+		limit *= 2
+	}
+	return &offsets{base: base, slots: make([]slot, minSlots), limit: limit, first: maphash.MakeSeed(), second: maphash.MakeSeed()}
+}
+
+func (m *offsets) hash(key []byte) (hash uint64, more uint32) {
+	return maphash.Bytes(m.first, key), uint32(maphash.Bytes(m.second, key))
+}
+
+// find returns the key's slot, or the empty one where it belongs.
+func (m *offsets) find(hash uint64, more uint32) *slot {
+	mask := len(m.slots) - 1
+	for i := int(hash) & mask; ; i = (i + 1) & mask {
+		s := &m.slots[i]
+		if s.at == 0 || s.hash == hash && s.more == more {
+			return s
+		}
+	}
+}
+
+// put notes that key stands at o; false when there is no room for another key.
+func (m *offsets) put(key []byte, o record.Offset) bool {
+	if o-m.base > maxSpan {
+		return false
+	}
+	hash, more := m.hash(key)
+	s := m.find(hash, more)
+	if s.at == 0 {
+		if float64(m.used+1) > maxFill*float64(len(m.slots)) {
+			if len(m.slots) == m.limit {
+				return false
+			}
+			m.grow()
+			s = m.find(hash, more)
+		}
+		m.used++
+	}
+	*s = slot{hash, more, uint32(o-m.base) + 1}
+	return true
+}
+
+func (m *offsets) grow() {
+	old := m.slots
+	m.slots = make([]slot, 2*len(old))
+	for _, s := range old {
+		if s.at != 0 {
+			*m.find(s.hash, s.more) = s
+		}
+	}
+}
+
+// get returns the last offset of key.
+func (m *offsets) get(key []byte) (o record.Offset, ok bool) {
+	s := m.find(m.hash(key))
+	return m.base + record.Offset(s.at) - 1, s.at != 0
+}
