@@ -51,7 +51,7 @@ func (s *session) checkpointParts(ends map[record.TopicPartition]record.Offset) 
 	stores := s.set.Stores()
 	parts := make([]store.CheckpointPart, len(stores))
 	for i, st := range stores {
-		parts[i] = store.CheckpointPart{Name: st.Name(), Partition: st.Partition(), Next: ends[s.tails[i]], Rows: st.Dirty()}
+		parts[i] = store.CheckpointPart{Name: st.Name(), Partition: st.Partition(), Next: ends[s.tails[i]], Rows: st.Dirty(), Topic: s.changelogs[s.tails[i].Topic]}
 	}
 	return parts
 }

@@ -107,13 +107,14 @@ func New(o Options) (*Engine, error) {
 
 // A session is one life of the engine, from opening to the first error.
 type session struct {
-	o        Options
-	stats    *stats
-	set      *task.Set
-	ckpt     *store.Checkpoints // nil: none
-	producer client.Producer
-	tails    []record.TopicPartition // the stores' changelog partitions, in the order of set.Stores
-	counts   map[string]int32        // partitions of the source topics
+	o          Options
+	stats      *stats
+	set        *task.Set
+	ckpt       *store.Checkpoints // nil: none
+	producer   client.Producer
+	tails      []record.TopicPartition // the stores' changelog partitions, in the order of set.Stores
+	changelogs map[string][16]byte     // ids of the changelog topics
+	counts     map[string]int32        // partitions of the source topics
 
 	sealed    chan commit  // capacity 1: one epoch under way
 	committed chan outcome // capacity 1: the committer never waits for the loop

@@ -98,8 +98,10 @@ func (s *session) openTopics(ctx context.Context) error {
 	if err != nil {
 		return starting(err)
 	}
+	s.changelogs = map[string][16]byte{}
 	for _, spec := range s.set.Topics() {
 		info := internal[spec.Name]
+		s.changelogs[spec.Name] = info.ID
 		if info.Partitions != spec.Partitions && spec.Configs["cleanup.policy"] == "compact" {
 			return fmt.Errorf("%w: topic %s has %d partitions where the topology needs %d: the partitions of a source were changed; "+
 				"state can't be split by adding partitions, use a new application name", ErrPartitions, spec.Name, info.Partitions, spec.Partitions)
@@ -170,7 +172,7 @@ func (s *session) restore(ctx context.Context) error {
 	from := map[record.TopicPartition]record.Offset{}
 	for i, st := range s.set.Stores() {
 		tail := s.tails[i]
-		next, err := s.loadCheckpoint(st, starts[tail], ends[tail])
+		next, err := s.loadCheckpoint(st, span{tail, starts[tail], ends[tail]})
 		if err != nil {
 			return fmt.Errorf("restore %s/%d: %w", st.Name(), st.Partition(), err)
 		}
@@ -181,21 +183,33 @@ func (s *session) restore(ctx context.Context) error {
 	return s.replay(ctx, byTail, from, ends)
 }
 
-func (s *session) loadCheckpoint(st store.Store, start, end record.Offset) (record.Offset, error) {
+// A span is what a changelog holds.
+type span struct {
+	record.TopicPartition
+	start, end record.Offset
+}
+
+// loadCheckpoint fills a store and returns where its changelog goes on. A checkpoint of another changelog is an error: whichever of
+// the two is right, their sum is not.
+func (s *session) loadCheckpoint(st store.Store, of span) (record.Offset, error) {
 	if s.ckpt == nil {
-		return start, nil
+		return of.start, nil
 	}
 	next, ok, err := s.ckpt.Load(st)
-	switch {
-	case err != nil:
-		return 0, err
-	case !ok:
-		return start, nil
-	case next > end:
-		return 0, fmt.Errorf("the checkpoint is ahead of the changelog (position %d, end %d): the topic was re-created or the data "+
-			"directory belongs to another broker; remove the checkpoint directory to rebuild the state from the changelog", next, end)
+	if err != nil || !ok {
+		return of.start, err
 	}
-	return max(next, start), nil // a compacted changelog still holds the last value of every key
+	const advice = "the topic was re-created or the data directory belongs to another broker; " +
+		"remove the checkpoint directory to rebuild the state from the changelog"
+	if next > of.end {
+		return 0, fmt.Errorf("the checkpoint is ahead of the changelog (position %d, end %d): %s", next, of.end, advice)
+	}
+	var unknown [16]byte
+	was, err := s.ckpt.Changelog(st.Name(), st.Partition())
+	if now := s.changelogs[of.Topic]; err == nil && was != unknown && now != unknown && was != now {
+		err = fmt.Errorf("%w: the checkpoint is of %s with id %x, which is %x now: %s", client.ErrRecreated, of.Topic, was, now, advice)
+	}
+	return max(next, of.start), err // a compacted changelog still holds the last value of every key
 }
 
 // restoreBytes is read at once while a changelog is replayed.

@@ -84,6 +84,31 @@ func TestARestartReplaysOnlyTheTailBehindTheCheckpoint(t *testing.T) {
 	}
 }
 
+func TestACheckpointOfAnotherChangelogIsRefused(t *testing.T) {
+	inWorld(t, func(w *world) {
+		e := w.engine(counting(t), nil)
+		l := w.start(e)
+		w.publish("in", 0, "a=1")
+		time.Sleep(time.Second)
+		l.stop()
+		const name = "app-counts-changelog"
+		was, err := w.door.Topics(context.Background(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.broker.DeleteTopics([]broker.TopicRef{{Name: name}}).Wait(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		w.topic(name, was[name].Partitions, map[string]string{"cleanup.policy": "compact"})
+		w.publish(name, 0, "x=5", "y=6", "z=7") // as long as the old one, and longer
+		w.publish(name, 1, "x=5", "y=6", "z=7")
+		err = w.keep(e).failed()
+		if Retryable(err) || !errors.Is(err, client.ErrRecreated) || !strings.Contains(err.Error(), name) {
+			t.Errorf("ended with %v", err)
+		}
+	})
+}
+
 func TestACheckpointAheadOfTheChangelogIsRefused(t *testing.T) {
 	inWorld(t, func(w *world) {
 		e := w.engine(counting(t), nil)

@@ -81,8 +81,8 @@ func (c *Checkpoints) Load(s Store) (next record.Offset, ok bool, err error) {
 	if errors.Is(err, kv.ErrNotFound) {
 		return 0, false, c.removeRows(snap, prefix)
 	}
-	if err == nil && len(b) != 8 {
-		err = fmt.Errorf("%w: position of %d bytes", ErrFormat, len(b))
+	if err == nil {
+		_, _, err = parsePosition(b)
 	}
 	if err != nil {
 		return 0, false, fmt.Errorf("load checkpoint of store %s/%d: %w", s.Name(), s.Partition(), err)
@@ -90,7 +90,32 @@ func (c *Checkpoints) Load(s Store) (next record.Offset, ok bool, err error) {
 	if err := s.Load(prefixReader{snap, prefix}); err != nil {
 		return 0, false, err
 	}
-	return record.Offset(binary.BigEndian.Uint64(b)), true, nil
+	next, _, _ = parsePosition(b)
+	return next, true, nil
+}
+
+// Changelog returns the id of the topic that a table's position counts in; zero when it is not known.
+func (c *Checkpoints) Changelog(name string, partition int32) (topic [16]byte, err error) {
+	b, err := c.db.Get(tableKey(spacePosition, c.app, name, partition))
+	if errors.Is(err, kv.ErrNotFound) {
+		return topic, nil
+	}
+	if err == nil {
+		_, topic, err = parsePosition(b)
+	}
+	if err != nil {
+		return topic, fmt.Errorf("read the position of store %s/%d: %w", name, partition, err)
+	}
+	return topic, nil
+}
+
+// parsePosition reads the offset and, since it is kept, the id of the topic.
+func parsePosition(b []byte) (next record.Offset, topic [16]byte, err error) {
+	if len(b) != 8 && len(b) != 8+len(topic) {
+		return 0, topic, fmt.Errorf("%w: position of %d bytes", ErrFormat, len(b))
+	}
+	copy(topic[:], b[8:])
+	return record.Offset(binary.BigEndian.Uint64(b)), topic, nil
 }
 
 // removeRows removes what a first checkpoint has left that did not come to its position. A key that was deleted since may be
@@ -112,12 +137,14 @@ func (c *Checkpoints) removeRows(snap kv.Snapshot, prefix []byte) error {
 // Room tells whether the disk takes a checkpoint now; kv.ErrFull may pass.
 func (c *Checkpoints) Room() error { return c.db.Room() }
 
-// CheckpointPart is one table's share: every changelog record before Next is reflected in the rows written so far and by Rows.
+// CheckpointPart is one table's share: every changelog record before Next is reflected in the rows written so far and by Rows. Topic
+// is the changelog's id, zero when the broker does not tell.
 type CheckpointPart struct {
 	Name      string
 	Partition int32
 	Next      record.Offset
 	Rows      func(w kv.Writer) error // nil: nothing changed, only the position moves
+	Topic     [16]byte
 }
 
 // pieceBytes bounds what a checkpoint holds in memory on its way to the database.
@@ -140,7 +167,7 @@ func (c *Checkpoints) Write(parts []CheckpointPart) error {
 	}
 	for _, p := range parts {
 		key := tableKey(spacePosition, c.app, p.Name, p.Partition)
-		if err := w.b.Put(key, binary.BigEndian.AppendUint64(nil, uint64(p.Next))); err != nil {
+		if err := w.b.Put(key, append(binary.BigEndian.AppendUint64(nil, uint64(p.Next)), p.Topic[:]...)); err != nil {
 			return fmt.Errorf("checkpoint store %s/%d: %w", p.Name, p.Partition, err)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/mainstemio/mainstem/internal/kv"
 )
 
+var topic = [16]byte([]byte("changelog's id.."))
+
 func contents(t *testing.T, db kv.Store) map[string]string {
 	t.Helper()
 	m := map[string]string{}
@@ -44,14 +46,14 @@ func TestCheckpointBytesAreAsDocumented(t *testing.T) {
 	tb.puts("gone", "gone", "x", 1)
 	seal(t, tb)
 	tb.Commit()
-	must(t, c.Write([]CheckpointPart{{"last", 2, 258, tb.Dirty()}}))
+	must(t, c.Write([]CheckpointPart{{"last", 2, 258, tb.Dirty(), topic}}))
 	tb.Delete([]byte("gone"))
 	seal(t, tb)
 	tb.Commit()
-	must(t, c.Write([]CheckpointPart{{"last", 2, 259, tb.Dirty()}}))
+	must(t, c.Write([]CheckpointPart{{"last", 2, 259, tb.Dirty(), topic}}))
 	want := map[string]string{
 		"\x00mainstem-checkpoints":             "\x01",
-		"\x01\x03app\x04last\x00\x00\x00\x02":  "\x00\x00\x00\x00\x00\x00\x01\x03",
+		"\x01\x03app\x04last\x00\x00\x00\x02":  "\x00\x00\x00\x00\x00\x00\x01\x03changelog's id..",
 		"\x02\x03app\x04last\x00\x00\x00\x02k": "\xac\x02value",
 	}
 	if diff := cmp.Diff(want, contents(t, db)); diff != "" {
@@ -66,8 +68,8 @@ func TestACheckpointThatFailsChangesNothing(t *testing.T) {
 	before := contents(t, db)
 	failing := errors.New("cannot encode")
 	parts := []CheckpointPart{
-		{"a", 0, 5, func(w kv.Writer) error { return w.Put([]byte("k"), []byte("\x02v")) }},
-		{"b", 0, 5, func(kv.Writer) error { return failing }},
+		{"a", 0, 5, func(w kv.Writer) error { return w.Put([]byte("k"), []byte("\x02v")) }, topic},
+		{"b", 0, 5, func(kv.Writer) error { return failing }, topic},
 	}
 	if err := c.Write(parts); !errors.Is(err, failing) {
 		t.Errorf("Write: %v", err)
@@ -155,7 +157,7 @@ func TestRowsOfAnUnfinishedFirstCheckpointDoNotComeBack(t *testing.T) {
 	}
 	seal(t, big)
 	big.Commit()
-	if err := crashing.Write([]CheckpointPart{{"last", 2, 6, big.Dirty()}}); err == nil {
+	if err := crashing.Write([]CheckpointPart{{"last", 2, 6, big.Dirty(), topic}}); err == nil {
 		t.Fatal("the checkpoint was finished")
 	}
 	if n := len(contents(t, db)); n < 3 {
@@ -168,12 +170,36 @@ func TestRowsOfAnUnfinishedFirstCheckpointDoNotComeBack(t *testing.T) {
 	}
 	must(t, next.Restore([]byte("deleted"), nil, 2)) // the changelog's last word about it
 	must(t, next.Restore([]byte("b"), []byte("kept"), 2))
-	must(t, whole.Write([]CheckpointPart{{"last", 2, 8, next.Dirty()}}))
+	must(t, whole.Write([]CheckpointPart{{"last", 2, 8, next.Dirty(), topic}}))
 	again := newTable()
 	if at, ok, err := whole.Load(again); at != 8 || !ok || err != nil {
 		t.Fatal(at, ok, err)
 	}
 	if get(again, "deleted") != "none" || get(again, "b") != "kept @2" || again.Len() != 1 {
 		t.Errorf("the table holds %.20s, %.20s and %d rows", get(again, "deleted"), get(again, "b"), again.Len())
+	}
+}
+
+func TestACheckpointKnowsItsChangelog(t *testing.T) {
+	db := kv.NewMemory()
+	c, err := OpenCheckpoints(db, "app")
+	must(t, err)
+	known := func() (id [16]byte) {
+		id, err := c.Changelog("last", 2)
+		must(t, err)
+		return id
+	}
+	if known() != [16]byte{} {
+		t.Error("without a checkpoint")
+	}
+	must(t, c.Write([]CheckpointPart{{"last", 2, 7, nil, topic}}))
+	if known() != topic {
+		t.Errorf("got %q", known())
+	}
+	b := db.NewBatch()
+	must(t, b.Put(tableKey(spacePosition, "app", "last", 2), []byte("\x00\x00\x00\x00\x00\x00\x00\x09"))) // of an older program
+	must(t, b.Commit(true))
+	if next, ok, err := c.Load(newTable()); next != 9 || !ok || err != nil || known() != [16]byte{} {
+		t.Error(next, ok, err, known())
 	}
 }

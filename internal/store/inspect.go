@@ -39,10 +39,14 @@ func Inspect(db kv.Reader) ([]TableCheckpoint, error) {
 		switch {
 		case key[0] == spaceRow:
 			known.Rows++
-		case len(value) != 8 || len(rest) > 0:
-			return fmt.Errorf("%w: position of %d bytes in key %x", ErrFormat, len(value), key)
+		case len(rest) > 0:
+			return fmt.Errorf("%w: key %x", ErrFormat, key)
 		default:
-			known.Next = record.Offset(binary.BigEndian.Uint64(value))
+			next, _, err := parsePosition(value)
+			if err != nil {
+				return fmt.Errorf("%w in key %x", err, key)
+			}
+			known.Next = next
 		}
 		return nil
 	})
