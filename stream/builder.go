@@ -49,6 +49,7 @@ type options struct {
 	named      bool
 	partitions int32
 	skipTime   bool
+	compacted  bool
 	given      []optionKind
 }
 
@@ -58,6 +59,7 @@ const (
 	optNamed      optionKind = "Named"
 	optPartitions optionKind = "Partitions"
 	optSkipTime   optionKind = "SkipInvalidTime"
+	optCompacted  optionKind = "Compacted"
 )
 
 // Named gives a step its name. For a step that keeps state it is the name of the store, fixes the changelog topic's name
@@ -75,6 +77,13 @@ func Partitions(n int32) Option {
 // SkipInvalidTime lets a source drop and count records with a negative timestamp. By default they are bad records.
 func SkipInvalidTime() Option {
 	return func(o *options) { o.skipTime, o.given = true, append(o.given, optSkipTime) }
+}
+
+// Compacted has a sink's topic created with cleanup.policy=compact, if it does not exist yet: the last record of each key is kept
+// for good, whatever retention says, so a service that comes late, or was down for long, finds them all. A record without a key is a
+// bad record there.
+func Compacted() Option {
+	return func(o *options) { o.compacted, o.given = true, append(o.given, optCompacted) }
 }
 
 // apply reads the options of a step, of which Named and the allowed ones are possible.

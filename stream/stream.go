@@ -120,12 +120,12 @@ func (s Stream[K, V]) SplitWithKey(pass ...func(K, V) bool) []Stream[K, V] {
 }
 
 // To writes the stream to a topic. Records go to the partitions in which Kafka's default partitioner puts their keys; those
-// with a null key are spread.
+// with a null key are spread. Option: Compacted.
 func (s Stream[K, V]) To(topic string, key serde.Serde[K], value serde.Serde[V], opts ...Option) {
 	s.need("To", key != nil && value != nil)
-	n, _ := s.named("sink", opts)
-	n.Kind, n.Topics = topology.Sink, []string{topic}
-	n.Op = operator.Sink[K, V]{Topic: topic, Key: key, Value: value}
+	n, o := s.named("sink", opts, optCompacted)
+	n.Kind, n.Topics, n.Compacted = topology.Sink, []string{topic}, o.compacted
+	n.Op = operator.Sink[K, V]{Topic: topic, Key: key, Value: value, Keyed: o.compacted}
 	s.add(n)
 }
 

@@ -189,27 +189,21 @@ func (s *system) publish(ctx context.Context, next eventSource) (int64, error) {
 	return acked, nil
 }
 
-// ensureTopics creates the topics as an organisation would: payments are kept, whatever their dates (those of --input may be years
-// old, and retention goes by them), and of the lists the last one of each customer.
+// ensureTopics creates the topics of payments as an organisation would: they are kept, whatever their dates. Those of --input may be
+// years old, and retention goes by them.
 func (s *system) ensureTopics(ctx context.Context) error {
 	cl, err := s.producer()
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	adm := kadm.NewClient(cl)
-	create := func(setting, value string, topics ...string) error {
-		created, err := adm.CreateTopics(ctx, -1, -1, map[string]*string{setting: &value}, topics...)
-		for _, t := range created {
-			if !errors.Is(t.Err, kerr.TopicAlreadyExists) {
-				err = errors.Join(err, t.Err)
-			}
+	forever := "-1"
+	created, err := kadm.NewClient(cl).CreateTopics(ctx, -1, -1, map[string]*string{"retention.ms": &forever},
+		payments.CardTopic, payments.TransferTopic, payments.PaymentTopic)
+	for _, t := range created {
+		if !errors.Is(t.Err, kerr.TopicAlreadyExists) {
+			err = errors.Join(err, t.Err)
 		}
-		return err
-	}
-	err = create("retention.ms", "-1", payments.CardTopic, payments.TransferTopic, payments.PaymentTopic)
-	if err == nil {
-		err = create("cleanup.policy", "compact", payments.LastFiveTopic)
 	}
 	if err != nil {
 		return failed("topics", fmt.Errorf("create the topics: %w", err), "")

@@ -260,3 +260,19 @@ func TestALargeRecordFindsRoomAmongTheDeadLetters(t *testing.T) {
 		equal(t, "dead letters", 1, len(w.read("in.dead")))
 	})
 }
+
+func TestACompactedTopicIsCreatedSoAndTakesNoRecordWithoutAKey(t *testing.T) {
+	inWorld(t, func(w *world) {
+		topo := build(t, func(in stream.Stream[string, string]) { in.To("last", serde.String, serde.String, stream.Compacted()) })
+		l := w.start(w.engine(topo, func(o *Options) { o.DeadLetter = true }))
+		w.publish("in", 0, "a=1", "without a key", "a=2")
+		time.Sleep(time.Second)
+		l.stop()
+		infos, err := w.door.Topics(context.Background(), "last")
+		if err != nil || infos["last"].Configs["cleanup.policy"] != "compact" {
+			t.Errorf("%+v, %v", infos["last"], err)
+		}
+		equal(t, "last", []string{"a=1", "a=2"}, w.read("last"))
+		equal(t, "dead letters", 1, len(w.read("in.dead")))
+	})
+}

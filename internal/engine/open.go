@@ -70,7 +70,11 @@ func (s *session) openTopics(ctx context.Context) error {
 	names := append(s.o.Topology.SourceTopics(), s.o.Topology.SinkTopics()...)
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) { // a topic may be a sink of one part and a source of another
-		specs = append(specs, client.TopicSpec{Name: name})
+		spec := client.TopicSpec{Name: name}
+		if s.o.Topology.Compacted(name) {
+			spec.Configs = map[string]string{"cleanup.policy": "compact"}
+		}
+		specs = append(specs, spec)
 	}
 	infos, err := s.o.Door.EnsureTopics(ctx, specs...)
 	if err != nil {

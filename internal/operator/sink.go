@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/mainstemio/mainstem/serde"
@@ -12,7 +13,10 @@ type Sink[K, V any] struct {
 	Topic string
 	Key   serde.Serde[K]
 	Value serde.Serde[V]
+	Keyed bool // a row without a key is a bad record
 }
+
+var errNoKey = errors.New("a compacted topic takes no record without a key")
 
 type sink[K, V any] struct {
 	Sink[K, V]
@@ -46,6 +50,9 @@ func (k *sink[K, V]) Receive(b *Batch[K, V]) (err error) {
 		key, err := k.bytes(b, keys, i)
 		if err != nil {
 			return uncodable(b.Origins[i], k.node, "the key cannot be encoded", err)
+		}
+		if key == nil && k.Keyed {
+			return &RowError{Origin: b.Origins[i], Node: k.node, Reason: errNoKey.Error(), Cause: errNoKey}
 		}
 		value, err := k.valueBytes(b, values, i)
 		if err != nil {

@@ -11,6 +11,8 @@
 // How a node computes is not known here: Node.Op is opaque and belongs to package operator.
 package topology
 
+import "slices"
+
 // A Kind says what a node is to the graph.
 type Kind uint8
 
@@ -40,6 +42,7 @@ type Node struct {
 	Topics     []string // read by a Source; at most one, written by a Sink
 	Stores     []string // the stores it owns
 	Partitions int32    // of a Repartition: asked for explicitly, else 0
+	Compacted  bool     // a Sink's topic keeps the last record of each key, if the pipeline creates it
 
 	ID       NodeID
 	Children []Edge // in order of the children's creation
@@ -83,6 +86,11 @@ func (t *Topology) SourceTopics() []string { return t.topics(Source) }
 
 // SinkTopics returns the topics the pipeline writes, in order of creation, each once.
 func (t *Topology) SinkTopics() []string { return t.topics(Sink) }
+
+// Compacted reports whether the topic is to be created as one that keeps the last record of each key.
+func (t *Topology) Compacted(topic string) bool {
+	return slices.ContainsFunc(t.Nodes, func(n Node) bool { return n.Compacted && slices.Contains(n.Topics, topic) })
+}
 
 func (t *Topology) topics(k Kind) []string {
 	var names []string
