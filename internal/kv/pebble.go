@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -41,8 +42,20 @@ func (o PebbleOptions) withDefaults() PebbleOptions {
 //
 // Once a write to the log fails, every Commit fails: the database must be opened again. A failing flush (disk full) makes
 // Commit fail too, before it writes, until Pebble's own retry gets through: so a full disk is an error, not a stall. An error
-// while the manifest changes panics, for nothing written after it could be trusted.
-func OpenPebble(dir string, o PebbleOptions) (Store, error) {
+// while the manifest changes panics, for nothing written after it could be trusted; while the database is being opened it is an
+// error like others.
+func OpenPebble(dir string, o PebbleOptions) (_ Store, err error) {
+	defer func() {
+		switch cause := recover().(type) {
+		case nil:
+		case runtime.Error:
+			panic(cause)
+		case error:
+			err = fmt.Errorf("open database %s: %w", dir, cause)
+		default:
+			panic(cause)
+		}
+	}()
 	o = o.withDefaults()
 	p := &pebbleStore{fs: o.FS, dir: dir, onError: o.OnError}
 	db, err := pebble.Open(dir, p.options(o))
