@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs on Debian what the tests of this folder use, and does nothing that is done already:
-# kcat, a Python environment with three Kafka clients (.venv), Java and Maven for Apache Kafka itself (kafka/kafka.sh fetch).
+# kcat, strace, a Python environment with three Kafka clients (.venv), Java and Maven for Apache Kafka itself (kafka/kafka.sh fetch).
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -9,6 +9,10 @@ command -v kcat > /dev/null || packages+=(kcat)
 command -v java > /dev/null || packages+=(default-jre-headless)
 command -v mvn > /dev/null || [ -e kafka/lib/.complete ] || packages+=(maven)
 command -v python3 > /dev/null && python3 -c 'import ensurepip, venv' 2> /dev/null || packages+=(python3 python3-venv)
+# For test/crash: syncs that fail, and a small disk of its own.
+command -v strace > /dev/null || packages+=(strace)
+command -v mkfs.ext4 > /dev/null || [ -x /sbin/mkfs.ext4 ] || packages+=(e2fsprogs)
+command -v mount > /dev/null || packages+=(mount)
 if [ ${#packages[@]} -gt 0 ]; then
   as_root=()
   [ "$(id -u)" = 0 ] || as_root=(sudo)
