@@ -102,9 +102,7 @@ func TestADiskFilledByOthersStallsAndHeals(t *testing.T) {
 	disk.Resize(0)
 	value := strings.Repeat("y", 50_000)
 	f := n.Produce(Produce{Items: []ProduceItem{item("a", 0, plain(value))}})
-	for n.events.count("disk-full") == 0 {
-		time.Sleep(time.Millisecond) // the sequencer's event has no other sign
-	}
+	n.events.await("disk-full")
 	if got := values(n.read("a", 0, false)); len(got) != 1 || got[0] != "first" {
 		t.Errorf("readers see %d values", len(got))
 	}

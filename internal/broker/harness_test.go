@@ -31,14 +31,36 @@ type node struct {
 }
 
 type eventLog struct {
-	mu   sync.Mutex
-	seen []Event
+	mu    sync.Mutex
+	seen  []Event
+	added chan struct{} // closed by the next event; nil while nobody waits
 }
 
 func (l *eventLog) add(e Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seen = append(l.seen, e)
+	if l.added != nil {
+		close(l.added)
+		l.added = nil
+	}
+}
+
+// await returns once an event of that kind has come.
+func (l *eventLog) await(kind string) {
+	for {
+		l.mu.Lock()
+		if slices.ContainsFunc(l.seen, func(e Event) bool { return e.Kind == kind }) {
+			l.mu.Unlock()
+			return
+		}
+		if l.added == nil {
+			l.added = make(chan struct{})
+		}
+		added := l.added
+		l.mu.Unlock()
+		<-added
+	}
 }
 
 func (l *eventLog) count(kind string) (n int) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mainstemio/mainstem/internal/need"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -20,7 +21,7 @@ import (
 // TestErrorsAreThoseOfKafka sends requests that must fail, or only just succeed, to the node and to an Apache Kafka, and compares
 // the error codes of the answers, wherever in them they stand.
 func TestErrorsAreThoseOfKafka(t *testing.T) {
-	original := onDemand(t, "MAINSTEM_KAFKA", "host:port of an Apache Kafka to compare with")
+	original := need.Env(t, "MAINSTEM_KAFKA", "host:port of an Apache Kafka to compare with")
 	ours, theirs := newAsker(t, broker(t)), newAsker(t, original)
 	prefix := unique(t)
 	for _, a := range []*asker{ours, theirs} {
@@ -108,6 +109,8 @@ func (a *asker) prepare(t *testing.T, name string) {
 			t.Fatal(err)
 		}
 	}
+	again := time.NewTicker(200 * time.Millisecond)
+	defer again.Stop()
 	for range 100 { // a new Apache Kafka makes the coordinators' topics first
 		if _, err = adm.FetchOffsets(t.Context(), name); err == nil {
 			_, err = adm.DescribeTransactions(t.Context(), name)
@@ -115,7 +118,7 @@ func (a *asker) prepare(t *testing.T, name string) {
 		if err == nil {
 			return
 		}
-		time.Sleep(200 * time.Millisecond)
+		<-again.C
 	}
 	t.Fatal(err)
 }

@@ -148,13 +148,3 @@ func output(t *testing.T, r run) string {
 func unique(t *testing.T) string {
 	return strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name())) + fmt.Sprintf("-%d", time.Now().UnixMilli())
 }
-
-// onDemand skips what takes long unless the variable is set, and returns its value.
-func onDemand(t *testing.T, variable, what string) string {
-	t.Helper()
-	v := os.Getenv(variable)
-	if v == "" {
-		t.Skipf("%s is not set: %s", variable, what)
-	}
-	return v
-}

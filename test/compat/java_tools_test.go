@@ -1,3 +1,5 @@
+//go:build suites
+
 package compat
 
 import (
@@ -20,9 +22,8 @@ type javaKit struct {
 	java, address string
 }
 
-// newJavaKit skips what takes minutes unless MAINSTEM_COMPAT_JAVA is set.
+// newJavaKit needs Java and the artifacts of Apache Kafka.
 func newJavaKit(t *testing.T) javaKit {
-	onDemand(t, "MAINSTEM_COMPAT_JAVA", "1 runs Kafka's own tools, which takes minutes")
 	java := need.Program(t, "java")
 	if _, err := os.Stat(filepath.Join("kafka", "lib", ".complete")); err != nil {
 		need.Missing(t, "no Kafka artifacts: run test/compat/kafka/kafka.sh fetch")

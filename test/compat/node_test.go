@@ -1,3 +1,5 @@
+//go:build suites
+
 package compat
 
 import (
@@ -10,7 +12,6 @@ import (
 
 // TestNode runs the scenarios in node/scenarios.js with two clients for Node.
 func TestNode(t *testing.T) {
-	onDemand(t, "MAINSTEM_COMPAT_NODE", "1 runs the clients for Node that test/compat/setup-node.sh installs")
 	node := need.Program(t, "node")
 	for library, module := range map[string]string{"kafkajs": "kafkajs", "confluent": "@confluentinc/kafka-javascript/build/Release"} {
 		if _, err := os.Stat(filepath.Join("node", "node_modules", module)); err != nil {

@@ -1,3 +1,5 @@
+//go:build suites
+
 package compat
 
 import (
@@ -27,12 +29,10 @@ func suite(t *testing.T, script, advertise string, flags ...string) {
 
 // TestSaramaSuite runs Sarama's functional tests. Some fail on every single node: README.md tells which.
 func TestSaramaSuite(t *testing.T) {
-	onDemand(t, "MAINSTEM_COMPAT_SARAMA", "1 runs Sarama's functional tests, which takes minutes")
 	suite(t, "sarama-suite.sh", "127.0.0.1:29091")
 }
 
 // TestKafkaGoSuite runs the tests of segmentio/kafka-go. It needs port 9092, and ACLs that are enforced.
 func TestKafkaGoSuite(t *testing.T) {
-	onDemand(t, "MAINSTEM_COMPAT_KAFKA_GO", "1 runs the tests of segmentio/kafka-go, which takes minutes")
 	suite(t, "kafka-go-suite.sh", "localhost:9092", "--super-user", "User:ANONYMOUS", "--allow-if-no-acl")
 }

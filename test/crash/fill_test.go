@@ -21,7 +21,7 @@ import (
 func (t *trial) smallDisk(size int64) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("only root may mount a disk: nothing can be installed for that")
+		need.Missing(t, "mounting needs root")
 	}
 	image, dir := filepath.Join(t.dir, "disk.img"), filepath.Join(t.dir, "disk")
 	if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, size), os.Mkdir(dir, 0o700)); err != nil {
@@ -29,7 +29,7 @@ func (t *trial) smallDisk(size int64) string {
 	}
 	for _, args := range [][]string{{need.Program(t, "mkfs.ext4"), "-q", "-F", image}, {need.Program(t, "mount"), "-o", "loop", image, dir}} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
-			t.Skipf("this machine has no small disks: %v: %v: %s", args, err, out)
+			need.Missing(t, fmt.Sprintf("%v: %v: %s", args, err, out))
 		}
 	}
 	t.Cleanup(func() {
