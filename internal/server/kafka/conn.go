@@ -53,6 +53,7 @@ type conn struct {
 var (
 	errClientGone = errors.New("client closed the connection")
 	errIdle       = errors.New("connection idle for too long")
+	errTooSlow    = errors.New("client does not read its response, and others need the memory")
 )
 
 // serveConn runs a connection to its end.
@@ -346,6 +347,9 @@ func (c *conn) answer(ctx context.Context, ex exchange, buf []byte) ([]byte, err
 // send writes a frame, whose length it puts into the first bytes; last is what there is to say behind it.
 func (c *conn) send(buf []byte, key int16, last error) ([]byte, error) {
 	binary.BigEndian.PutUint32(buf, uint32(len(buf)-4))
+	if len(buf) > guard.SmallAnswer {
+		defer c.s.budget.HoldAnswer(len(buf), func() { c.cancel(errTooSlow) })()
+	}
 	if err := c.writeDeadline(len(buf)); err != nil {
 		return buf, err
 	}

@@ -18,7 +18,7 @@ import (
 
 func (n *node) fetch(c call, r *kmsg.FetchRequest) pending {
 	return func(ctx context.Context) (answer, error) {
-		f := &fetchAnswer{version: r.Version}
+		f := &fetchAnswer{version: r.Version, budget: n.budget}
 		s, err := n.sessions.Begin(n.o.Clock.Now(), sessionRequest(n.principal+"\n"+n.clientHost+"\n"+c.clientID, r))
 		if f.err = err; err != nil {
 			return f, nil
@@ -26,13 +26,15 @@ func (n *node) fetch(c call, r *kmsg.FetchRequest) pending {
 		n.readFetch(r, s, f)
 		if r.MaxWaitMillis > 0 && !f.enough(r) {
 			if err := n.longPoll(ctx, r, s, f); err != nil {
+				f.release()
 				return nil, err
 			}
 		}
 		if f.session, f.err = s.End(n.o.Clock.Now(), f.outcomes); f.err != nil {
 			f.topics, f.bytes = nil, 0
+			f.release()
 		}
-		return n.hold(f), nil
+		return f, nil
 	}
 }
 
@@ -103,7 +105,8 @@ func (n *node) fetched(s *session.Fetch) []record.TopicPartition {
 // consumer always gets on; the others stop at the limits.
 func (n *node) readFetch(r *kmsg.FetchRequest, s *session.Fetch, f *fetchAnswer) {
 	f.begin(len(s.Wants))
-	left := n.budget.FetchLimit(min(int(r.MaxBytes), n.o.MaxFetch))
+	left := n.budget.TakeFetch(min(int(r.MaxBytes), n.o.MaxFetch))
+	f.held = left
 	who := n.fetchCaller()
 	for i := range s.Wants {
 		w := &s.Wants[i]
@@ -138,6 +141,8 @@ func (n *node) readFetch(r *kmsg.FetchRequest, s *session.Fetch, f *fetchAnswer)
 		}
 	}
 	f.urgent = f.urgent || f.unknown == len(s.Wants)
+	n.budget.GiveFetch(f.held - f.bytes)
+	f.held = f.bytes
 }
 
 // bounds answers a partition for whose records there is no room.
@@ -149,12 +154,6 @@ func (n *node) bounds(q broker.Fetch) broker.FetchResult {
 		Err:           cmp.Or(high.Err, stable.Err, start.Err),
 		HighWatermark: high.Offset, LastStable: stable.Offset, LogStart: start.Offset,
 	}
-}
-
-// hold counts the bytes of a finished answer until it is written.
-func (n *node) hold(f *fetchAnswer) *fetchAnswer {
-	f.release = n.budget.HoldFetch(f.bytes)
-	return f
 }
 
 // enough reports whether an answer need not wait any longer.

@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/mainstemio/mainstem/internal/broker"
+	"github.com/mainstemio/mainstem/internal/server/kafka/guard"
 	"github.com/mainstemio/mainstem/internal/server/kafka/session"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -17,7 +18,8 @@ type fetchAnswer struct {
 	err     *kerr.Error
 	session int32
 	topics  []fetchTopic
-	release func()
+	budget  *guard.Budget
+	held    int // bytes taken from the budget
 
 	outcomes []session.Outcome // of all partitions, told or not
 	bytes    int               // of record batches
@@ -25,8 +27,17 @@ type fetchAnswer struct {
 	urgent   bool              // there is something to tell even without records
 }
 
+// release gives back what the answer holds of the budget.
+func (f *fetchAnswer) release() {
+	if f.held != 0 {
+		f.budget.GiveFetch(f.held)
+		f.held = 0
+	}
+}
+
 // begin empties the answer for a read of n partitions.
 func (f *fetchAnswer) begin(n int) {
+	f.release()
 	if f.outcomes == nil {
 		f.outcomes = make([]session.Outcome, n)
 	}
@@ -181,9 +192,7 @@ func (f *fetchAnswer) sent() {
 
 // writeFetch sends the response whose header stands in buf; the socket gets the batches as they came from the log.
 func (c *conn) writeFetch(f *fetchAnswer, buf []byte) ([]byte, error) {
-	if f.release != nil {
-		defer f.release()
-	}
+	defer f.release()
 	buf, cuts := f.encode(buf)
 	binary.BigEndian.PutUint32(buf, uint32(len(buf)-4+f.bytes))
 	if err := c.writeDeadline(len(buf) + f.bytes); err != nil {

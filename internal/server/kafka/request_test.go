@@ -59,7 +59,7 @@ func (c *conn) run(frame []byte) error {
 	if err != nil || a == nil {
 		return err
 	}
-	if f, ok := a.(*fetchAnswer); ok && f.release != nil {
+	if f, ok := a.(*fetchAnswer); ok {
 		defer f.release()
 	}
 	out := a.AppendTo(nil)

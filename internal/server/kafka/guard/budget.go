@@ -22,12 +22,12 @@ type Limits struct {
 	Connections int   // in all
 	Unproven    int   // of them, those that have not shown who they are
 	PerAddress  int   // of one client address
-	InFlight    int64 // bytes of large requests, and of Fetch responses, in all
+	InFlight    int64 // bytes of large requests, of Fetch responses, and of other large responses, in all
 	Logins      int64 // bytes of large frames before a login, in all
 	Decoded     int64 // memory that decoding one request may take, in bytes
 }
 
-// A Budget is what all connections share: their number, the bytes of large requests, the memory of decoding, the bytes of Fetch
+// A Budget is what all connections share: their number, the bytes of large requests, the memory of decoding, the bytes of
 // responses. Requests wait for bytes in the order frame, then decoding, and give both back when their response is written, which
 // never waits for either: so no circle can form.
 type Budget struct {
@@ -42,6 +42,7 @@ type Budget struct {
 	logins   *semaphore.Weighted
 	decoding *semaphore.Weighted
 	fetched  atomic.Int64
+	answers  answers
 }
 
 // decodingBudget is how much memory decoded requests of more than smallDecoding may take in all, as a multiple of Limits.Decoded.
@@ -171,15 +172,18 @@ func (b *Budget) Release(h Hold) {
 // minFetch is what a Fetch may read however many others are being written: progress is slower then, never none.
 const minFetch = 64 << 10
 
-// FetchLimit returns how many bytes a Fetch that asks for want may read: a quarter of what is free, so that a few slow readers
-// of large responses do not starve the rest. Bytes read are counted by HoldFetch until they are written.
-func (b *Budget) FetchLimit(want int) int {
-	free := (b.limits.InFlight - b.fetched.Load()) / 4
-	return int(min(int64(want), max(free, minFetch)))
+// TakeFetch returns how many bytes a Fetch that asks for want may read: a quarter of what is free, so that a few slow readers
+// of large responses do not starve the rest. They count as read from now on; GiveFetch gives back those that were not read, and
+// the others when they are written.
+func (b *Budget) TakeFetch(want int) int {
+	for {
+		held := b.fetched.Load()
+		n := min(int64(want), max((b.limits.InFlight-held)/4, minFetch))
+		if b.fetched.CompareAndSwap(held, held+n) {
+			return int(n)
+		}
+	}
 }
 
-// HoldFetch counts n bytes that are being written.
-func (b *Budget) HoldFetch(n int) (release func()) {
-	b.fetched.Add(int64(n))
-	return func() { b.fetched.Add(-int64(n)) }
-}
+// GiveFetch gives back n bytes of TakeFetch. A first batch may be larger than what was taken: then n is negative.
+func (b *Budget) GiveFetch(n int) { b.fetched.Add(-int64(n)) }
