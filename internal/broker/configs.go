@@ -12,6 +12,7 @@ import (
 	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/broker/settings"
 	"github.com/mainstemio/mainstem/internal/coordinator/assign"
+	"github.com/mainstemio/mainstem/internal/coordinator/group"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -161,7 +162,7 @@ func (b *Broker) AlterTopicConfigs(topic string, cs []ConfigChange, replace, val
 // brokerSettings are node-wide settings besides those that topics follow. Values come from Options.
 func (b *Broker) brokerSettings() []Config {
 	yes := func(v bool) string { return strconv.FormatBool(v) }
-	consumers := b.o.Group.Consumer.WithDefaults()
+	consumers, retention := b.o.Group.Consumer.WithDefaults(), b.o.Group.WithDefaults().Retention
 	rows := []Config{
 		{Name: "auto.create.topics.enable", Type: "boolean", Value: yes(!b.o.NoAutoCreate), Default: "true", Doc: "Create unknown topics when a client asks for them."},
 		{Name: "broker.id", Type: "int", Value: strconv.Itoa(int(b.o.NodeID)), Default: "-1", Doc: "Number of this node."},
@@ -180,6 +181,8 @@ func (b *Broker) brokerSettings() []Config {
 		{Name: "node.id", Type: "int", Value: strconv.Itoa(int(b.o.NodeID)), Default: "-1", Doc: "Number of this node."},
 		{Name: "num.partitions", Type: "int", Value: strconv.Itoa(int(b.o.DefaultPartitions)), Default: "1", Doc: "Partitions of a topic created without a count."},
 		{Name: "offset.metadata.max.bytes", Type: "int", Value: strconv.Itoa(b.o.Group.MaxMetadata), Default: "4096", Doc: "Bytes of metadata with a committed offset."},
+		{Name: "offsets.retention.check.interval.ms", Type: "long", Value: millis(group.CheckInterval, 0), Default: "600000", Doc: "Time between looks for offsets that nobody needs."},
+		{Name: "offsets.retention.minutes", Type: "int", Value: strconv.FormatInt(int64(retention/time.Minute), 10), Default: "10080", Doc: "How long offsets are kept that no member of their group needs. Those of groups that never had members stay."},
 		{Name: "offsets.topic.replication.factor", Type: "short", Value: "1", Default: "3", Doc: "Group offsets live in the journal, not in a topic."},
 		{Name: "producer.id.expiration.ms", Type: "int", Value: strconv.FormatInt(producerExpiry.Milliseconds(), 10), Default: "86400000", Doc: "How long an idle producer is remembered."},
 		{Name: "transaction.max.timeout.ms", Type: "int", Value: millis(b.o.Txn.MaxTimeout, 900000), Default: "900000", Doc: "Longest transaction timeout that a producer may ask for."},

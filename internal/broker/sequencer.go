@@ -45,7 +45,9 @@ type sequencer struct {
 	keeping  bool        // a checkpoint is being written
 	wanted   bool        // somebody waits for a checkpoint, however short the journal is
 	keepAt   time.Duration
-	full     error // why the round waits for room in the logs; nil when none does
+
+	nextExpiry time.Duration // when offsets that nobody needs are looked for
+	full       error         // why the round waits for room in the logs; nil when none does
 
 	scratch []byte
 	pieces  [][]byte
@@ -129,6 +131,9 @@ func (s *sequencer) nextTick() (at time.Duration, ok bool) {
 	}
 	if t, more := s.space.Next(); more && (!ok || t < at) {
 		at, ok = t, true
+	}
+	if !ok || s.nextExpiry < at {
+		at, ok = s.nextExpiry, true
 	}
 	if s.full != nil || s.commits.starved.Load() {
 		if t := s.clock.Mono() + fullInterval; !ok || t < at {
@@ -249,6 +254,10 @@ func (s *sequencer) tick() {
 	now := s.clock.Mono()
 	if at, ok := s.st.groups.Next(); ok && at <= now {
 		s.effects(s.st.groups.Tick(now))
+	}
+	if now >= s.nextExpiry {
+		s.effects(s.st.groups.Expire(now, s.st.now))
+		s.nextExpiry = now + group.CheckInterval
 	}
 	if at, ok := s.st.txns.Next(); ok && at <= now {
 		for _, e := range s.st.txns.Tick(now) {

@@ -19,8 +19,8 @@
 // between are soft: after a restart a group stands where its last completed generation stood. The record format is on the page
 // docs/format/coordinator.md and in record.go.
 //
-// Not here: which producer may commit in a transaction (package txn), when a transaction ends (the caller's journal), the
-// retention of old offsets, and who assigns what in a consumer group (packages consumer and assign).
+// Not here: which producer may commit in a transaction (package txn), when a transaction ends (the caller's journal),
+// and who assigns what in a consumer group (packages consumer and assign).
 package group
 
 import (
@@ -152,12 +152,13 @@ type DescribedMember struct {
 }
 
 // Options bound what members may ask for; zero fields take Kafka's defaults (min session 6 s, max session 30 min, initial
-// rebalance delay 0: one node starts at once; max size unlimited; offset metadata 4096 bytes).
+// rebalance delay 0: one node starts at once; max size unlimited; offset metadata 4096 bytes; retention of offsets 7 days).
 type Options struct {
 	MinSession, MaxSession time.Duration
 	InitialDelay           time.Duration
 	MaxSize                int
 	MaxMetadata            int
+	Retention              time.Duration // of offsets that nobody needs: see Expire
 
 	Consumer ConsumerOptions
 	// Topics is what consumer groups assign; nil: no topic exists.

@@ -18,7 +18,8 @@ const (
 	minPostpone = 100 * time.Millisecond
 )
 
-func (o Options) withDefaults() Options {
+// WithDefaults fills in what is zero.
+func (o Options) WithDefaults() Options {
 	if o.MinSession == 0 {
 		o.MinSession = 6 * time.Second
 	}
@@ -27,6 +28,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxMetadata == 0 {
 		o.MaxMetadata = 4096
+	}
+	if o.Retention == 0 {
+		o.Retention = 7 * 24 * time.Hour
 	}
 	if o.Topics == nil {
 		o.Topics = noTopics{}
@@ -63,7 +67,7 @@ const (
 
 // New returns an empty machine.
 func New(o Options) *Groups {
-	return &Groups{options: o.withDefaults(), groups: map[string]*group{}, txns: map[int64]map[string]struct{}{}}
+	return &Groups{options: o.WithDefaults(), groups: map[string]*group{}, txns: map[int64]map[string]struct{}{}}
 }
 
 // Next is when Tick must be called at the latest; ok is false when nothing is due.
@@ -99,6 +103,7 @@ type step struct {
 }
 
 func (g *Groups) step(now time.Duration, of *group, fx *Effects) *step {
+	of.emptySince = 0 // somebody may have come and gone between two checks
 	return &step{group: of, options: &g.options, timers: &g.timers, now: now, fx: fx}
 }
 

@@ -55,6 +55,8 @@ type group struct {
 
 	join, sync deadline.Timer[due]
 
+	emptySince time.Duration // when a check found it without members; 0: it had some since
+
 	durable []byte // the record of the last completed generation, nil when there was none
 
 	offsets  map[record.TopicPartition]stored

@@ -222,7 +222,7 @@ func (p *player) command(line string) {
 	switch verb {
 	case "options":
 		p.options = Options{
-			InitialDelay: w.dur("delay", "0s"), MaxSize: int(w.num("size", 0)), MaxMetadata: int(w.num("metadata", 0)), Topics: p.topics,
+			InitialDelay: w.dur("delay", "0s"), MaxSize: int(w.num("size", 0)), MaxMetadata: int(w.num("metadata", 0)), Retention: w.dur("retention", "0s"), Topics: p.topics,
 			Consumer: ConsumerOptions{MaxSize: int(w.num("consumers", 0)), Migration: Migration(w.kv["migration"])},
 		}
 		if w.has("keep") {
@@ -256,6 +256,8 @@ func (p *player) command(line string) {
 		p.leave(w)
 	case "tick":
 		p.effects(p.m.Tick(p.now))
+	case "expire":
+		p.effects(p.m.Expire(p.now, record.Timestamp(p.now.Milliseconds())))
 	case "next":
 		at, ok := p.m.Next()
 		p.say("%v %v", at, ok)
