@@ -37,6 +37,7 @@ type demo struct {
 	once       bool
 	json       bool
 	deadLetter bool
+	someone    int64 // the customer of the first payment that is made up; 0: none is
 }
 
 func newDemoPayments(env Env) *cobra.Command {
@@ -162,7 +163,7 @@ func (s *system) greet(path string) {
 	if s.once {
 		return
 	}
-	fmt.Fprintf(s.env.Out, "\nNext:\n  curl http://%s/customers/1/payments\n", s.page.addr)
+	fmt.Fprintf(s.env.Out, "\nNext:\n  curl http://%s/customers/%d/payments\n", s.page.addr, max(s.someone, 1))
 	fmt.Fprintf(s.env.Out, "  mainstem topic consume %s --follow -b %s\n", payments.PaymentTopic, s.node.kafka)
 	fmt.Fprintf(s.env.Out, "  mainstem topic describe %s -b %s\n\nCtrl-C stops; the next start goes on.\n\n", payments.LastFiveTopic, s.node.kafka)
 }

@@ -42,6 +42,9 @@ func (d *demo) source() (eventSource, error) {
 	if err != nil {
 		return nil, failed("generate", err, "")
 	}
+	if first, err := src.At(nil, 0); err == nil {
+		d.someone = first.Payment.CustomerID
+	}
 	i := int64(0)
 	return func() (*kgo.Record, error) {
 		if total > 0 && i >= total {
