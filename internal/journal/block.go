@@ -36,13 +36,17 @@ func checksum(salt uint32, b []byte) uint32 {
 	return crc32.Update(crc32.Checksum(s[:], castagnoli), castagnoli, b)
 }
 
-// maxKept is the largest buffer in bytes that is kept for the next block.
-const maxKept = 4 << 20
+// maxKept is the largest buffer in bytes that is kept for good; a larger one is given up when the last patience blocks did not need it.
+const (
+	maxKept  = 1 << 20
+	patience = 64
+)
 
 // formingBlocks are frames on their way: one buffer with one block after the other.
 type formingBlocks struct {
 	buf    []byte
 	blocks []formingBlock
+	little int // resets since the buffer was needed
 }
 
 type formingBlock struct {
@@ -113,9 +117,13 @@ func (f *formingBlocks) seal(i int, salt uint32) []byte {
 	return b
 }
 
+// reset empties f. A large buffer stays as long as the load needs one now and then: growing it anew copies every byte once more.
 func (f *formingBlocks) reset() {
-	if cap(f.buf) > maxKept {
-		f.buf = nil
+	if f.little++; len(f.buf) > cap(f.buf)/4 {
+		f.little = 0
+	}
+	if cap(f.buf) > maxKept && f.little > patience {
+		f.buf, f.little = nil, 0
 	}
 	f.buf, f.blocks = f.buf[:0], f.blocks[:0]
 }

@@ -17,6 +17,10 @@ var errFrameTooLarge = errors.New("frame is too large")
 // step. A peer that announces much and sends little costs this much.
 const arrivalStep = 64 << 10
 
+// commonFrame is a size that frames of ordinary producers seldom exceed. Whoever has sent arrivalStep gets so much at once: it is
+// counted in the budget, and copying a frame on its way costs more than reserving it.
+const commonFrame = 1 << 20
+
 // readLength reads a frame's length prefix.
 func readLength(r *bufio.Reader, limit int) (int, error) {
 	var head [4]byte
@@ -44,7 +48,7 @@ func readBody(r io.Reader, n int, reserve func(n int) error) ([]byte, error) {
 	}
 	for len(buf) < n {
 		have := len(buf)
-		grown := make([]byte, min(n, have*4))
+		grown := make([]byte, min(n, max(4*have, commonFrame)))
 		copy(grown, buf)
 		if _, err := io.ReadFull(r, grown[have:]); err != nil {
 			return nil, err
