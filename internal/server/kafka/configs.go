@@ -249,3 +249,11 @@ func (n *node) listConfigResources(_ call, r *kmsg.ListConfigResourcesRequest) k
 	add(kmsg.ConfigResourceTypeBroker, strconv.Itoa(int(n.broker.NodeID())))
 	return resp
 }
+
+// describeClientQuotas (48), versions 0-1: there are none, but tools ask for a user's quotas beside the rest of the user's settings.
+// AlterClientQuotas (49) is not served, so nobody takes a quota for granted.
+func (n *node) describeClientQuotas(_ call, r *kmsg.DescribeClientQuotasRequest) kmsg.Response {
+	resp := r.ResponseKind().(*kmsg.DescribeClientQuotasResponse)
+	resp.Entries = []kmsg.DescribeClientQuotasResponseEntry{}
+	return resp
+}

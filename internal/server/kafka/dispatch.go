@@ -63,6 +63,7 @@ var dispatch = map[int16]api{
 	45: {0, 0, 1, reads((*node).alterPartitionReassignments)},
 	46: {0, 0, 0, reads((*node).listPartitionReassignments)},
 	47: {0, 0, 0, starts((*node).offsetDelete)},
+	48: {0, 0, 1, reads((*node).describeClientQuotas)},
 	50: {0, 0, 0, reads((*node).describeUserSCRAMCredentials)},
 	51: {0, 0, 0, starts((*node).alterUserSCRAMCredentials)},
 	55: {0, 0, 2, reads((*node).describeQuorum)},

@@ -143,6 +143,7 @@ var checks = map[int16]func(*Caller, kmsg.Request) Verdict{
 	45: onCluster(auth.Alter),
 	46: onCluster(auth.Describe),
 	47: by(offsetDelete),
+	48: onCluster(auth.DescribeConfigs),
 	50: onCluster(auth.Describe),
 	51: onCluster(auth.Alter),
 	55: onCluster(auth.Describe),

@@ -143,6 +143,7 @@ func samples() []sample {
 		{"reassign", &kmsg.AlterPartitionAssignmentsRequest{}, nil, "cluster:ALTER>31"},
 		{"list reassignments", &kmsg.ListPartitionReassignmentsRequest{}, nil, "cluster:DESCRIBE>31"},
 		{"delete offsets", &kmsg.OffsetDeleteRequest{Group: "g", Topics: []kmsg.OffsetDeleteRequestTopic{{Topic: "t", Partitions: []kmsg.OffsetDeleteRequestTopicPartition{{}}}}}, nil, "group:DELETE>30 topic:READ>29"},
+		{"describe quotas", &kmsg.DescribeClientQuotasRequest{}, nil, "cluster:DESCRIBE_CONFIGS>31"},
 		{"describe users", &kmsg.DescribeUserSCRAMCredentialsRequest{}, nil, "cluster:DESCRIBE>31"},
 		{"alter users", &kmsg.AlterUserSCRAMCredentialsRequest{Upsertions: []kmsg.AlterUserSCRAMCredentialsRequestUpsertion{{Name: "u"}}}, nil, "cluster:ALTER>31"},
 		{"describe the quorum", &kmsg.DescribeQuorumRequest{Version: 2}, nil, "cluster:DESCRIBE>31"},

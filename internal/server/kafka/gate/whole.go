@@ -45,6 +45,8 @@ func refuseOnce(resp kmsg.Response, err *kerr.Error) bool {
 		resp.ErrorCode, resp.ErrorMessage = code, text(err)
 	case *kmsg.OffsetDeleteResponse:
 		resp.ErrorCode = code
+	case *kmsg.DescribeClientQuotasResponse:
+		resp.ErrorCode, resp.ErrorMessage = code, text(err)
 	case *kmsg.DescribeUserSCRAMCredentialsResponse:
 		resp.ErrorCode, resp.ErrorMessage = code, text(err)
 	case *kmsg.DescribeQuorumResponse:

@@ -100,6 +100,8 @@ const shapes = `
 	TimeoutMillis:4 Topics:[Topic:s Partitions:[4] #()] #()
 47 OffsetDelete 99:
 	Group:s Topics:[Topic:s Partitions:[Partition:4]]
+48 DescribeClientQuotas 1:
+	Components:[EntityType:s MatchType:1 Match:s? #()] Strict:1 #()
 50 DescribeUserScramCredentials 0:
 	Users:[Name:s #()] #()
 51 AlterUserScramCredentials 0:
