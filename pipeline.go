@@ -65,6 +65,11 @@ func EpochInterval(d time.Duration) PipelineOption {
 	return func(o *engine.Options) { o.EpochInterval = d }
 }
 
+// CacheBytes holds updates of kept tables back until the next commit, or until so many bytes of them are held, and merges those of a
+// key, as Kafka Streams' record caches do; stream.Uncached leaves a table out. A longer EpochInterval merges more. Default 0: every
+// update goes on.
+func CacheBytes(n int64) PipelineOption { return func(o *engine.Options) { o.CacheBytes = n } }
+
 // Run starts a pipeline; it goes on from where its application's last committed epoch ended. It stops with the node, or by itself
 // at a record it can't process (see Pipeline.Err); the node and the other pipelines go on then, and Run may start it again.
 func (n *Node) Run(t *topology.Topology, opts ...PipelineOption) (*Pipeline, error) {

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 systems=${SYSTEMS:-kafka mainstem} n=${N:-1000000} keys=${KEYS:-100000} starts=${STARTS:-5} warm=${WARM:-50s}
 port=${PORT:-21092} out=$PWD/${OUT:-out/payments}
-source=$(cd "${MAINSTEM_PEERS:-../../shared/peers}" && pwd)
+. ./peers.sh
 steps=("$@")
 [ ${#steps[@]} -gt 0 ] || steps=(start throughput latency-1000 latency-5000)
 
@@ -23,17 +23,7 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# The peers are built in a copy, where theirs is not built already.
-peers=$source
-if [ ! -x "$peers/load/load" ] || { [[ $systems == *kafka* ]] && [ ! -d "$peers/target/lib" ]; }; then
-  peers=$PWD/out/peers
-  if [ ! -x "$peers/load/load" ] || [ ! -d "$peers/target/lib" ]; then
-    mkdir -p "$peers"
-    cp -R "$source/." "$peers/"
-    chmod -R u+w "$peers"
-    (cd "$peers" && ./build.sh) >&2
-  fi
-fi
+find_peers "$systems"
 go build -o "$scratch/bin/" ./cmd/node ./cmd/table
 (cd .. && go build -o "$scratch/bin/" ./cmd/mainstem)
 
@@ -154,4 +144,4 @@ echo
 echo "$(date -u +%F), $(nproc) CPUs, Linux $(uname -r), $(go version | cut -d' ' -f3); $n payments, $keys customers, 1 partition, exactly once."
 echo "Mainstem syncs every commit to disk before it acknowledges; Kafka is at its defaults, which leave that to the page cache."
 echo
-"$scratch/bin/table" "$out"
+"$scratch/bin/table" payments "$out"

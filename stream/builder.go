@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/mainstemio/mainstem/internal/operator/process"
 	"github.com/mainstemio/mainstem/internal/topology"
+	"github.com/mainstemio/mainstem/state"
 )
 
 // A Topology is what Builder.Build returns: it never changes, and Describe gives it as text.
@@ -17,17 +20,34 @@ type Builder struct {
 	graph    *topology.Graph
 	sources  map[string]any // topic → the source[K, V] that reads it
 	mistakes []error
+	names    int // made so far: see newName
+	optimize bool
+	explicit bool                 // generated names of stores and topics are mistakes
+	stores   map[*state.Spec]bool // those that processors have
+
+	uncached        []string // stores without a record cache
+	unnamedUncached int      // steps that were given Uncached and have told no store yet
+
+	joinMoves map[topology.NodeID]topology.NodeID // step that changed the key → the last move behind it that a join made
 }
 
 // New starts a topology. The name becomes the application's name unless it is run under another: it fixes the names of changelog
 // topics and of the committed positions, so keep it for good. Letters, digits, '.', '_' and '-' are allowed.
-func New(name string) *Builder {
-	return &Builder{graph: topology.NewGraph(name), sources: map[string]any{}}
+func New(name string, opts ...BuilderOption) *Builder {
+	b := &Builder{graph: topology.NewGraph(name), sources: map[string]any{}, joinMoves: map[topology.NodeID]topology.NodeID{}}
+	for _, opt := range opts {
+		opt(b)
+	}
+	return b
 }
 
 // Build returns the topology, or every mistake that was made in building it.
 func (b *Builder) Build() (*Topology, error) {
+	b.markUncached()
 	t, err := b.graph.Build()
+	if err == nil && b.explicit {
+		err = errors.Join(generatedNames(t)...)
+	}
 	if err := errors.Join(append(slices.Clone(b.mistakes), err)...); err != nil {
 		return nil, fmt.Errorf("topology %q cannot be built:\n%w", b.graph.Name(), err)
 	}
@@ -38,9 +58,6 @@ func (b *Builder) mistake(format string, args ...any) {
 	b.mistakes = append(b.mistakes, fmt.Errorf(format, args...))
 }
 
-// defaultName names a step by its kind and number, as in map-values-3.
-func (b *Builder) defaultName(kind string) string { return fmt.Sprintf("%s-%d", kind, b.graph.Len()) }
-
 // An Option adjusts a step.
 type Option func(*options)
 
@@ -49,9 +66,31 @@ type options struct {
 	named      bool
 	partitions int32
 	skipTime   bool
+	partTime   bool
+	times      any // an operator.TimeFunc[K, V]
 	compacted  bool
-	given      []optionKind
+	history    time.Duration
+
+	maxRecords   int64
+	maxBytes     int64
+	stopWhenFull bool
+	onClose      bool
+
+	joinName   string
+	storesName string
+	grace      time.Duration
+
+	stores     []*state.Spec
+	links      map[*state.Spec]process.Link
+	uses       []string // stores of tables
+	skipFailed bool
+	inFlight   int
+
+	given []optionKind
 }
+
+// has tells whether an option was given.
+func (o *options) has(kind optionKind) bool { return slices.Contains(o.given, kind) }
 
 type optionKind string
 
@@ -59,6 +98,8 @@ const (
 	optNamed      optionKind = "Named"
 	optPartitions optionKind = "Partitions"
 	optSkipTime   optionKind = "SkipInvalidTime"
+	optPartTime   optionKind = "UsePartitionTime"
+	optTimes      optionKind = "Timestamps"
 	optCompacted  optionKind = "Compacted"
 )
 
@@ -74,11 +115,6 @@ func Partitions(n int32) Option {
 	return func(o *options) { o.partitions, o.given = n, append(o.given, optPartitions) }
 }
 
-// SkipInvalidTime lets a source drop and count records with a negative timestamp. By default they are bad records.
-func SkipInvalidTime() Option {
-	return func(o *options) { o.skipTime, o.given = true, append(o.given, optSkipTime) }
-}
-
 // Compacted has a sink's topic created with cleanup.policy=compact, if it does not exist yet: the last record of each key is kept
 // for good, whatever retention says, so a service that comes late, or was down for long, finds them all. A record without a key is a
 // bad record there.
@@ -87,23 +123,21 @@ func Compacted() Option {
 }
 
 // apply reads the options of a step, of which Named and the allowed ones are possible.
-func (b *Builder) apply(step string, opts []Option, allowed ...optionKind) options {
+func (b *Builder) apply(k kind, opts []Option, allowed ...optionKind) options {
 	var o options
 	for _, opt := range opts {
 		opt(&o)
 	}
 	for _, kind := range o.given {
-		if kind != optNamed && !slices.Contains(allowed, kind) {
-			b.mistake("%s: the option %s has no meaning here", step, kind)
+		if kind != optNamed && kind != optUncached && !slices.Contains(allowed, kind) {
+			b.mistake("%s: the option %s has no meaning here", k.word, kind)
 		}
 	}
 	if slices.Contains(o.given, optPartitions) && o.partitions < 1 {
-		b.mistake("%s: Partitions is %d, but must be at least 1", step, o.partitions)
+		b.mistake("%s: Partitions is %d, but must be at least 1", k.word, o.partitions)
 		o.partitions = 0
 	}
-	if !o.named {
-		o.name = b.defaultName(step)
-	}
+	b.noteUncached(&o)
 	return o
 }
 
@@ -114,19 +148,33 @@ type edge struct {
 }
 
 // named begins a processor behind the edge.
-func (e edge) named(kind string, opts []Option, allowed ...optionKind) (topology.Node, options) {
-	o := e.b.apply(kind, opts, allowed...)
-	return topology.Node{Name: o.name, Kind: topology.Processor, Inputs: []topology.NodeID{e.node}}, o
+func (e edge) named(k kind, opts []Option, allowed ...optionKind) (topology.Node, options) {
+	o := e.b.apply(k, opts, allowed...)
+	return topology.Node{Name: e.b.stepName(k, o), Kind: topology.Processor, Inputs: []topology.NodeID{e.node}}, o
 }
 
-// stateful begins a processor with a store, which must have a name.
-func (e edge) stateful(kind string, opts []Option) topology.Node {
-	n, o := e.named(kind, opts)
-	if !o.named {
-		e.b.mistake("%s keeps state and needs a name: stream.Named(\"…\") fixes its store and its changelog topic", strings.ReplaceAll(n.Name, "\"", ""))
+// stepName is the name of a step that keeps no state.
+func (b *Builder) stepName(k kind, o options) string {
+	switch {
+	case o.named:
+		return o.name
+	case k.prefix == "":
+		return fmt.Sprintf("%s-%d", strings.ToLower(k.word), b.graph.Len())
 	}
-	n.Stores = []string{n.Name}
-	return n
+	return b.newName(k.prefix)
+}
+
+// stateful begins a processor with a store, which the option Named names.
+func (e edge) stateful(k kind, opts []Option, allowed ...optionKind) (topology.Node, options) {
+	o := e.b.apply(k, opts, allowed...)
+	n := topology.Node{Kind: topology.Processor, Inputs: []topology.NodeID{e.node}}
+	if !o.named {
+		o.name = e.b.newStoreName(k.prefix)
+		e.b.storeNamed(&o)
+	}
+	n.Name = e.b.newName(k.prefix)
+	n.Stores = []string{o.name}
+	return n, o
 }
 
 func (e edge) add(n topology.Node) edge {
@@ -139,4 +187,44 @@ func (e edge) need(step string, present bool) {
 	if !present {
 		e.b.mistake("%s: a function or serde is nil", step)
 	}
+}
+
+const optUncached optionKind = "Uncached"
+
+// Uncached has the updates of a kept table handed on one by one also where record caches hold back those of others (see the cache
+// options of package worker and streamtest). The step must keep a table.
+func Uncached() Option {
+	return func(o *options) { o.given = append(o.given, optUncached) }
+}
+
+// noteUncached remembers the store of a step that was given Uncached. A step without a name tells it later.
+func (b *Builder) noteUncached(o *options) {
+	switch {
+	case !o.has(optUncached):
+	case o.named:
+		b.uncached = append(b.uncached, o.name)
+	default:
+		b.unnamedUncached++
+	}
+}
+
+// storeNamed tells the generated name of a step's store.
+func (b *Builder) storeNamed(o *options) {
+	if !o.named && o.has(optUncached) {
+		b.unnamedUncached--
+		b.uncached = append(b.uncached, o.name)
+	}
+}
+
+// markUncached marks the stores that were given Uncached.
+func (b *Builder) markUncached() {
+	for _, store := range b.uncached {
+		if !b.graph.Uncached(store) {
+			b.mistake("Uncached: the step %q keeps no table of this name", store)
+		}
+	}
+	if b.unnamedUncached > 0 {
+		b.mistake("Uncached: a step that keeps no table of its own, or only where others need it, must be Named")
+	}
+	b.uncached, b.unnamedUncached = nil, 0
 }

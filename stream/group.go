@@ -2,62 +2,92 @@ package stream
 
 import (
 	"github.com/mainstemio/mainstem/internal/operator"
+	"github.com/mainstemio/mainstem/internal/operator/table"
 	"github.com/mainstemio/mainstem/internal/topology"
 	"github.com/mainstemio/mainstem/serde"
 )
 
-// A Grouped stream is ready to be aggregated: all records of a key are in one partition.
+// A Grouped stream is ready to be aggregated. Where its key was changed, the aggregation moves its records to the partition of the new
+// key first.
 type Grouped[K, V any] struct {
 	edge
-	key serde.Serde[K]
+	key        serde.Serde[K]
+	value      serde.Serde[V]
+	moves      bool   // the records must move to the partition of their key
+	topic      string // the name of the move, empty: that of the first store behind it
+	partitions int32
+	moved      *edge // behind the move, for all aggregations of a group that has a name of its own
 }
 
-// GroupByKey groups a stream by the key it has. After a step that changed the key, call Repartition first, or use GroupBy.
-func GroupByKey[K, V any](s Stream[K, V]) Grouped[K, V] {
-	s.needPlaced("GroupByKey")
-	return Grouped[K, V]{edge: s.edge, key: s.key}
+// GroupByKey groups a stream by the key it has. Behind a step that changed the key the stream must know the serde of the key: see
+// WithSerdes. Options: Named, the name of the move where there is one; Partitions.
+func GroupByKey[K, V any](s Stream[K, V], opts ...Option) Grouped[K, V] {
+	s.needKey("GroupByKey")
+	o := s.b.apply(kindGroupBy, opts, optPartitions)
+	return grouped(s, o)
 }
 
-// needPlaced records a mistake unless all records of a key are in one partition.
-func (s Stream[K, V]) needPlaced(step string) {
-	before := s.b.graph.StepName(s.node)
-	switch {
-	case s.keyChanged:
-		s.b.mistake("%s behind %q: the key was changed, so equal keys may be in different partitions; call Repartition first or use GroupBy", step, before)
-	case s.key == nil:
-		s.b.mistake("%s behind %q: merged streams have different serdes for the key, so equal keys may be in different partitions; call Repartition first", step, before)
+// needKey records a mistake unless the serde of the key is known.
+func (s Stream[K, V]) needKey(step string) {
+	if s.key == nil {
+		s.b.mistake("%s behind %q: the serde of the key is not known, because a step changed the key or merged streams with different ones; "+
+			"give it with WithSerdes", step, s.b.graph.StepName(s.node))
 	}
 }
 
 // GroupBy groups a stream by a new key computed from the value. Records move to the partition of the new key; those for which
-// it is null are left out. Option: Partitions.
+// it is null are left out. Options: Named, the name of the move; Partitions.
 func GroupBy[K, V, L any](s Stream[K, V], f func(V) L, key serde.Serde[L], opts ...Option) Grouped[L, V] {
 	s.need("GroupBy", f != nil && key != nil)
-	return groupBy(SelectKey(s, f), key, opts)
+	return GroupByWithKey(s, func(_ K, v V) L { return f(v) }, key, opts...)
 }
 
 // GroupByWithKey is GroupBy with a function that sees the old key.
 func GroupByWithKey[K, V, L any](s Stream[K, V], f func(K, V) L, key serde.Serde[L], opts ...Option) Grouped[L, V] {
 	s.need("GroupByWithKey", f != nil && key != nil)
-	return groupBy(SelectKeyWithKey(s, f), key, opts)
+	o := s.b.apply(kindGroupBy, opts, optPartitions)
+	return grouped(SelectKeyWithKey(s, f).WithSerdes(key, nil), o)
 }
 
-func groupBy[K, V any](s Stream[K, V], key serde.Serde[K], opts []Option) Grouped[K, V] {
-	n, o := s.named("group-by", opts, optPartitions)
-	n.Kind, n.Partitions = topology.Repartition, o.partitions
-	n.Op = operator.Repartition[K, V]{Key: key, Value: s.value}
-	return Grouped[K, V]{edge: s.add(n), key: key}
+func grouped[K, V any](s Stream[K, V], o options) Grouped[K, V] {
+	g := Grouped[K, V]{edge: s.edge, key: s.key, value: s.value, moves: s.keyChanged, partitions: o.partitions}
+	if o.named {
+		g.topic, g.moved = o.name, new(edge)
+	}
+	return g
+}
+
+// placed returns the edge behind the move that the group needs, if any, for an aggregation into a store.
+func (g Grouped[K, V]) placed(store string) edge {
+	switch {
+	case !g.moves:
+		return g.edge
+	case g.moved == nil:
+		return g.move(store)
+	case g.moved.b == nil:
+		*g.moved = g.move(g.topic)
+	}
+	return *g.moved
+}
+
+func (g Grouped[K, V]) move(name string) edge {
+	g.b.burn(repartitionNames)
+	return g.add(topology.Node{
+		Name: name + "-repartition", Kind: topology.Repartition, Inputs: []topology.NodeID{g.node}, Partitions: g.partitions, Automatic: true,
+		Op: operator.Repartition[K, V]{Key: g.key, Value: g.value},
+	})
 }
 
 // Count counts the records of each key. Records with a null key or value are dropped, here and in all aggregations.
 func Count[K, V any](g Grouped[K, V], opts ...Option) Table[K, int64] {
+	g.b.burnForCount(opts)
 	return Aggregate(g, 0, func(n int64, _ V) int64 { return n + 1 }, serde.Int64, opts...)
 }
 
 // Reduce combines the values of each key, two at a time; the first value of a key stands for itself.
 func Reduce[K, V any](g Grouped[K, V], f func(old, v V) V, value serde.Serde[V], opts ...Option) Table[K, V] {
 	g.need("Reduce", f != nil && value != nil)
-	return aggregate(g, operator.Aggregate[K, V, V]{
+	return aggregate(g, kindReduce, table.Aggregate[K, V, V]{
 		Value: value,
 		First: func(v V) V { return v },
 		Add:   func(_ K, old, v V) (V, error) { return f(old, v), nil },
@@ -68,7 +98,7 @@ func Reduce[K, V any](g Grouped[K, V], f func(old, v V) V, value serde.Serde[V],
 // old one as it is, since others may hold it: a slice or map must be copied before it is changed. A null aggregate deletes the key.
 func Aggregate[K, V, A any](g Grouped[K, V], initial A, f func(A, V) A, value serde.Serde[A], opts ...Option) Table[K, A] {
 	g.need("Aggregate", f != nil && value != nil)
-	return aggregate(g, operator.Aggregate[K, V, A]{
+	return aggregate(g, kindAggregate, table.Aggregate[K, V, A]{
 		Value: value, Initial: initial,
 		Add: func(_ K, a A, v V) (A, error) { return f(a, v), nil },
 	}, opts)
@@ -77,15 +107,18 @@ func Aggregate[K, V, A any](g Grouped[K, V], initial A, f func(A, V) A, value se
 // AggregateWithKey is Aggregate with a function that sees the key.
 func AggregateWithKey[K, V, A any](g Grouped[K, V], initial A, f func(K, A, V) A, value serde.Serde[A], opts ...Option) Table[K, A] {
 	g.need("AggregateWithKey", f != nil && value != nil)
-	return aggregate(g, operator.Aggregate[K, V, A]{
+	return aggregate(g, kindAggregate, table.Aggregate[K, V, A]{
 		Value: value, Initial: initial,
 		Add: func(k K, a A, v V) (A, error) { return f(k, a, v), nil },
 	}, opts)
 }
 
-func aggregate[K, V, A any](g Grouped[K, V], op operator.Aggregate[K, V, A], opts []Option) Table[K, A] {
-	n := g.stateful("aggregate", opts)
-	op.Store, op.Key = n.Name, g.key
+func aggregate[K, V, A any](g Grouped[K, V], k kind, op table.Aggregate[K, V, A], opts []Option) Table[K, A] {
+	n, _ := g.stateful(k, opts)
+	store := n.Stores[0]
+	at := g.placed(store)
+	n.Inputs = []topology.NodeID{at.node}
+	op.Store, op.Key = store, g.key
 	n.Op = op
-	return Table[K, A]{edge: g.add(n), key: g.key, value: op.Value, store: n.Name}
+	return Table[K, A]{edge: at.add(n), key: g.key, value: op.Value, store: store}
 }

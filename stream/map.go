@@ -30,7 +30,7 @@ func TryMapValues[K, V, W any](s Stream[K, V], f func(V) (W, error), opts ...Opt
 }
 
 func mapValues[K, V, W any](s Stream[K, V], f func(K, V) (W, error), opts []Option) Stream[K, W] {
-	n, _ := s.named("map-values", opts)
+	n, _ := s.named(kindMapValues, opts)
 	n.Op = operator.MapValues[K, V, W]{Func: f}
 	return Stream[K, W]{edge: s.add(n), key: s.key, keyChanged: s.keyChanged}
 }
@@ -47,7 +47,8 @@ func Map[K, V, L, W any](s Stream[K, V], f func(K, V) (L, W), opts ...Option) St
 // TryMap is Map with a function that may fail: an error makes the record a bad record (see Reject).
 func TryMap[K, V, L, W any](s Stream[K, V], f func(K, V) (L, W, error), opts ...Option) Stream[L, W] {
 	s.need("TryMap", f != nil)
-	n, _ := s.named("map", opts)
+	n, _ := s.named(kindMap, opts)
+	n.Rekeys = true
 	n.Op = operator.Map[K, V, L, W]{Func: f}
 	return Stream[L, W]{edge: s.add(n), keyChanged: true}
 }
@@ -55,7 +56,8 @@ func TryMap[K, V, L, W any](s Stream[K, V], f func(K, V) (L, W, error), opts ...
 // FlatMap computes any number of records from each record: f calls emit for each, before it returns.
 func FlatMap[K, V, L, W any](s Stream[K, V], f func(k K, v V, emit func(L, W)), opts ...Option) Stream[L, W] {
 	s.need("FlatMap", f != nil)
-	n, _ := s.named("flat-map", opts)
+	n, _ := s.named(kindFlatMap, opts)
+	n.Rekeys = true
 	n.Op = operator.FlatMap[K, V, L, W]{Func: func(k K, v V, emit func(L, W)) error { f(k, v, emit); return nil }}
 	return Stream[L, W]{edge: s.add(n), keyChanged: true}
 }
@@ -73,7 +75,7 @@ func FlatMapValuesWithKey[K, V, W any](s Stream[K, V], f func(K, V) []W, opts ..
 }
 
 func flatMapValues[K, V, W any](s Stream[K, V], f func(K, V) []W, opts []Option) Stream[K, W] {
-	n, _ := s.named("flat-map-values", opts)
+	n, _ := s.named(kindFlatMapValues, opts)
 	n.Op = operator.FlatMapValues[K, V, W]{Func: func(k K, v V, emit func(W)) error {
 		for _, w := range f(k, v) {
 			emit(w)
@@ -96,14 +98,15 @@ func SelectKeyWithKey[K, V, L any](s Stream[K, V], f func(K, V) L, opts ...Optio
 }
 
 func selectKey[K, V, L any](s Stream[K, V], f func(K, V) (L, error), opts []Option) Stream[L, V] {
-	n, _ := s.named("select-key", opts)
+	n, _ := s.named(kindSelectKey, opts)
+	n.Rekeys = true
 	n.Op = operator.SelectKey[K, V, L]{Func: f}
 	return Stream[L, V]{edge: s.add(n), value: s.value, keyChanged: true}
 }
 
 // Nullable gives a stream values that can be null: functions then see a table's deletes as nil.
 func Nullable[K, V any](s Stream[K, V]) Stream[K, *V] {
-	n, _ := s.named("nullable", nil)
+	n, _ := s.named(kindNullable, nil)
 	n.Op = operator.Nullable[K, V]{}
 	return Stream[K, *V]{edge: s.add(n), key: s.key, keyChanged: s.keyChanged}
 }

@@ -377,7 +377,7 @@ func TestNullValuesOfTypesThatCannotHoldThem(t *testing.T) {
 		stream.MapValues(updates, strings.ToUpper).To("out", serde.String, serde.String)
 		d := streamtest.New(t, build(t, b))
 		pipe(t, d, "a=x@1")
-		if err := pipeRow(t, d, "a=~@2"); err == nil || !strings.Contains(err.Error(), "map-values") {
+		if err := pipeRow(t, d, "a=~@2"); err == nil || !strings.Contains(err.Error(), "MAPVALUES") {
 			t.Errorf("got error %v", err)
 		}
 	})

@@ -1,40 +1,75 @@
 package stream
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mainstemio/mainstem/internal/operator"
+	"github.com/mainstemio/mainstem/internal/operator/table"
 	"github.com/mainstemio/mainstem/internal/topology"
+	"github.com/mainstemio/mainstem/record"
 	"github.com/mainstemio/mainstem/serde"
 )
 
-// From reads a topic as a stream. Reading a topic again with the same serdes gives the same stream. Option: SkipInvalidTime.
+// From reads a topic as a stream. Reading a topic again with the same serdes gives the same stream. Options: Named, and those
+// of time: Timestamps, SkipInvalidTime, UsePartitionTime.
 func From[K, V any](b *Builder, topic string, key serde.Serde[K], value serde.Serde[V], opts ...Option) Stream[K, V] {
 	return FromTopics(b, []string{topic}, key, value, opts...)
 }
 
 // FromTopics reads several topics as one stream. Records that wait in several of them are taken by their timestamps.
 func FromTopics[K, V any](b *Builder, topics []string, key serde.Serde[K], value serde.Serde[V], opts ...Option) Stream[K, V] {
-	return addSource(b, sourceSpec[K, V]{topics: topics, key: key, value: value, options: b.apply("source", opts, optSkipTime)})
+	return addSource(b, sourceSpec[K, V]{topics: topics, key: key, value: value, options: b.apply(kindSource, opts, timeOptions...)})
 }
 
 // TableFrom reads a topic as a table: the last value of each key, and a null value deletes it. With Named it is kept in a store,
-// which views can read and which knows old values; without, only its updates pass. Records with a null key are dropped.
+// which views can read and which knows old values; without, it is kept only where a later step needs that, and else only its updates
+// pass. Records with a null key are dropped.
 func TableFrom[K, V any](b *Builder, topic string, key serde.Serde[K], value serde.Serde[V], opts ...Option) Table[K, V] {
-	o := b.apply("table", opts, optSkipTime)
-	spec := sourceSpec[K, V]{topics: []string{topic}, key: key, value: value, options: o, table: true}
-	spec.options.name, spec.options.named = b.defaultName("source"), false
-	s := addSource(b, spec)
-	n := topology.Node{Name: o.name, Kind: topology.Processor, Inputs: []topology.NodeID{s.node}}
-	store := ""
-	if o.named {
-		store, n.Stores = o.name, []string{o.name}
-	} else {
-		n.Name = b.defaultName("table")
+	o := b.apply(kindTableSource, opts, append(slices.Clone(timeOptions), optVersioned)...)
+	store := o.name
+	if !o.named {
+		store = b.newStoreName(topic + "-")
 	}
-	n.Op = operator.ToTable[K, V]{Store: store, Key: key, Value: value}
-	return Table[K, V]{edge: s.add(n), key: key, value: value, store: store}
+	spec := sourceSpec[K, V]{topics: []string{topic}, key: key, value: value, options: o, table: true}
+	spec.options.named = false
+	s := addSource(b, spec)
+	n := topology.Node{Name: b.newName(kindTableSource.prefix), Kind: topology.Processor, Inputs: []topology.NodeID{s.node}}
+	if b.optimize {
+		n.Mirrors = topic
+	}
+	if o.has(optVersioned) {
+		o.name = store
+		return versionedTable(s, kindTableSource, n, o)
+	}
+	return keptTable(s, n, store, o.named)
 }
+
+// keptTable adds the step that makes a table of a stream, kept in a store now or as soon as a later step needs it.
+func keptTable[K, V any](s Stream[K, V], n topology.Node, store string, now bool) Table[K, V] {
+	op := &table.ToTable[K, V]{Key: s.key, Value: s.value}
+	n.Op = op
+	t := Table[K, V]{edge: s.add(n), key: s.key, value: s.value}
+	t.keep = func() {
+		if op.Store == "" {
+			op.Store = store
+			t.b.graph.Keep(t.node, store)
+		}
+	}
+	t.old = func(force bool) bool {
+		if force {
+			t.keep()
+		}
+		return op.Store != ""
+	}
+	if now {
+		t.keep()
+		t.store = store
+	}
+	return t
+}
+
+var timeOptions = []optionKind{optTimes, optSkipTime, optPartTime}
 
 // A sourceSpec says how topics are read.
 type sourceSpec[K, V any] struct {
@@ -43,6 +78,7 @@ type sourceSpec[K, V any] struct {
 	value   serde.Serde[V]
 	options options
 	table   bool
+	global  bool // all partitions go into one table
 }
 
 // A source is one that was added.
@@ -54,7 +90,8 @@ type source[K, V any] struct {
 // same tells whether the other spec reads the same in the same way.
 func (s sourceSpec[K, V]) same(o sourceSpec[K, V]) bool {
 	return strings.Join(s.topics, " ") == strings.Join(o.topics, " ") && operator.Same(s.key, o.key) && operator.Same(s.value, o.value) &&
-		!s.table && !o.table && s.options.skipTime == o.options.skipTime
+		!s.table && !o.table && s.options.skipTime == o.options.skipTime && s.options.partTime == o.options.partTime &&
+		s.options.times == nil && o.options.times == nil
 }
 
 func addSource[K, V any](b *Builder, spec sourceSpec[K, V]) Stream[K, V] {
@@ -73,11 +110,62 @@ func addSource[K, V any](b *Builder, spec sourceSpec[K, V]) Stream[K, V] {
 		kind = topology.Processor // in the source's place, so that the mistake is told once
 		break
 	}
-	op := operator.Source[K, V]{Key: spec.key, Value: spec.value, Deletes: spec.table, SkipBadTime: spec.options.skipTime}
-	at = at.add(topology.Node{Name: spec.options.name, Kind: kind, Topics: spec.topics, Op: op})
+	op := operator.Source[K, V]{Key: spec.key, Value: spec.value, Deletes: spec.table, Topics: len(spec.topics)}
+	timed(b, &op, spec.options)
+	n := topology.Node{Name: b.stepName(kindSource, spec.options), Kind: kind, Topics: spec.topics, Global: spec.global}
+	if op.Time != nil || op.PartitionTimes {
+		op.Store = n.Name + "-times"
+		n.Stores, n.Private = []string{op.Store}, []string{op.Store}
+	}
+	n.Op = op
+	at = at.add(n)
 	s := source[K, V]{sourceSpec: spec, stream: Stream[K, V]{edge: at, key: spec.key, value: spec.value}}
 	for _, topic := range spec.topics {
 		b.sources[topic] = s
 	}
 	return s.stream
+}
+
+// An Incoming is a record as the function of Timestamps sees it: Key and Value, with KeyNull and ValueNull where their types cannot hold
+// null, the record's own Timestamp, its Headers, and the PartitionTime, which is the highest time taken from the record's partition so
+// far, record.NoTimestamp before the first.
+type Incoming[K, V any] = operator.Incoming[K, V]
+
+// Timestamps has a source take the times of its records from the function, in ms; K and V are the source's types. The time decides
+// which of several topics' records comes next, and everything else that depends on time. A negative time is invalid: a bad record,
+// unless SkipInvalidTime or UsePartitionTime say otherwise. An error makes the record a bad one too (see Reject). f may be called more
+// than once for a record, and must be a pure function.
+func Timestamps[K, V any](f func(Incoming[K, V]) (record.Timestamp, error)) Option {
+	return func(o *options) {
+		o.given = append(o.given, optTimes)
+		if f != nil {
+			o.times = operator.TimeFunc[K, V](f)
+		}
+	}
+}
+
+// SkipInvalidTime lets a source drop and count records with a negative time. By default they are bad records.
+func SkipInvalidTime() Option {
+	return func(o *options) { o.skipTime, o.given = true, append(o.given, optSkipTime) }
+}
+
+// UsePartitionTime gives records with a negative time the highest time taken from their partition so far. Where there is none yet they
+// are bad records, or skipped with SkipInvalidTime.
+func UsePartitionTime() Option {
+	return func(o *options) { o.partTime, o.given = true, append(o.given, optPartTime) }
+}
+
+// timed has the source take its records' times as the options say.
+func timed[K, V any](b *Builder, op *operator.Source[K, V], o options) {
+	for _, kind := range o.given {
+		if kind != optTimes {
+			continue
+		}
+		f, ok := o.times.(operator.TimeFunc[K, V])
+		if !ok {
+			b.mistake("Timestamps: the function is nil, or its types are not those of the source")
+		}
+		op.Time = f
+	}
+	op.SkipBadTime, op.PartitionTimes = o.skipTime, o.partTime
 }

@@ -17,6 +17,8 @@
 package stream
 
 import (
+	"fmt"
+
 	"github.com/mainstemio/mainstem/internal/operator"
 	"github.com/mainstemio/mainstem/internal/topology"
 	"github.com/mainstemio/mainstem/serde"
@@ -31,9 +33,9 @@ type Stream[K, V any] struct {
 }
 
 // step adds a processor that keeps types and keys.
-func (s Stream[K, V]) step(kind string, op operator.Spec, opts []Option) Stream[K, V] {
-	n, _ := s.named(kind, opts)
-	n.Op = op
+func (s Stream[K, V]) step(k kind, op operator.Spec, opts []Option) Stream[K, V] {
+	n, _ := s.named(k, opts)
+	n.Op, n.Keeps = op, true
 	s.edge = s.add(n)
 	return s
 }
@@ -41,39 +43,39 @@ func (s Stream[K, V]) step(kind string, op operator.Spec, opts []Option) Stream[
 // Filter keeps the records whose value passes.
 func (s Stream[K, V]) Filter(pass func(V) bool, opts ...Option) Stream[K, V] {
 	s.need("Filter", pass != nil)
-	return s.step("filter", operator.Filter[K, V]{Pass: func(_ K, v V) bool { return pass(v) }}, opts)
+	return s.step(kindFilter, operator.Filter[K, V]{Pass: func(_ K, v V) bool { return pass(v) }}, opts)
 }
 
 // FilterNot keeps the records whose value does not pass.
 func (s Stream[K, V]) FilterNot(pass func(V) bool, opts ...Option) Stream[K, V] {
 	s.need("FilterNot", pass != nil)
-	return s.step("filter-not", operator.Filter[K, V]{Pass: func(_ K, v V) bool { return !pass(v) }}, opts)
+	return s.step(kindFilter, operator.Filter[K, V]{Pass: func(_ K, v V) bool { return !pass(v) }}, opts)
 }
 
 // FilterWithKey keeps the records that pass.
 func (s Stream[K, V]) FilterWithKey(pass func(K, V) bool, opts ...Option) Stream[K, V] {
 	s.need("FilterWithKey", pass != nil)
-	return s.step("filter", operator.Filter[K, V]{Pass: pass}, opts)
+	return s.step(kindFilter, operator.Filter[K, V]{Pass: pass}, opts)
 }
 
 // Peek calls see with every record on its way. A record may be seen more than once: after a crash, or when another one failed.
 func (s Stream[K, V]) Peek(see func(K, V), opts ...Option) Stream[K, V] {
 	s.need("Peek", see != nil)
-	return s.step("peek", operator.Peek[K, V]{See: func(k K, v V) error { see(k, v); return nil }}, opts)
+	return s.step(kindPeek, operator.Peek[K, V]{See: func(k K, v V) error { see(k, v); return nil }}, opts)
 }
 
 // ForEach calls do with every record, and ends the branch. A record may be seen more than once, as with Peek. An error makes it a
 // bad record.
 func (s Stream[K, V]) ForEach(do func(K, V) error, opts ...Option) {
 	s.need("ForEach", do != nil)
-	n, _ := s.named("for-each", opts)
+	n, _ := s.named(kindForEach, opts)
 	n.Kind, n.Op = topology.Sink, operator.Peek[K, V]{See: do}
 	s.add(n)
 }
 
 // Merge joins streams: the records of all, in the order in which they come.
 func (s Stream[K, V]) Merge(others ...Stream[K, V]) Stream[K, V] {
-	n := topology.Node{Name: s.b.defaultName("merge"), Kind: topology.Processor, Inputs: []topology.NodeID{s.node}, Op: operator.Merge[K, V]{}}
+	n := topology.Node{Name: s.b.newName(kindMerge.prefix), Kind: topology.Processor, Inputs: []topology.NodeID{s.node}, Op: operator.Merge[K, V]{}, Keeps: true, Merges: true}
 	merged := s
 	for _, o := range others {
 		if o.b != s.b {
@@ -111,19 +113,32 @@ func (s Stream[K, V]) SplitWithKey(pass ...func(K, V) bool) []Stream[K, V] {
 		s.need("Split", p != nil)
 	}
 	branches := append(append([]func(K, V) bool{}, pass...), nil) // the last takes the rest
-	from := s.step("split", operator.Split[K, V]{Branches: branches}, nil)
+	from := s.step(kindSplit, operator.Split[K, V]{Branches: branches}, nil)
 	streams := make([]Stream[K, V], len(branches))
 	for i := range streams {
-		streams[i] = from.step("branch", operator.Merge[K, V]{}, nil)
+		branch := (i + 1) % len(streams) // Kafka Streams numbers from 1 and gives the rest 0
+		streams[i] = from.step(kindSplit, operator.Merge[K, V]{}, []Option{Named(fmt.Sprint(s.b.graph.StepName(from.node), branch))})
 	}
 	return streams
+}
+
+// WithSerdes tells the stream the serdes of its keys and values: behind a step that made new ones, where a later step moves, groups or
+// joins the records. nil leaves a serde as it is.
+func (s Stream[K, V]) WithSerdes(key serde.Serde[K], value serde.Serde[V]) Stream[K, V] {
+	if key != nil {
+		s.key = key
+	}
+	if value != nil {
+		s.value = value
+	}
+	return s
 }
 
 // To writes the stream to a topic. Records go to the partitions in which Kafka's default partitioner puts their keys; those
 // with a null key are spread. Option: Compacted.
 func (s Stream[K, V]) To(topic string, key serde.Serde[K], value serde.Serde[V], opts ...Option) {
 	s.need("To", key != nil && value != nil)
-	n, o := s.named("sink", opts, optCompacted)
+	n, o := s.named(kindSink, opts, optCompacted)
 	n.Kind, n.Topics, n.Compacted = topology.Sink, []string{topic}, o.compacted
 	n.Op = operator.Sink[K, V]{Topic: topic, Key: key, Value: value, Keyed: o.compacted}
 	s.add(n)
@@ -136,10 +151,16 @@ func (s Stream[K, V]) Through(topic string, key serde.Serde[K], value serde.Serd
 }
 
 // Repartition moves each record to the partition of its key, so that a stream whose key was changed can be grouped. Records with
-// a null key stay behind. The name becomes part of the topic's name where the move needs one. Option: Partitions.
+// a null key stay behind. The topic, where the move needs one, is <application>-<name>-repartition; an empty name becomes one that
+// counts. Option: Partitions.
 func (s Stream[K, V]) Repartition(name string, key serde.Serde[K], value serde.Serde[V], opts ...Option) Stream[K, V] {
 	s.need("Repartition", key != nil && value != nil)
-	n, o := s.named("repartition", append([]Option{Named(name)}, opts...), optPartitions)
+	o := s.b.apply(kindRepartition, opts, optPartitions)
+	if name == "" {
+		name = s.b.newName(kindRepartition.prefix)
+	}
+	s.b.burn(repartitionNames)
+	n := topology.Node{Name: name + "-repartition", Inputs: []topology.NodeID{s.node}}
 	n.Kind, n.Partitions = topology.Repartition, o.partitions
 	n.Op = operator.Repartition[K, V]{Key: key, Value: value}
 	return Stream[K, V]{edge: s.add(n), key: key, value: value}

@@ -7,7 +7,7 @@
 // and reads; then the epoch commits. With Batch several records go together, and the results must be the same. Restart may be
 // called at any point: it throws the tasks away and restores them from their changelogs.
 //
-// Brokers, sinks and sources of databases, and wall-clock time are not here.
+// The wall clock stands still but for AdvanceWallTime. Brokers, and sinks and sources of databases, are not here.
 package streamtest
 
 import (
@@ -34,6 +34,10 @@ type options struct {
 	topics     map[string]int32
 	batch      int
 	deadLetter bool
+	decoding   bool // only what cannot be decoded is a dead letter
+	oneTime    bool
+	cacheBytes int64
+	manual     bool
 }
 
 // Partitions gives every topic n partitions. Default 1.
@@ -48,6 +52,22 @@ func Batch(n int) Option { return func(o *options) { o.batch = n } }
 // DeadLetter sends bad records to <topic>.dead. By default they end the test.
 func DeadLetter() Option { return func(o *options) { o.deadLetter = true } }
 
+// DeadLetterUndecodable is DeadLetter for records that cannot be decoded; those that fail in a step end the test.
+func DeadLetterUndecodable() Option {
+	return func(o *options) { o.deadLetter, o.decoding = true, true }
+}
+
+// Cached holds updates of kept tables back until a commit, or until so many bytes of them are held, and merges those of a key, as
+// Kafka Streams' record caches do. A commit comes after every record, or with Batch after each batch.
+func Cached(maxBytes int64) Option { return func(o *options) { o.cacheBytes = maxBytes } }
+
+// ManualCommit leaves it to Commit when the caches are flushed.
+func ManualCommit() Option { return func(o *options) { o.manual = true } }
+
+// OneStreamTime gives all sub-topologies one stream time and one order of scheduled calls, as the single task of Kafka Streams' test driver
+// has. By default each task has its own, as in production.
+func OneStreamTime() Option { return func(o *options) { o.oneTime = true } }
+
 // A Driver runs one topology.
 type Driver struct {
 	tb       TB // nil: failures panic
@@ -58,6 +78,7 @@ type Driver struct {
 	added    map[record.TopicPartition]int // rows of the source topics given to the set
 	pending  int                           // rows piped and not given to the set
 	err      error                         // what ended processing
+	wall     record.Timestamp              // the wall-clock time
 }
 
 // New starts a topology. Bad records end the test.
@@ -112,15 +133,57 @@ func (d *Driver) TryRestart() error {
 	if err := d.tryFlush(); err != nil {
 		return err
 	}
+	if err := d.commit(d.set.Flush); err != nil {
+		return err
+	}
 	return d.start()
+}
+
+// Commit processes what waits and flushes every cache once, as a commit of Kafka Streams does: what then reaches a cache through an
+// exchange stays there until the next commit.
+func (d *Driver) Commit() { d.fail(d.TryCommit()) }
+
+// TryCommit is Commit with the error returned.
+func (d *Driver) TryCommit() error {
+	if err := d.tryFlush(); err != nil {
+		return err
+	}
+	if err := d.commit(d.set.FlushOnce); err != nil {
+		return err
+	}
+	return d.tryFlush() // what came back through topics
+}
+
+// commit is an epoch that begins with a flush.
+func (d *Driver) commit(flush func(task.Output) error) error {
+	if err := flush(output{d}); err != nil {
+		d.err = err
+		return err
+	}
+	return d.seal()
+}
+
+func (d *Driver) seal() error {
+	if err := d.set.Seal(output{d}); err != nil {
+		return err
+	}
+	d.set.Commit()
+	return nil
 }
 
 // View returns the rows of a kept table.
 func View[K, V any](d *Driver, t stream.Table[K, V]) *store.View[K, V] {
-	d.flush()
-	v, err := task.ViewOf[K, V](d.set, t.StoreName())
+	v, err := ViewOf[K, V](d, t.StoreName())
 	d.fail(err)
 	return v
+}
+
+// ViewOf returns the rows of the store with this name, which keeps keys and values of these types: also of one that the engine has named.
+func ViewOf[K, V any](d *Driver, storeName string) (*store.View[K, V], error) {
+	if err := d.tryFlush(); err != nil {
+		return nil, err
+	}
+	return task.ViewOf[K, V](d.set, storeName)
 }
 
 // start makes a new set and restores it.
@@ -129,21 +192,37 @@ func (d *Driver) start() error {
 	for _, name := range append(d.topology.SourceTopics(), d.topology.SinkTopics()...) {
 		partitions[name] = d.partitions(name)
 	}
-	config := task.Config{Topology: d.topology, Partitions: partitions}
+	config := task.Config{
+		Topology: d.topology, Partitions: partitions, CacheBytes: d.o.cacheBytes, FlushEachRecord: d.o.cacheBytes > 0 && !d.o.manual && d.o.batch <= 1,
+	}
+	config.OneTime = d.o.oneTime
 	if d.o.deadLetter {
 		config.DeadLetters = true
-		config.OnBadRecord = func(*task.RecordError) task.Decision { return task.DeadLetter }
+		config.OnBadRecord = func(e *task.RecordError) task.Decision {
+			if d.o.decoding && !e.Undecodable {
+				return task.Stop
+			}
+			return task.DeadLetter
+		}
 	}
 	set, err := task.New(config)
 	if err != nil {
 		return err
 	}
 	if d.set != nil { // what the last set had not consumed comes again
+		if err := d.set.Close(); err != nil {
+			return err
+		}
 		for tp, next := range d.set.Positions() {
 			d.added[tp] = int(next)
 		}
 	}
 	d.set, d.err = set, nil
+	for _, g := range set.Globals() { // they have no changelog: they read their topics again
+		for _, tp := range g.Sources {
+			d.added[tp] = 0
+		}
+	}
 	for _, st := range set.Stores() {
 		tp := set.Changelog(st)
 		for _, r := range d.topic(tp.Topic).records {
@@ -155,7 +234,8 @@ func (d *Driver) start() error {
 			}
 		}
 	}
-	return nil
+	d.err = set.Tick(output{d}, d.wall)
+	return d.err
 }
 
 func (d *Driver) partitions(name string) int32 {
@@ -198,7 +278,11 @@ func (d *Driver) tryFlush() error {
 
 // round is one epoch: everything the source topics hold, processed and committed. A bad record ends it after what came before.
 func (d *Driver) round() (int, error) {
-	for _, tp := range d.set.Sources() {
+	sources := d.set.Sources()
+	for _, g := range d.set.Globals() {
+		sources = append(sources, g.Sources...)
+	}
+	for _, tp := range sources {
 		if err := d.add(tp); err != nil {
 			return 0, err
 		}
@@ -211,13 +295,15 @@ func (d *Driver) round() (int, error) {
 		if err != nil && !errors.As(err, &bad) {
 			return total, err
 		}
-		if n == 0 || err != nil {
-			if sealed := d.set.Seal(output{d}); sealed != nil {
-				return total, sealed
-			}
-			d.set.Commit()
-			return total, err
+		if n > 0 && err == nil {
+			continue
 		}
+		if !d.o.manual {
+			if flushed := d.set.Flush(output{d}); flushed != nil {
+				return total, flushed
+			}
+		}
+		return total, errors.Join(err, d.seal())
 	}
 }
 

@@ -51,6 +51,12 @@ type Config struct {
 	Dir string
 	// EpochInterval is the least time between two commits; results become visible with a commit. Default 50 ms.
 	EpochInterval time.Duration
+	// CacheBytes holds updates of kept tables back until the next commit, or until so many bytes of them are held, and merges those of a
+	// key, as Kafka Streams does with statestore.cache.max.bytes; stream.Uncached leaves a table out. Default 0: every update goes on.
+	CacheBytes int64
+	// MaxTaskIdle is how long a task that has records waits for those of its source partitions that have none, so that records of
+	// different partitions are taken in the order of their times; as Kafka Streams' max.task.idle.ms above 0. Default 0: it does not wait.
+	MaxTaskIdle time.Duration
 	// DeadLetter sends records that can't be processed to <topic>.dead with the reason in headers, and goes on. By default Run ends
 	// with an error that names the record.
 	DeadLetter bool
@@ -78,7 +84,7 @@ func Run(ctx context.Context, t *stream.Topology, c Config) (err error) {
 		return errors.New("worker needs a topology")
 	}
 	c = c.withDefaults()
-	o := engine.Options{App: c.App, Topology: t, Clock: clock.System, EpochInterval: c.EpochInterval, DeadLetter: c.DeadLetter}
+	o := engine.Options{App: c.App, Topology: t, Clock: clock.System, EpochInterval: c.EpochInterval, DeadLetter: c.DeadLetter, CacheBytes: c.CacheBytes, MaxIdle: c.MaxTaskIdle}
 	o.Events = func(e engine.Event) { c.Logger.Info(e.Kind, e.Fields...) }
 	if c.Dir != "" {
 		state, openErr := kv.OpenPebble(c.Dir, kv.PebbleOptions{})

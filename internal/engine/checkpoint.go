@@ -12,7 +12,7 @@ import (
 )
 
 func (s *session) checkpointDue(now time.Duration) bool {
-	if len(s.tails) == 0 || s.writing || now-s.lastCkpt < s.o.CheckpointInterval {
+	if !s.stateful() || s.writing || now-s.lastCkpt < s.o.CheckpointInterval {
 		return false
 	}
 	if s.postponed() {
@@ -53,8 +53,11 @@ func (s *session) checkpointParts(ends map[record.TopicPartition]record.Offset) 
 	for i, st := range stores {
 		parts[i] = store.CheckpointPart{Name: st.Name(), Partition: st.Partition(), Next: ends[s.tails[i]], Rows: st.Dirty(), Topic: s.changelogs[s.tails[i].Topic]}
 	}
-	return parts
+	return append(parts, s.globalParts()...)
 }
+
+// stateful tells whether there is anything to checkpoint.
+func (s *session) stateful() bool { return len(s.tails) > 0 || len(s.set.Globals()) > 0 }
 
 // lastCheckpoint waits for the one under way and writes the rest. No commit is under way.
 func (s *session) lastCheckpoint(ctx context.Context) error {
@@ -64,10 +67,10 @@ func (s *session) lastCheckpoint(ctx context.Context) error {
 			return err
 		}
 	}
-	if s.ckpt == nil || len(s.tails) == 0 || s.postponed() {
+	if s.ckpt == nil || !s.stateful() || s.postponed() {
 		return nil // without it the next start replays more of the changelog
 	}
-	ends, err := s.o.Door.Ends(ctx, s.tails...)
+	ends, err := s.tailEnds(ctx)
 	if err != nil {
 		return away(err)
 	}

@@ -49,6 +49,10 @@ type Options struct {
 	TopicsInterval time.Duration
 	// PollBytes is how much is read at once and held unprocessed; default 1 MiB.
 	PollBytes int
+	// CacheBytes bounds the updates that Kafka Streams' record caches hold back until their epoch ends; 0: there are none.
+	CacheBytes int64
+	// MaxIdle is how long a task waits for those of its source partitions that are empty; 0: it does not wait. See task.Config.
+	MaxIdle time.Duration
 	// DeadLetter sends records that can't be processed to <topic>.dead and goes on; by default the run stops at them.
 	DeadLetter bool
 	// Events is called for what an operator should know, from any of the engine's goroutines.
@@ -112,9 +116,10 @@ type session struct {
 	set        *task.Set
 	ckpt       *store.Checkpoints // nil: none
 	producer   client.Producer
-	tails      []record.TopicPartition // the stores' changelog partitions, in the order of set.Stores
-	changelogs map[string][16]byte     // ids of the changelog topics
-	counts     map[string]int32        // partitions of the source topics
+	tails      []record.TopicPartition                 // the stores' changelog partitions, in the order of set.Stores
+	changelogs map[string][16]byte                     // ids of the changelog topics
+	counts     map[string]int32                        // partitions of the source topics
+	globals    map[record.TopicPartition]record.Offset // where the global tables were read from
 
 	sealed    chan commit  // capacity 1: one epoch under way
 	committed chan outcome // capacity 1: the committer never waits for the loop
@@ -124,6 +129,7 @@ type session struct {
 	lastSeal    time.Duration
 	moved       bool // positions moved since the last seal
 	committing  bool
+	alarm       alarm
 	lastCkpt    time.Duration
 	checkpoints chan error // capacity 1: the one checkpoint under way
 	writing     bool
@@ -150,7 +156,7 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 	defer s.producer.Close()
 	e.stats.running()
 	e.o.Events(Event{"engine-running", []any{"app", e.o.App, "stores", len(s.set.Stores())}})
-	if err := s.run(ctx, reader); err != nil {
+	if err := errors.Join(s.run(ctx, reader), s.set.Close()); err != nil {
 		return fmt.Errorf("run %s: %w", e.o.App, err)
 	}
 	return nil

@@ -21,6 +21,9 @@ func (s *session) maybeSeal() (wake <-chan time.Time, err error) {
 	if s.filling.Count() == 0 {
 		due = max(due, s.filled+positionsInterval)
 	}
+	if s.set.TakeCommitAsked() {
+		due = now
+	}
 	if now < due && s.filling.Size() < s.o.EpochBytes {
 		return s.o.Clock.After(due - now), nil
 	}
@@ -29,6 +32,9 @@ func (s *session) maybeSeal() (wake <-chan time.Time, err error) {
 
 // seal ends the forming epoch and begins the next. No commit is under way.
 func (s *session) seal(now time.Duration) error {
+	if err := s.set.Flush(s.filling); err != nil {
+		return err
+	}
 	if err := s.set.Seal(s.filling); err != nil {
 		return err
 	}
@@ -89,8 +95,16 @@ func (s *session) commitAll(ctx context.Context) {
 		var done outcome
 		done.err = s.producer.Commit(ctx, c.epoch, c.positions)
 		if done.err == nil && c.checkpoint {
-			done.ends, done.err = s.o.Door.Ends(ctx, s.tails...)
+			done.ends, done.err = s.tailEnds(ctx)
 		}
 		s.committed <- done
 	}
+}
+
+// tailEnds returns the ends of the changelogs; not nil, also when there are none.
+func (s *session) tailEnds(ctx context.Context) (map[record.TopicPartition]record.Offset, error) {
+	if len(s.tails) == 0 {
+		return map[record.TopicPartition]record.Offset{}, nil
+	}
+	return s.o.Door.Ends(ctx, s.tails...)
 }

@@ -31,10 +31,22 @@ func (s *session) run(ctx context.Context, reader client.Reader) error {
 		}
 	}()
 
+	if err := s.tick(); err != nil {
+		return err
+	}
 	grants <- struct{}{}
 	var wake <-chan time.Time
 	for {
 		select {
+		case <-s.alarm.c:
+			s.alarm.set = false
+			if s.o.MaxIdle == 0 {
+				if err := s.tick(); err != nil {
+					return err
+				}
+			} else if err := s.take(nil); err != nil { // a task may have waited long enough
+				return s.end(work, err)
+			}
 		case r := <-polled:
 			if r.err != nil {
 				if ctx.Err() != nil {
@@ -96,6 +108,9 @@ func (s *session) take(chunks []client.Chunk) error {
 		}
 	}
 	s.touch()
+	if err := s.tick(); err != nil {
+		return err
+	}
 	for {
 		n, err := s.set.Process(s.filling, processAtOnce)
 		s.stats.process(n, s.set)
@@ -106,8 +121,12 @@ func (s *session) take(chunks []client.Chunk) error {
 		if n > 0 {
 			s.touch()
 		}
-		if err != nil || n == 0 {
+		if err != nil {
 			return err
+		}
+		if n == 0 {
+			s.arm()
+			return nil
 		}
 		if err := s.throttle(); err != nil {
 			return &epochError{err}

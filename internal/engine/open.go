@@ -28,12 +28,12 @@ func (e *Engine) open(ctx context.Context) (*session, client.Reader, error) {
 	if s.producer, err = e.o.Door.OpenProducer(ctx, e.o.App); err != nil {
 		return nil, nil, starting(err)
 	}
+	s.filling = s.producer.NewEpoch()
 	reader, err := s.openState(ctx)
 	if err != nil {
 		s.producer.Close()
 		return nil, nil, err
 	}
-	s.filling = s.producer.NewEpoch()
 	s.lastCkpt = e.o.Clock.Mono()
 	s.lastSeal = s.lastCkpt - e.o.EpochInterval // the first epoch need not wait
 	return s, reader, nil
@@ -50,6 +50,11 @@ func (s *session) openState(ctx context.Context) (client.Reader, error) {
 		return nil, err
 	}
 	s.stats.reads(positions)
+	globals, err := s.openGlobals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(positions, globals)
 	reader, err := s.o.Door.OpenReader(ctx, positions)
 	return reader, starting(err)
 }
@@ -88,7 +93,10 @@ func (s *session) openTopics(ctx context.Context) error {
 		}
 	}
 	s.counts = maps.Clone(parts)
-	config := task.Config{Topology: s.o.Topology, App: s.o.App, Partitions: parts, RecordBytes: limits, DeadLetters: s.o.DeadLetter}
+	config := task.Config{
+		Topology: s.o.Topology, App: s.o.App, Partitions: parts, RecordBytes: limits, DeadLetters: s.o.DeadLetter, CacheBytes: s.o.CacheBytes,
+		Calls: calls, MaxIdle: s.o.MaxIdle,
+	}
 	if s.o.DeadLetter {
 		config.OnBadRecord = s.deadLetter
 		if err := s.deadLetterPartitions(ctx, parts); err != nil {
@@ -155,7 +163,7 @@ func (s *session) positions(ctx context.Context) (map[record.TopicPartition]reco
 
 // restore fills the stores from their checkpoints and then from the tails of their changelogs.
 func (s *session) restore(ctx context.Context) error {
-	if len(s.tails) == 0 {
+	if !s.stateful() {
 		return nil
 	}
 	if s.o.Checkpoints != nil {
@@ -163,6 +171,9 @@ func (s *session) restore(ctx context.Context) error {
 		if s.ckpt, err = store.OpenCheckpoints(s.o.Checkpoints, s.o.App); err != nil {
 			return err
 		}
+	}
+	if len(s.tails) == 0 {
+		return nil
 	}
 	starts, err := s.o.Door.Starts(ctx, s.tails...)
 	if err != nil {

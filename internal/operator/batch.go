@@ -36,8 +36,11 @@ type Changes[K, V any] struct {
 	HasOld    bool   // false: nothing is known about old values
 	Old       []V
 	OldAbsent []bool
-	KeyBytes  Encoded[K]
-	NewBytes  Encoded[V]
+	// Superseded marks updates of a versioned table that are older than the newest row of their key. Old is that newest row then, and
+	// stays it. nil: the table is not versioned, and every update is the newest.
+	Superseded []bool
+	KeyBytes   Encoded[K]
+	NewBytes   Encoded[V]
 }
 
 // Encoded is a column of bytes beside the column of values they were encoded from, and the serde that did it. A sink or store
@@ -45,19 +48,19 @@ type Changes[K, V any] struct {
 // and encoding need not give the same bytes.
 type Encoded[T any] struct {
 	Bytes [][]byte       // nil: there are none. A nil element: null.
-	By    serde.Serde[T] // from identify
+	By    serde.Serde[T] // from Identify
 }
 
-// from returns the column if the serde with this identity made it, else nil.
-func (e Encoded[T]) from(id serde.Serde[T]) [][]byte {
+// From returns the column if the serde with this identity made it, else nil.
+func (e Encoded[T]) From(id serde.Serde[T]) [][]byte {
 	if e.Bytes == nil || id == nil || e.By != id {
 		return nil
 	}
 	return e.Bytes
 }
 
-// identity selects the rows 0 to n-1.
-func identity(n int) []int32 { return allRows[:n:n] }
+// FirstRows selects the rows 0 to n-1.
+func FirstRows(n int) []int32 { return allRows[:n:n] }
 
 var allRows = func() []int32 {
 	rows := make([]int32, MaxRows)
@@ -67,13 +70,13 @@ var allRows = func() []int32 {
 	return rows
 }()
 
-// sized returns s with length n; what it holds is garbage.
-func sized[T any](s []T, n int) []T {
+// Sized returns s with length n; what it holds is garbage.
+func Sized[T any](s []T, n int) []T {
 	if cap(s) >= n {
 		return s[:n]
 	}
 	return slices.Grow(s[:0], n)[:n]
 }
 
-// isSet tells whether row i is marked in a column that may be nil.
-func isSet(nulls []bool, i int32) bool { return nulls != nil && nulls[i] }
+// IsSet tells whether row i is marked in a column that may be nil.
+func IsSet(nulls []bool, i int32) bool { return nulls != nil && nulls[i] }

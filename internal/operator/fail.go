@@ -44,12 +44,12 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// A row is the number of the row a user's function works on, noRow outside of such functions.
-const noRow = -1
+// A row is the number of the row a user's function works on, NoRow outside of such functions.
+const NoRow = -1
 
-// catch is deferred by every method that calls user's functions: a panic there becomes the row's error.
-func catch(err *error, row *int32, r *Rows, node string) {
-	if *row == noRow {
+// Catch is deferred by every method that calls user's functions: a panic there becomes the row's error.
+func Catch(err *error, row *int32, r *Rows, node string) {
+	if *row == NoRow {
 		return
 	}
 	if v := recover(); v != nil {
@@ -58,8 +58,8 @@ func catch(err *error, row *int32, r *Rows, node string) {
 	}
 }
 
-// rejected is the error of a row for which a user's function returned cause.
-func rejected(r *Rows, row int32, node string, cause error) error {
+// Rejected is the error of a row for which a user's function returned cause.
+func Rejected(r *Rows, row int32, node string, cause error) error {
 	reason := reasonRejected
 	var known Rejection
 	if errors.As(cause, &known) {
@@ -68,20 +68,20 @@ func rejected(r *Rows, row int32, node string, cause error) error {
 	return &RowError{Origin: r.Origins[row], Node: node, Reason: reason, Cause: cause}
 }
 
-// nullValue is the error of a row whose value is null where it can't be.
-func nullValue(r *Rows, row int32, node string) error {
+// NullValue is the error of a row whose value is null where it can't be.
+func NullValue(r *Rows, row int32, node string) error {
 	return &RowError{Origin: r.Origins[row], Node: node, Reason: reasonNull, Cause: ErrNullValue}
 }
 
-// uncodable is the error of a row that a serde refused. Errors of serdes never quote values.
-func uncodable(o Origin, node, what string, cause error) error {
+// Uncodable is the error of a row that a serde refused. Errors of serdes never quote values.
+func Uncodable(o Origin, node, what string, cause error) error {
 	return &RowError{Origin: o, Node: node, Reason: what + ": " + cause.Error(), Cause: cause}
 }
 
 // ErrTooLarge: an output or changelog record would exceed the limit.
 var ErrTooLarge = errors.New("record is too large")
 
-func tooLarge(o Origin, node string, size, limit int) error {
+func TooLarge(o Origin, node string, size, limit int) error {
 	cause := fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, size, limit)
 	return &RowError{Origin: o, Node: node, Reason: cause.Error(), Cause: cause}
 }

@@ -34,7 +34,7 @@ func (g *rowGatherer) add(from *Rows, i int32) {
 
 // rows returns the gathered rows from up to to, at most MaxRows.
 func (g *rowGatherer) rows(from, to int) Rows {
-	r := Rows{Sel: identity(to - from), Timestamps: g.timestamps[from:to], Origins: g.origins[from:to]}
+	r := Rows{Sel: FirstRows(to - from), Timestamps: g.timestamps[from:to], Origins: g.origins[from:to]}
 	if len(g.headers) > 0 {
 		r.Headers = g.headers[from:to]
 	}
@@ -44,7 +44,7 @@ func (g *rowGatherer) rows(from, to int) Rows {
 type flatMap[K, V, L, W any] struct {
 	FlatMap[K, V, L, W]
 	node string
-	out  *out[L, W]
+	out  *Out[L, W]
 
 	keys   []L
 	values []W
@@ -54,27 +54,27 @@ type flatMap[K, V, L, W any] struct {
 
 // Instance implements Spec.
 func (m FlatMap[K, V, L, W]) Instance(s *Site) (any, error) {
-	o, err := newOut[L, W](s)
+	o, err := NewOut[L, W](s)
 	return &flatMap[K, V, L, W]{FlatMap: m, node: s.Node, out: o}, err
 }
 
 func (m *flatMap[K, V, L, W]) Receive(b *Batch[K, V]) (err error) {
-	row := int32(noRow)
-	defer catch(&err, &row, &b.Rows, m.node)
+	row := int32(NoRow)
+	defer Catch(&err, &row, &b.Rows, m.node)
 	m.reset()
 	emit := func(k L, v W) {
 		m.keys, m.values = append(m.keys, k), append(m.values, v)
 		m.made.add(&b.Rows, row)
 	}
 	for _, i := range b.Sel {
-		if isSet(b.ValueNulls, i) {
-			return nullValue(&b.Rows, i, m.node)
+		if IsSet(b.ValueNulls, i) {
+			return NullValue(&b.Rows, i, m.node)
 		}
 		row = i
 		if err := m.Func(b.Keys[i], b.Values[i], emit); err != nil {
-			return rejected(&b.Rows, i, m.node, err)
+			return Rejected(&b.Rows, i, m.node, err)
 		}
-		row = noRow
+		row = NoRow
 		if len(m.keys) >= MaxRows {
 			if err := m.flush(); err != nil {
 				return err
@@ -96,7 +96,7 @@ func (m *flatMap[K, V, L, W]) flush() error {
 	for from := 0; from < len(m.keys); from += MaxRows {
 		to := min(from+MaxRows, len(m.keys))
 		m.view = Batch[L, W]{Rows: m.made.rows(from, to), Keys: m.keys[from:to], Values: m.values[from:to]}
-		if err := m.out.emit(&m.view); err != nil {
+		if err := m.out.Emit(&m.view); err != nil {
 			return err
 		}
 	}
@@ -107,7 +107,7 @@ func (m *flatMap[K, V, L, W]) flush() error {
 type flatMapValues[K, V, W any] struct {
 	FlatMapValues[K, V, W]
 	node string
-	out  *out[K, W]
+	out  *Out[K, W]
 
 	keys   []K
 	nulls  []bool // beside keys where the input has such a column
@@ -118,13 +118,13 @@ type flatMapValues[K, V, W any] struct {
 
 // Instance implements Spec.
 func (m FlatMapValues[K, V, W]) Instance(s *Site) (any, error) {
-	o, err := newOut[K, W](s)
+	o, err := NewOut[K, W](s)
 	return &flatMapValues[K, V, W]{FlatMapValues: m, node: s.Node, out: o}, err
 }
 
 func (m *flatMapValues[K, V, W]) Receive(b *Batch[K, V]) (err error) {
-	row := int32(noRow)
-	defer catch(&err, &row, &b.Rows, m.node)
+	row := int32(NoRow)
+	defer Catch(&err, &row, &b.Rows, m.node)
 	m.reset()
 	emit := func(v W) {
 		m.keys, m.values = append(m.keys, b.Keys[row]), append(m.values, v)
@@ -134,14 +134,14 @@ func (m *flatMapValues[K, V, W]) Receive(b *Batch[K, V]) (err error) {
 		m.made.add(&b.Rows, row)
 	}
 	for _, i := range b.Sel {
-		if isSet(b.ValueNulls, i) {
-			return nullValue(&b.Rows, i, m.node)
+		if IsSet(b.ValueNulls, i) {
+			return NullValue(&b.Rows, i, m.node)
 		}
 		row = i
 		if err := m.Func(b.Keys[i], b.Values[i], emit); err != nil {
-			return rejected(&b.Rows, i, m.node, err)
+			return Rejected(&b.Rows, i, m.node, err)
 		}
-		row = noRow
+		row = NoRow
 		if len(m.keys) >= MaxRows {
 			if err := m.flush(); err != nil {
 				return err
@@ -166,7 +166,7 @@ func (m *flatMapValues[K, V, W]) flush() error {
 		if len(m.nulls) > 0 {
 			m.view.KeyNulls = m.nulls[from:to]
 		}
-		if err := m.out.emit(&m.view); err != nil {
+		if err := m.out.Emit(&m.view); err != nil {
 			return err
 		}
 	}

@@ -8,60 +8,60 @@ type MapValues[K, V, W any] struct {
 type mapValues[K, V, W any] struct {
 	MapValues[K, V, W]
 	node string
-	out  *out[K, W]
+	out  *Out[K, W]
 	view Batch[K, W]
 }
 
 // Instance implements Spec.
 func (m MapValues[K, V, W]) Instance(s *Site) (any, error) {
-	o, err := newOut[K, W](s)
+	o, err := NewOut[K, W](s)
 	return &mapValues[K, V, W]{MapValues: m, node: s.Node, out: o}, err
 }
 
 func (m *mapValues[K, V, W]) Receive(b *Batch[K, V]) (err error) {
-	row := int32(noRow)
-	defer catch(&err, &row, &b.Rows, m.node)
-	values := sized(m.view.Values, len(b.Values))
+	row := int32(NoRow)
+	defer Catch(&err, &row, &b.Rows, m.node)
+	values := Sized(m.view.Values, len(b.Values))
 	for _, i := range b.Sel {
-		if isSet(b.ValueNulls, i) {
-			return nullValue(&b.Rows, i, m.node)
+		if IsSet(b.ValueNulls, i) {
+			return NullValue(&b.Rows, i, m.node)
 		}
 		row = i
 		if values[i], err = m.Func(b.Keys[i], b.Values[i]); err != nil {
-			return rejected(&b.Rows, i, m.node, err)
+			return Rejected(&b.Rows, i, m.node, err)
 		}
 	}
-	row = noRow
+	row = NoRow
 	m.view = Batch[K, W]{Rows: b.Rows, Keys: b.Keys, Values: values, KeyNulls: b.KeyNulls, KeyBytes: b.KeyBytes}
-	return m.out.emit(&m.view)
+	return m.out.Emit(&m.view)
 }
 
 // Nullable turns the null rows of a stream into nil pointers, which functions can take.
 type Nullable[K, V any] struct{}
 
 type nullable[K, V any] struct {
-	out  *out[K, *V]
+	out  *Out[K, *V]
 	view Batch[K, *V]
 }
 
 // Instance implements Spec.
 func (Nullable[K, V]) Instance(s *Site) (any, error) {
-	o, err := newOut[K, *V](s)
+	o, err := NewOut[K, *V](s)
 	return &nullable[K, V]{out: o}, err
 }
 
 func (n *nullable[K, V]) Receive(b *Batch[K, V]) error {
-	values := sized(n.view.Values, len(b.Values))
+	values := Sized(n.view.Values, len(b.Values))
 	copies := make([]V, len(b.Sel)) // one allocation a batch: the pointers may outlive it
 	for j, i := range b.Sel {
 		values[i] = nil
-		if !isSet(b.ValueNulls, i) {
+		if !IsSet(b.ValueNulls, i) {
 			copies[j] = b.Values[i]
 			values[i] = &copies[j]
 		}
 	}
 	n.view = Batch[K, *V]{Rows: b.Rows, Keys: b.Keys, Values: values, KeyNulls: b.KeyNulls, KeyBytes: b.KeyBytes}
-	return n.out.emit(&n.view)
+	return n.out.Emit(&n.view)
 }
 
 // Map computes a new key and value for each row. The new key is null only if its type can say so.
@@ -72,32 +72,32 @@ type Map[K, V, L, W any] struct {
 type mapper[K, V, L, W any] struct {
 	Map[K, V, L, W]
 	node string
-	out  *out[L, W]
+	out  *Out[L, W]
 	view Batch[L, W]
 }
 
 // Instance implements Spec.
 func (m Map[K, V, L, W]) Instance(s *Site) (any, error) {
-	o, err := newOut[L, W](s)
+	o, err := NewOut[L, W](s)
 	return &mapper[K, V, L, W]{Map: m, node: s.Node, out: o}, err
 }
 
 func (m *mapper[K, V, L, W]) Receive(b *Batch[K, V]) (err error) {
-	row := int32(noRow)
-	defer catch(&err, &row, &b.Rows, m.node)
-	keys, values := sized(m.view.Keys, len(b.Keys)), sized(m.view.Values, len(b.Values))
+	row := int32(NoRow)
+	defer Catch(&err, &row, &b.Rows, m.node)
+	keys, values := Sized(m.view.Keys, len(b.Keys)), Sized(m.view.Values, len(b.Values))
 	for _, i := range b.Sel {
-		if isSet(b.ValueNulls, i) {
-			return nullValue(&b.Rows, i, m.node)
+		if IsSet(b.ValueNulls, i) {
+			return NullValue(&b.Rows, i, m.node)
 		}
 		row = i
 		if keys[i], values[i], err = m.Func(b.Keys[i], b.Values[i]); err != nil {
-			return rejected(&b.Rows, i, m.node, err)
+			return Rejected(&b.Rows, i, m.node, err)
 		}
 	}
-	row = noRow
+	row = NoRow
 	m.view = Batch[L, W]{Rows: b.Rows, Keys: keys, Values: values}
-	return m.out.emit(&m.view)
+	return m.out.Emit(&m.view)
 }
 
 // SelectKey computes a new key for each row; the value stays as it is, with its encoded bytes.
@@ -108,30 +108,30 @@ type SelectKey[K, V, L any] struct {
 type selectKey[K, V, L any] struct {
 	SelectKey[K, V, L]
 	node string
-	out  *out[L, V]
+	out  *Out[L, V]
 	view Batch[L, V]
 }
 
 // Instance implements Spec.
 func (m SelectKey[K, V, L]) Instance(s *Site) (any, error) {
-	o, err := newOut[L, V](s)
+	o, err := NewOut[L, V](s)
 	return &selectKey[K, V, L]{SelectKey: m, node: s.Node, out: o}, err
 }
 
 func (m *selectKey[K, V, L]) Receive(b *Batch[K, V]) (err error) {
-	row := int32(noRow)
-	defer catch(&err, &row, &b.Rows, m.node)
-	keys := sized(m.view.Keys, len(b.Keys))
+	row := int32(NoRow)
+	defer Catch(&err, &row, &b.Rows, m.node)
+	keys := Sized(m.view.Keys, len(b.Keys))
 	for _, i := range b.Sel {
-		if isSet(b.ValueNulls, i) {
-			return nullValue(&b.Rows, i, m.node)
+		if IsSet(b.ValueNulls, i) {
+			return NullValue(&b.Rows, i, m.node)
 		}
 		row = i
 		if keys[i], err = m.Func(b.Keys[i], b.Values[i]); err != nil {
-			return rejected(&b.Rows, i, m.node, err)
+			return Rejected(&b.Rows, i, m.node, err)
 		}
 	}
-	row = noRow
+	row = NoRow
 	m.view = Batch[L, V]{Rows: b.Rows, Keys: keys, Values: b.Values, ValueBytes: b.ValueBytes}
-	return m.out.emit(&m.view)
+	return m.out.Emit(&m.view)
 }

@@ -3,15 +3,15 @@ package operator
 // Merge hands on the rows of all its inputs, in the order in which they come.
 type Merge[K, V any] struct{}
 
-type merge[K, V any] struct{ out *out[K, V] }
+type merge[K, V any] struct{ out *Out[K, V] }
 
 // Instance implements Spec.
 func (Merge[K, V]) Instance(s *Site) (any, error) {
-	o, err := newOut[K, V](s)
+	o, err := NewOut[K, V](s)
 	return &merge[K, V]{out: o}, err
 }
 
-func (m *merge[K, V]) Receive(b *Batch[K, V]) error { return m.out.emit(b) }
+func (m *merge[K, V]) Receive(b *Batch[K, V]) error { return m.out.Emit(b) }
 
 // Split sends each row to the first branch whose predicate it passes. Its children are the branches, which are Merges of one
 // input, in order; a row that passes none is left out. A nil predicate passes every row.
@@ -30,7 +30,7 @@ type split[K, V any] struct {
 
 // Instance implements Spec.
 func (p Split[K, V]) Instance(s *Site) (any, error) {
-	o, err := newOut[K, V](s)
+	o, err := NewOut[K, V](s)
 	if err != nil {
 		return nil, err
 	}
@@ -38,20 +38,20 @@ func (p Split[K, V]) Instance(s *Site) (any, error) {
 }
 
 func (p *split[K, V]) Receive(b *Batch[K, V]) (err error) {
-	row := int32(noRow)
-	defer catch(&err, &row, &b.Rows, p.node)
+	row := int32(NoRow)
+	defer Catch(&err, &row, &b.Rows, p.node)
 	for n := range p.sels {
 		p.sels[n] = p.sels[n][:0]
 	}
 	p.view = *b
 	last := -1 // the branch of the rows that are not handed on yet, where branches meet again
 	for _, i := range b.Sel {
-		if isSet(b.ValueNulls, i) {
-			return nullValue(&b.Rows, i, p.node)
+		if IsSet(b.ValueNulls, i) {
+			return NullValue(&b.Rows, i, p.node)
 		}
 		row = i
 		n := p.branch(b.Keys[i], b.Values[i])
-		row = noRow
+		row = NoRow
 		if n < 0 {
 			continue
 		}

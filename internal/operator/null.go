@@ -6,9 +6,9 @@ import (
 	"github.com/mainstemio/mainstem/serde"
 )
 
-// A type can hold null if it is a pointer or []byte, or has a method IsNull() bool. nullTest returns the test for such a type,
+// A type can hold null if it is a pointer or []byte, or has a method IsNull() bool. NullTest returns the test for such a type,
 // nil for all others.
-func nullTest[T any]() func(T) bool {
+func NullTest[T any]() func(T) bool {
 	if bytes, ok := any(isNilBytes).(func(T) bool); ok {
 		return bytes
 	}
@@ -28,13 +28,13 @@ func isNilBytes(b []byte) bool { return b == nil }
 // Same tells whether two serdes of one type are interchangeable: equal by Go's ==. So two uses of serde.String are, and two uses
 // of one variable; two serdes that were made by two calls are only if their type compares by content.
 func Same[T any](a, b serde.Serde[T]) bool {
-	id := identify(a)
-	return id != nil && id == identify(b)
+	id := Identify(a)
+	return id != nil && id == Identify(b)
 }
 
-// identify returns a serde by which others can be compared, nil when it can't be: comparing would panic. It is called once for an
+// Identify returns a serde by which others can be compared, nil when it can't be: comparing would panic. It is called once for an
 // instance, == for every batch.
-func identify[T any](s serde.Serde[T]) serde.Serde[T] {
+func Identify[T any](s serde.Serde[T]) serde.Serde[T] {
 	if s == nil || !reflect.ValueOf(s).Comparable() {
 		return nil
 	}

@@ -15,6 +15,7 @@
 package operator
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/mainstemio/mainstem/internal/store"
@@ -46,10 +47,129 @@ type Slots []any
 // A Site is where an instance will stand: its node in one task.
 type Site struct {
 	*Env
+	*Task
+	ID        int    // the node's number in the topology
 	Node      string // the node's name, for errors
+	Inputs    []int  // the numbers of the nodes in front, by slot
 	Partition int32  // the task's
 	RowWise   bool
-	Children  []any // receivers of the children, in order
+	Unkeyed   bool      // of a Repartition: rows with a null key move too
+	Cached    bool      // a cache stands between the node's table and its children: see Caches
+	Retention Retention // of the node's store, set by the operator before it makes its out
+	Children  []any     // receivers of the children, in order
+
+	ChildNames []string // beside Children
+}
+
+// KeepBytes is for how many bytes a table over windows stays readable when its retention is over: as long as a cache of Kafka Streams,
+// which forgets by size and not by time, would hold it. 0 where there is no cache.
+func (s *Site) KeepBytes() int64 {
+	if !s.Cached {
+		return 0
+	}
+	return s.Caches.Limit
+}
+
+// A Task is what the instances of one task share.
+type Task struct {
+	StreamTime record.Timestamp // highest time of any row taken so far, NoTimestamp before the first
+	readers    map[int]any      // of tables, by node
+	wired      []func() error
+	shared     map[string]any
+}
+
+// NewTask returns the shared part of a task that has not seen a row.
+func NewTask() *Task { return &Task{StreamTime: record.NoTimestamp, readers: map[int]any{}} }
+
+// Provide makes a table's Reader known under the node's number.
+func (s *Site) Provide(reader any) { s.readers[s.ID] = reader }
+
+// AfterWiring has f called when all instances of the task are there: children are made before the tables in front of them.
+func (s *Site) AfterWiring(f func() error) { s.wired = append(s.wired, f) }
+
+// Share has Shared return v for a name.
+func (t *Task) Share(name string, v any) {
+	if t.shared == nil {
+		t.shared = map[string]any{}
+	}
+	t.shared[name] = v
+}
+
+// Shared returns what instances of the task share under a name, nil: nothing yet.
+func (t *Task) Shared(name string) any { return t.shared[name] }
+
+// Wired ends the wiring of a task.
+func (t *Task) Wired() error {
+	for _, f := range t.wired {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	t.wired = nil
+	return nil
+}
+
+// A Reader reads the rows of a table in its task, as they are at the moment: of a table that is kept, or of one that is computed from
+// such a table row by row.
+type Reader[K, V any] interface {
+	// Read returns the row of key, which encoded holds as bytes. The error is that of a function between.
+	Read(key K, encoded []byte) (v V, ts record.Timestamp, ok bool, err error)
+}
+
+// ReaderOf sets r, after the wiring, to the Reader of the table that the node gives.
+func ReaderOf[K, V any](s *Site, node int, r *Reader[K, V]) {
+	s.AfterWiring(func() error {
+		known, ok := s.readers[node].(Reader[K, V])
+		if !ok {
+			return fmt.Errorf("wire %s: the table of node %d cannot be read: %T", s.Node, node, s.readers[node])
+		}
+		*r = known
+		return nil
+	})
+}
+
+// ProvideGlobal makes a global table's Reader known to all tasks under the node's number.
+func (s *Site) ProvideGlobal(reader any) {
+	if s.globals == nil {
+		s.globals = map[int]any{}
+	}
+	s.globals[s.ID] = reader
+}
+
+// GlobalReaderOf returns the Reader of the global table that the node gives. Global tables are wired before all others.
+func GlobalReaderOf[K, V any](s *Site, node int) (Reader[K, V], error) {
+	r, ok := s.globals[node].(Reader[K, V])
+	if !ok {
+		return nil, fmt.Errorf("wire %s: there is no global table at node %d: %T", s.Node, node, s.globals[node])
+	}
+	return r, nil
+}
+
+// A VersionedReader reads the rows of a table that keeps their history as they were at a time.
+type VersionedReader[K, V any] interface {
+	Reader[K, V]
+	// ReadAsOf is Read for the row that was valid at asOf. Behind the history only the newest row is found.
+	ReadAsOf(key K, encoded []byte, asOf record.Timestamp) (v V, ts record.Timestamp, ok bool, err error)
+}
+
+// VersionedReaderOf is ReaderOf for a table that is versioned, which the DSL knows.
+func VersionedReaderOf[K, V any](s *Site, node int, r *VersionedReader[K, V]) {
+	s.AfterWiring(func() error {
+		known, ok := s.readers[node].(VersionedReader[K, V])
+		if !ok {
+			return fmt.Errorf("wire %s: the table of node %d has no history: %T", s.Node, node, s.readers[node])
+		}
+		*r = known
+		return nil
+	})
+}
+
+// InFront sets r, after the wiring, to the Reader of the table in front, if it has one. Reading a computed table needs that.
+func InFront[K, V any](s *Site, r *Reader[K, V]) {
+	s.AfterWiring(func() error {
+		*r, _ = s.readers[s.Inputs[0]].(Reader[K, V])
+		return nil
+	})
 }
 
 // An Env is what all instances of a Set share.
@@ -62,7 +182,17 @@ type Env struct {
 	Drops          Drops            // what it has dropped
 	Undoers        []Undoer         // everything that changes state
 	Stores         []store.Store    // appended to by Instance
+	Calls          Caller           // makes calls to the outside
+	CommitAsked    bool             // a processor wants a commit soon
+
+	SourcePartitions []record.TopicPartition // by Origin.Input
+	Caches           Caches                  // of the tables whose sites are Cached
+	globals          map[int]any             // readers of global tables, by node
 }
+
+// A Caller makes n calls, numbered from 0, at most limit of them at the same time, and returns when all are done. Calls may run on other
+// goroutines. The context ends only with the process.
+type Caller func(n, limit int, call func(ctx context.Context, i int))
 
 // An Undoer takes part in units of work.
 type Undoer interface {
@@ -77,12 +207,17 @@ type Origin struct {
 	Offset record.Offset
 }
 
+// NoOrigin is the origin of a row that comes from no input record: from a punctuation.
+var NoOrigin = Origin{Input: -1, Offset: 1}
+
 // A RowError says which row failed, where and why.
 type RowError struct {
 	Origin Origin
 	Node   string
 	Reason string // contains nothing from the row
 	Cause  error
+
+	Undecodable bool // the source could not decode it
 }
 
 func (e *RowError) Error() string { return fmt.Sprintf("%s: %s", e.Node, e.Reason) }
@@ -95,15 +230,20 @@ type Drop uint8
 
 // The reasons.
 const (
-	DropNullKey     Drop = iota // an aggregate or table cannot take a null key
-	DropNullValue               // an aggregate cannot take a null value
-	DropInvalidTime             // a negative timestamp, where the source allows to skip them
-	DropDeadLetter              // a bad record that went to the dead-letter topic
-	DropUnkeyed                 // a repartition leaves out null keys; Kafka Streams does not count them
-	dropReasons                 // the number of reasons
+	DropNullKey        Drop = iota // an aggregate or table cannot take a null key
+	DropNullValue                  // an aggregate cannot take a null value
+	DropInvalidTime                // a negative timestamp, where the source allows to skip them
+	DropDeadLetter                 // a bad record that went to the dead-letter topic
+	DropUnkeyed                    // a repartition leaves out null keys; Kafka Streams does not count them
+	DropLate                       // its window is closed
+	DropExpired                    // the store does not keep its window any more
+	DropSuperseded                 // a join takes no updates of a versioned table that are not the newest of their key
+	DropNullForeignKey             // an inner foreign-key join takes no row without one
+	DropFailed                     // a processor failed and goes on without it
+	dropReasons                    // the number of reasons
 )
 
-var dropNames = [dropReasons]string{"null key", "null value", "invalid timestamp", "dead letter", "null key at repartition"}
+var dropNames = [dropReasons]string{"null key", "null value", "invalid timestamp", "dead letter", "null key at repartition", "late", "expired", "superseded", "null foreign key", "failed"}
 
 // String returns the reason in words.
 func (d Drop) String() string { return dropNames[d] }

@@ -1,15 +1,15 @@
 package operator
 
-// An out hands batches to the children of a node.
-type out[K, V any] struct {
+// An Out hands batches to the children of a node.
+type Out[K, V any] struct {
 	children []Receiver[K, V]
 	rowWise  bool
 	view     Batch[K, V] // where a single row is shown
 }
 
-// newOut asserts the children's types.
-func newOut[K, V any](s *Site) (*out[K, V], error) {
-	o := &out[K, V]{rowWise: s.RowWise && len(s.Children) > 1}
+// NewOut asserts the children's types.
+func NewOut[K, V any](s *Site) (*Out[K, V], error) {
+	o := &Out[K, V]{rowWise: s.RowWise && len(s.Children) > 1}
 	for _, child := range s.Children {
 		r, ok := child.(Receiver[K, V])
 		if !ok {
@@ -21,7 +21,7 @@ func newOut[K, V any](s *Site) (*out[K, V], error) {
 }
 
 // emit hands b to every child, row by row where they meet again.
-func (o *out[K, V]) emit(b *Batch[K, V]) error {
+func (o *Out[K, V]) Emit(b *Batch[K, V]) error {
 	if len(b.Sel) == 0 {
 		return nil
 	}
@@ -45,15 +45,20 @@ func (o *out[K, V]) emit(b *Batch[K, V]) error {
 	return nil
 }
 
-// A changesOut is an out for a table.
-type changesOut[K, V any] struct {
+// A ChangesOut is an Out for a table.
+type ChangesOut[K, V any] struct {
 	children []ChangeReceiver[K, V]
 	rowWise  bool
 	view     Changes[K, V]
 }
 
-func newChangesOut[K, V any](s *Site) (*changesOut[K, V], error) {
-	o := &changesOut[K, V]{rowWise: s.RowWise && len(s.Children) > 1}
+// NewChangesOut asserts the children's types. Where the site is Cached the cache stands in front of them.
+func NewChangesOut[K, V any](s *Site) (*ChangesOut[K, V], error) {
+	if s.Cached {
+		c, err := newCache[K, V](s)
+		return &ChangesOut[K, V]{children: []ChangeReceiver[K, V]{c}}, err
+	}
+	o := &ChangesOut[K, V]{rowWise: s.RowWise && len(s.Children) > 1}
 	for _, child := range s.Children {
 		r, ok := child.(ChangeReceiver[K, V])
 		if !ok {
@@ -64,7 +69,7 @@ func newChangesOut[K, V any](s *Site) (*changesOut[K, V], error) {
 	return o, nil
 }
 
-func (o *changesOut[K, V]) emit(c *Changes[K, V]) error {
+func (o *ChangesOut[K, V]) Emit(c *Changes[K, V]) error {
 	if len(c.Sel) == 0 {
 		return nil
 	}
@@ -83,6 +88,55 @@ func (o *changesOut[K, V]) emit(c *Changes[K, V]) error {
 			if err := child.ReceiveChanges(&o.view); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// RowByRow returns r, or what gives it one row at a time where s is RowWise: a node that changes state, which somebody behind it
+// reads, must hand on each row before it takes the next.
+func RowByRow[K, V any](s *Site, r Receiver[K, V]) Receiver[K, V] {
+	if !s.RowWise {
+		return r
+	}
+	return &rowByRow[K, V]{to: r}
+}
+
+type rowByRow[K, V any] struct {
+	to   Receiver[K, V]
+	view Batch[K, V]
+}
+
+func (r *rowByRow[K, V]) Receive(b *Batch[K, V]) error {
+	r.view = *b
+	for j := range b.Sel {
+		r.view.Sel = b.Sel[j : j+1]
+		if err := r.to.Receive(&r.view); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ChangesRowByRow is RowByRow for a table.
+func ChangesRowByRow[K, V any](s *Site, r ChangeReceiver[K, V]) ChangeReceiver[K, V] {
+	if !s.RowWise {
+		return r
+	}
+	return &changesRowByRow[K, V]{to: r}
+}
+
+type changesRowByRow[K, V any] struct {
+	to   ChangeReceiver[K, V]
+	view Changes[K, V]
+}
+
+func (r *changesRowByRow[K, V]) ReceiveChanges(c *Changes[K, V]) error {
+	r.view = *c
+	for j := range c.Sel {
+		r.view.Sel = c.Sel[j : j+1]
+		if err := r.to.ReceiveChanges(&r.view); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -10,27 +10,27 @@ type Peek[K, V any] struct {
 type peek[K, V any] struct {
 	Peek[K, V]
 	node string
-	out  *out[K, V]
+	out  *Out[K, V]
 }
 
 // Instance implements Spec.
 func (p Peek[K, V]) Instance(s *Site) (any, error) {
-	o, err := newOut[K, V](s)
+	o, err := NewOut[K, V](s)
 	return &peek[K, V]{Peek: p, node: s.Node, out: o}, err
 }
 
 func (p *peek[K, V]) Receive(b *Batch[K, V]) (err error) {
-	row := int32(noRow)
-	defer catch(&err, &row, &b.Rows, p.node)
+	row := int32(NoRow)
+	defer Catch(&err, &row, &b.Rows, p.node)
 	for _, i := range b.Sel {
-		if isSet(b.ValueNulls, i) {
-			return nullValue(&b.Rows, i, p.node)
+		if IsSet(b.ValueNulls, i) {
+			return NullValue(&b.Rows, i, p.node)
 		}
 		row = i
 		if err := p.See(b.Keys[i], b.Values[i]); err != nil {
-			return rejected(&b.Rows, i, p.node, err)
+			return Rejected(&b.Rows, i, p.node, err)
 		}
 	}
-	row = noRow
-	return p.out.emit(b)
+	row = NoRow
+	return p.out.Emit(b)
 }

@@ -8,13 +8,15 @@ import (
 	"github.com/mainstemio/mainstem/serde"
 )
 
-// Repartition moves rows to the task that owns their key. Rows without a key stay behind; Kafka Streams doesn't count
-// them as dropped, here they have a counter of their own.
+// Repartition moves rows to the task that owns their key. Rows without a key stay behind, unless something behind it has results for
+// them (Site.Unkeyed); Kafka Streams doesn't count them as dropped, here they have a counter of their own.
 //
 // Within a process it is an exchange in memory. Value is only needed by a runtime that puts a topic here; it may be nil.
 type Repartition[K, V any] struct {
 	Key   serde.Serde[K]
 	Value serde.Serde[V]
+	// Place, when set, chooses the partition instead of the key, below n. Then rows without a key move too; for them key is nil.
+	Place func(key []byte, v V, n int32) int32
 }
 
 // A RepartitionSpec makes the exchange of a Repartition: one for a Set.
@@ -54,15 +56,17 @@ func (x *exchange[K, V]) Sender(s *Site) (any, error) {
 	if len(s.Children) != 0 {
 		return nil, fmt.Errorf("wire %s: a sender has no children", s.Node)
 	}
-	return &sender[K, V]{exchange: x, node: s.Node, env: s.Env, keyID: identify(x.Key), isNull: nullTest[K]()}, nil
+	return &sender[K, V]{
+		exchange: x, node: s.Node, env: s.Env, keyID: Identify(x.Key), isNull: NullTest[K](), unkeyed: s.Unkeyed, partition: s.Partition,
+	}, nil
 }
 
 func (x *exchange[K, V]) Inbox(s *Site) (Inbox, error) {
-	o, err := newOut[K, V](s)
+	o, err := NewOut[K, V](s)
 	if err != nil {
 		return nil, err
 	}
-	in := &inbox[K, V]{out: o, keyID: identify(x.Key)}
+	in := &inbox[K, V]{out: o, keyID: Identify(x.Key)}
 	x.inboxes[s.Partition] = in
 	s.Undoers = append(s.Undoers, in)
 	return in, nil
@@ -74,46 +78,56 @@ type sender[K, V any] struct {
 	env      *Env
 	keyID    serde.Serde[K]
 	isNull   func(K) bool
+
+	unkeyed   bool // rows with a null key move too: to the partition with the number of this one, as far as there is one
+	partition int32
 }
 
 func (r *sender[K, V]) Receive(b *Batch[K, V]) (err error) {
-	row := int32(noRow)
-	defer catch(&err, &row, &b.Rows, r.node)
-	known := b.KeyBytes.from(r.keyID)
+	row := int32(NoRow)
+	defer Catch(&err, &row, &b.Rows, r.node)
+	known := b.KeyBytes.From(r.keyID)
+	n := int32(len(r.exchange.inboxes))
 	for _, i := range b.Sel {
-		if isSet(b.KeyNulls, i) || r.isNull != nil && r.isNull(b.Keys[i]) {
-			r.env.Drops.Add(DropUnkeyed)
-			continue
-		}
 		row = i
 		key, err := r.keyBytes(b, known, i)
 		if err != nil {
-			return uncodable(b.Origins[i], r.node, "the key cannot be encoded", err)
+			return Uncodable(b.Origins[i], r.node, "the key cannot be encoded", err)
 		}
-		row = noRow
-		if key == nil {
+		row = NoRow
+		switch {
+		case r.exchange.Place != nil:
+			r.exchange.inboxes[r.exchange.Place(key, b.Values[i], n)].add(b, i, key)
+		case key == nil && r.unkeyed:
+			r.exchange.inboxes[r.partition%n].add(b, i, nil)
+		case key == nil:
 			r.env.Drops.Add(DropUnkeyed)
-			continue
+		default:
+			r.exchange.inboxes[Partition(key, n)].add(b, i, key)
 		}
-		r.exchange.inboxes[Partition(key, int32(len(r.exchange.inboxes)))].add(b, i, key)
 	}
 	return nil
 }
 
+// keyBytes returns the encoded key of row i, nil for null.
 func (r *sender[K, V]) keyBytes(b *Batch[K, V], known [][]byte, i int32) ([]byte, error) {
+	if IsSet(b.KeyNulls, i) || r.isNull != nil && r.isNull(b.Keys[i]) {
+		return nil, nil
+	}
 	if known != nil {
 		return known[i], nil
 	}
-	return encode(&r.env.Arena, r.exchange.Key, b.Keys[i])
+	return Encode(&r.env.Arena, r.exchange.Key, b.Keys[i])
 }
 
 // An inbox is a queue of rows in columns. Columns that may be missing in batches are padded when their first row comes.
 type inbox[K, V any] struct {
-	out   *out[K, V]
+	out   *Out[K, V]
 	keyID serde.Serde[K]
 	head  int // rows before it are consumed
 
 	keys       []K
+	keyNulls   []bool
 	keyBytes   [][]byte
 	values     []V
 	valueNulls []bool
@@ -124,7 +138,12 @@ type inbox[K, V any] struct {
 }
 
 func (in *inbox[K, V]) add(b *Batch[K, V], i int32, key []byte) {
-	if isSet(b.ValueNulls, i) {
+	if IsSet(b.KeyNulls, i) {
+		in.keyNulls = append(padded(in.keyNulls, len(in.keys)), true)
+	} else if len(in.keyNulls) > 0 {
+		in.keyNulls = append(in.keyNulls, false)
+	}
+	if IsSet(b.ValueNulls, i) {
 		in.valueNulls = append(padded(in.valueNulls, len(in.keys)), true)
 	} else if len(in.valueNulls) > 0 {
 		in.valueNulls = append(in.valueNulls, false)
@@ -156,15 +175,18 @@ func (in *inbox[K, V]) Feed(n int) error {
 	in.head = to
 	b := &in.view
 	*b = Batch[K, V]{Keys: in.keys[from:to], Values: in.values[from:to]}
-	b.Rows = Rows{Sel: identity(n), Timestamps: in.timestamps[from:to], Origins: in.origins[from:to]}
+	b.Rows = Rows{Sel: FirstRows(n), Timestamps: in.timestamps[from:to], Origins: in.origins[from:to]}
 	b.KeyBytes = Encoded[K]{Bytes: in.keyBytes[from:to], By: in.keyID}
+	if len(in.keyNulls) > 0 {
+		b.KeyNulls = in.keyNulls[from:to]
+	}
 	if len(in.valueNulls) > 0 {
 		b.ValueNulls = in.valueNulls[from:to]
 	}
 	if len(in.headers) > 0 {
 		b.Headers = in.headers[from:to]
 	}
-	return in.out.emit(b)
+	return in.out.Emit(b)
 }
 
 // Keep drops what was consumed; Undo drops everything.
@@ -178,7 +200,7 @@ func (in *inbox[K, V]) Undo() {
 	clear(in.headers)
 	in.head = 0
 	in.keys, in.keyBytes, in.values = in.keys[:0], in.keyBytes[:0], in.values[:0]
-	in.valueNulls, in.headers = in.valueNulls[:0], in.headers[:0]
+	in.keyNulls, in.valueNulls, in.headers = in.keyNulls[:0], in.valueNulls[:0], in.headers[:0]
 	in.timestamps, in.origins = in.timestamps[:0], in.origins[:0]
 }
 

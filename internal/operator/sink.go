@@ -38,34 +38,34 @@ func (k Sink[K, V]) Instance(s *Site) (any, error) {
 	if !ok {
 		limit = s.MaxRecordBytes
 	}
-	return &sink[K, V]{Sink: k, node: s.Node, env: s.Env, partitions: n, maxBytes: limit, keyID: identify(k.Key), valueID: identify(k.Value)}, nil
+	return &sink[K, V]{Sink: k, node: s.Node, env: s.Env, partitions: n, maxBytes: limit, keyID: Identify(k.Key), valueID: Identify(k.Value)}, nil
 }
 
 func (k *sink[K, V]) Receive(b *Batch[K, V]) (err error) {
-	row := int32(noRow)
-	defer catch(&err, &row, &b.Rows, k.node)
-	keys, values := b.KeyBytes.from(k.keyID), b.ValueBytes.from(k.valueID)
+	row := int32(NoRow)
+	defer Catch(&err, &row, &b.Rows, k.node)
+	keys, values := b.KeyBytes.From(k.keyID), b.ValueBytes.From(k.valueID)
 	for _, i := range b.Sel {
 		row = i
 		key, err := k.bytes(b, keys, i)
 		if err != nil {
-			return uncodable(b.Origins[i], k.node, "the key cannot be encoded", err)
+			return Uncodable(b.Origins[i], k.node, "the key cannot be encoded", err)
 		}
 		if key == nil && k.Keyed {
 			return &RowError{Origin: b.Origins[i], Node: k.node, Reason: errNoKey.Error(), Cause: errNoKey}
 		}
 		value, err := k.valueBytes(b, values, i)
 		if err != nil {
-			return uncodable(b.Origins[i], k.node, "the value cannot be encoded", err)
+			return Uncodable(b.Origins[i], k.node, "the value cannot be encoded", err)
 		}
-		row = noRow
+		row = NoRow
 		out := Staged{Timestamp: b.Timestamps[i], Key: key, Value: value}
 		out.Topic, out.Partition = k.Topic, k.partition(key, b.Origins[i])
 		if b.Headers != nil {
 			out.Headers = b.Headers[i]
 		}
 		if size := out.size(); size > k.maxBytes {
-			return tooLarge(b.Origins[i], k.node, size, k.maxBytes)
+			return TooLarge(b.Origins[i], k.node, size, k.maxBytes)
 		}
 		k.env.Stage.Add(out)
 	}
@@ -73,23 +73,23 @@ func (k *sink[K, V]) Receive(b *Batch[K, V]) (err error) {
 }
 
 func (k *sink[K, V]) bytes(b *Batch[K, V], known [][]byte, i int32) ([]byte, error) {
-	if isSet(b.KeyNulls, i) {
+	if IsSet(b.KeyNulls, i) {
 		return nil, nil
 	}
 	if known != nil {
 		return known[i], nil
 	}
-	return encode(&k.env.Arena, k.Key, b.Keys[i])
+	return Encode(&k.env.Arena, k.Key, b.Keys[i])
 }
 
 func (k *sink[K, V]) valueBytes(b *Batch[K, V], known [][]byte, i int32) ([]byte, error) {
-	if isSet(b.ValueNulls, i) {
+	if IsSet(b.ValueNulls, i) {
 		return nil, nil
 	}
 	if known != nil {
 		return known[i], nil
 	}
-	return encode(&k.env.Arena, k.Value, b.Values[i])
+	return Encode(&k.env.Arena, k.Value, b.Values[i])
 }
 
 func (k *sink[K, V]) partition(key []byte, o Origin) int32 {

@@ -1,6 +1,8 @@
 package operator
 
 import (
+	"encoding/binary"
+
 	"github.com/mainstemio/mainstem/record"
 	"github.com/mainstemio/mainstem/serde"
 )
@@ -59,8 +61,25 @@ func (a *Arena) Reset() {
 	a.buf = a.buf[:0]
 }
 
-// encode returns v's bytes, nil for null.
-func encode[T any](a *Arena, s serde.Serde[T], v T) ([]byte, error) {
+// WithTimes returns key with times behind it, 8 bytes each, big-endian: the keys of stores in which time is part of the key.
+func (a *Arena) WithTimes(key []byte, times ...record.Timestamp) []byte {
+	from := len(a.buf)
+	a.buf = append(a.buf, key...)
+	for _, ts := range times {
+		a.buf = binary.BigEndian.AppendUint64(a.buf, uint64(ts))
+	}
+	return a.buf[from:len(a.buf):len(a.buf)]
+}
+
+// Copy returns b's bytes as a slice of the arena.
+func (a *Arena) Copy(b []byte) []byte {
+	from := len(a.buf)
+	a.buf = append(a.buf, b...)
+	return a.buf[from:len(a.buf):len(a.buf)]
+}
+
+// Encode returns v's bytes, nil for null.
+func Encode[T any](a *Arena, s serde.Serde[T], v T) ([]byte, error) {
 	if a.buf == nil {
 		a.buf = make([]byte, 0, arenaSize) // never nil: an empty value must not look like null
 	}

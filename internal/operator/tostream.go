@@ -4,7 +4,7 @@ package operator
 type ToStream[K, V any] struct{}
 
 type toStream[K, V any] struct {
-	out     *out[K, V]
+	out     *Out[K, V]
 	byValue bool // null rows are those whose value is the type's own null
 	values  []V
 	bytes   [][]byte
@@ -13,8 +13,8 @@ type toStream[K, V any] struct {
 
 // Instance implements Spec.
 func (ToStream[K, V]) Instance(s *Site) (any, error) {
-	o, err := newOut[K, V](s)
-	null := nullTest[V]()
+	o, err := NewOut[K, V](s)
+	null := NullTest[V]()
 	var zero V
 	return &toStream[K, V]{out: o, byValue: null != nil && null(zero)}, err
 }
@@ -24,12 +24,12 @@ func (t *toStream[K, V]) ReceiveChanges(c *Changes[K, V]) error {
 	if t.byValue && c.NewAbsent != nil {
 		t.nullByValue(c)
 	}
-	return t.out.emit(&t.view)
+	return t.out.Emit(&t.view)
 }
 
 // nullByValue replaces the null bits by values that are null themselves.
 func (t *toStream[K, V]) nullByValue(c *Changes[K, V]) {
-	t.values, t.bytes = sized(t.values, len(c.Keys)), sized(t.bytes, len(c.Keys))
+	t.values, t.bytes = Sized(t.values, len(c.Keys)), Sized(t.bytes, len(c.Keys))
 	for _, i := range c.Sel {
 		var null V
 		t.values[i], t.bytes[i] = null, nil

@@ -94,6 +94,21 @@ func (c *Checkpoints) Load(s Store) (next record.Offset, ok bool, err error) {
 	return next, true, nil
 }
 
+// Position returns where a table's changelog goes on behind its checkpoint; ok is false when there is none.
+func (c *Checkpoints) Position(name string, partition int32) (next record.Offset, ok bool, err error) {
+	b, err := c.db.Get(tableKey(spacePosition, c.app, name, partition))
+	if errors.Is(err, kv.ErrNotFound) {
+		return 0, false, nil
+	}
+	if err == nil {
+		next, _, err = parsePosition(b)
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("read the position of store %s/%d: %w", name, partition, err)
+	}
+	return next, true, nil
+}
+
 // Changelog returns the id of the topic that a table's position counts in; zero when it is not known.
 func (c *Checkpoints) Changelog(name string, partition int32) (topic [16]byte, err error) {
 	b, err := c.db.Get(tableKey(spacePosition, c.app, name, partition))

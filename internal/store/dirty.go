@@ -19,23 +19,35 @@ type dirtyRow[V any] struct {
 
 // Dirty implements Store.
 func (t *Table[K, V]) Dirty() func(w kv.Writer) error {
-	if len(t.dirty) == 0 {
+	marks := t.marks.take()
+	if len(t.dirty) == 0 && marks == nil {
 		return nil
 	}
-	rows := make([]dirtyRow[V], len(t.dirty))
+	rows := make([]dirtyRow[V], 0, len(t.dirty))
 	t.mu.Lock()
-	for i, id := range t.dirty {
+	for _, id := range t.dirty {
 		r := t.mu.rows.at(id)
-		rows[i] = dirtyRow[V]{entry: t.mu.rows.heap.at(r.entry), live: r.live}
-		if t.flat == nil && r.live {
-			rows[i].v = t.mu.objects[id]
+		if !r.dirty {
+			continue // it came and went between two checkpoints, or is named twice since
 		}
-		r.dirty = false
+		d := dirtyRow[V]{entry: t.mu.rows.heap.at(r.entry), live: r.live}
+		if t.flat == nil && r.live {
+			d.v = t.mu.objects[id]
+		}
+		rows = append(rows, d)
+		r.dirty, r.saved = false, r.live
 		t.forgetLocked(id)
 	}
 	t.mu.Unlock()
 	t.dirty = t.dirty[:0]
-	return func(w kv.Writer) error { return t.writeRows(w, rows) }
+	return func(w kv.Writer) error {
+		if marks != nil {
+			if err := w.Put([]byte{}, marks); err != nil {
+				return t.wrap("checkpoint", err)
+			}
+		}
+		return t.writeRows(w, rows)
+	}
 }
 
 // writeRows runs in any goroutine: it uses nothing of the table but its options and its codec.
@@ -72,11 +84,17 @@ func (t *Table[K, V]) writeRows(w kv.Writer, rows []dirtyRow[V]) error {
 // Load implements Store.
 func (t *Table[K, V]) Load(r kv.Reader) error {
 	err := r.Scan(nil, nil, func(key, value []byte) error {
+		if t.marks.holds(key) {
+			return t.restoreMarks(value)
+		}
 		ts, n := binary.Varint(value)
 		if n <= 0 {
 			return errShortRow
 		}
-		_, err := t.restoreRow(key, value[n:], record.Timestamp(ts)) // not dirty: the checkpoint has it
+		id, err := t.restoreRow(key, value[n:], record.Timestamp(ts)) // not dirty: the checkpoint has it
+		if err == nil {
+			t.mu.rows.at(id).saved = true
+		}
 		return err
 	})
 	if err != nil {

@@ -15,15 +15,20 @@ func (t *Table[K, V]) Seal(changelog func(key, value []byte, ts record.Timestamp
 	}
 	for i := range t.overlay.changes {
 		c := &t.overlay.changes[i]
-		value, err := t.encode(c)
-		if err != nil {
-			return t.wrap("seal", err)
-		}
-		if err := changelog(t.overlay.keyOf(c), value, c.ts); err != nil {
-			return t.wrap("seal", err)
+		if !c.silent {
+			value, err := t.encode(c)
+			if err != nil {
+				return t.wrap("seal", err)
+			}
+			if err := changelog(t.overlay.keyOf(c), value, c.ts); err != nil {
+				return t.wrap("seal", err)
+			}
 		}
 		r := t.mu.rows.at(c.row)
 		r.sealed, r.overlay = r.overlay, 0
+	}
+	if err := t.sealMarks(changelog); err != nil {
+		return t.wrap("seal", err)
 	}
 	t.overlay, t.sealed = t.sealed, t.overlay // Commit left the other one empty
 	t.inSeal = true
@@ -68,6 +73,7 @@ func (t *Table[K, V]) Commit() {
 	}
 	// Twice what was written and a little more: so the heap comes down to its measure and no Commit pays for it all.
 	t.mu.rows.tidy(2 + 2*int((t.mu.rows.heap.size-written)/maxChunk))
+	t.marks.commit()
 	t.mu.Unlock()
 	clear(t.sealed.changes) // old values must not stay reachable
 	t.sealed.changes = t.sealed.changes[:0]
@@ -77,6 +83,13 @@ func (t *Table[K, V]) Commit() {
 
 // Restore implements Store.
 func (t *Table[K, V]) Restore(key, value []byte, ts record.Timestamp) error {
+	if t.marks.holds(key) {
+		if err := t.restoreMarks(value); err != nil {
+			return t.wrap("restore", err)
+		}
+		t.marks.dirty = true
+		return nil
+	}
 	if value == nil {
 		if id := t.find(key); id != 0 {
 			t.mu.Lock()
@@ -144,7 +157,10 @@ func (t *Table[K, V]) removeLocked(id uint32, key []byte) {
 			var zero V
 			t.mu.objects[id] = zero
 		}
-		t.markDirty(id)
+		if r.saved {
+			t.markDirty(id)
+		}
+		r.dirty = r.saved // what no checkpoint has needs no deleting there
 	}
 	t.forgetLocked(id)
 }
@@ -154,6 +170,9 @@ func (t *Table[K, V]) forgetLocked(id uint32) {
 	r := t.mu.rows.at(id)
 	if r.live || r.dirty || r.overlay != 0 || r.sealed != 0 {
 		return
+	}
+	if t.order != nil {
+		t.order.tree.Delete(id)
 	}
 	t.mu.rows.remove(id)
 	if t.last == id {

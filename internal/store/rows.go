@@ -30,6 +30,7 @@ type row struct {
 	sealed  uint32 // the same for the sealed epoch
 	live    bool   // the key has a committed value: the entry's
 	dirty   bool   // the row stands in Table.dirty
+	saved   bool   // the key has a value in the checkpoint, as far as Dirty was called
 }
 
 func newRows() rows {

@@ -20,6 +20,19 @@ type Options[K, V any] struct {
 	Partition int32
 	Key       serde.Serde[K]
 	Value     serde.Serde[V]
+	// Ordered: rows can be read in the order of their keys' bytes (Range, RangeBack).
+	Ordered bool
+	// Time, when set, is the time that a key says: rows can be found and dropped by it (Timed, ExpireBefore). Day is how many ms are
+	// kept together, at least 1: about a thirtieth of how long rows are kept.
+	Time func(key []byte) record.Timestamp
+	Day  record.Timestamp
+	// Retention, if above 0, is for how many ms rows are kept, by the time that Time says: see Saw. The first of the Marks belongs to it.
+	Retention record.Timestamp
+	// KeepBytes, if above 0, lets rows whose Retention is over stay until the table takes more bytes.
+	KeepBytes int64
+	// Marks is how many numbers are kept beside the rows, such as the stream time of the operator. They are durable as the rows are, under
+	// the empty key, which no row of such a table may have. They begin as record.NoTimestamp.
+	Marks int
 }
 
 // A Table is the state of one store in one task. The task's goroutine reads and writes it; views read its committed part from
@@ -32,15 +45,18 @@ type Table[K, V any] struct {
 	flat *flat.Codec[V] // nil: no flat form
 
 	// Owned by the task's goroutine.
-	overlay epoch[V]
-	sealed  epoch[V]
-	inSeal  bool             // a sealed epoch waits for Commit
-	last    uint32           // the row found last: a Get followed by a Put of the same key looks it up once
-	dirty   []uint32         // rows whose committed value changed since Dirty, in order of change
-	scratch []byte           // for encoding in Seal and Commit
-	got     V                // zero but while Get reads: a local variable would be allocated
-	maxTS   record.Timestamp // highest timestamp of any row so far: what a deletion's changelog record carries
-	count   int              // live rows
+	overlay  epoch[V]
+	sealed   epoch[V]
+	inSeal   bool             // a sealed epoch waits for Commit
+	last     uint32           // the row found last: a Get followed by a Put of the same key looks it up once
+	dirty    []uint32         // rows whose committed value changed since Dirty, in order of change
+	scratch  []byte           // for encoding in Seal and Commit
+	got      V                // zero but while Get reads: a local variable would be allocated
+	maxTS    record.Timestamp // highest timestamp of any row so far: what a deletion's changelog record carries
+	count    int              // live rows
+	order    *order           // nil: not Ordered. Changed under mu, as rows
+	calendar *calendar        // nil: without Time
+	marks    marks
 
 	mu struct {
 		sync.RWMutex // guards rows but for row.{overlay,sealed,dirty}, and objects, against views; the owner reads without it
@@ -67,6 +83,7 @@ type change[V any] struct {
 	at, n   uint32 // the value's bytes in epoch.encoded
 	encoded bool   // at and n are set
 	deleted bool
+	silent  bool // deleted without a changelog record
 }
 
 // NewTable returns an empty table.
@@ -78,12 +95,25 @@ func NewTable[K, V any](o Options[K, V]) *Table[K, V] {
 	t.overlay.encoded, t.sealed.encoded = []byte{}, []byte{} // never nil: an empty value cut from them must not look like null
 	t.scratch = make([]byte, 0, 512)                         // for the same reason
 	t.mu.rows = newRows()
+	if o.Ordered {
+		t.order = newOrder(&t.mu.rows)
+	}
+	if o.Time != nil {
+		t.calendar = &calendar{timeOf: o.Time, day: max(o.Day, 1)}
+	}
+	if o.Retention > 0 {
+		o.Marks = max(o.Marks, 1)
+	}
+	t.marks = newMarks(o.Marks)
 	return t
 }
 
 // Name and Partition are those of the Options.
 func (t *Table[K, V]) Name() string     { return t.o.Name }
 func (t *Table[K, V]) Partition() int32 { return t.o.Partition }
+
+// Key is the serde of the keys.
+func (t *Table[K, V]) Key() serde.Serde[K] { return t.o.Key }
 
 // Len is the number of committed rows, Bytes what they take: their entries and their places in the index, and what they have
 // grown beyond. Values without a flat form count with the size of their type. The owner calls them.
@@ -105,6 +135,29 @@ func (t *Table[K, V]) Get(key []byte) (v V, ts record.Timestamp, ok bool) {
 	if id == 0 {
 		return v, record.NoTimestamp, false
 	}
+	return t.newest(id)
+}
+
+// Stamp is Get without the value: it costs no decoding.
+func (t *Table[K, V]) Stamp(key []byte) (ts record.Timestamp, ok bool) {
+	id := t.find(key)
+	if id == 0 {
+		return record.NoTimestamp, false
+	}
+	switch r := t.mu.rows.at(id); {
+	case r.overlay != 0:
+		c := &t.overlay.changes[r.overlay-1]
+		return c.ts, !c.deleted
+	case r.sealed != 0:
+		c := &t.sealed.changes[r.sealed-1]
+		return c.ts, !c.deleted
+	default:
+		return t.mu.rows.entry(id).ts, r.live
+	}
+}
+
+// newest returns the newest value of a row.
+func (t *Table[K, V]) newest(id uint32) (v V, ts record.Timestamp, ok bool) {
 	r := t.mu.rows.at(id)
 	switch {
 	case r.overlay != 0:
@@ -136,7 +189,7 @@ func (t *Table[K, V]) read(b []byte, v *V) {
 // Put changes the overlay. key is copied when it is new.
 func (t *Table[K, V]) Put(key []byte, v V, ts record.Timestamp) {
 	c := t.change(t.findOrAdd(key))
-	c.v, c.ts, c.deleted, c.encoded = v, ts, false, false
+	c.v, c.ts, c.deleted, c.silent, c.encoded = v, ts, false, false, false
 	t.maxTS = max(t.maxTS, ts)
 }
 
@@ -145,7 +198,7 @@ func (t *Table[K, V]) Put(key []byte, v V, ts record.Timestamp) {
 func (t *Table[K, V]) PutEncoded(key []byte, v V, ts record.Timestamp, encoded []byte) {
 	c := t.change(t.findOrAdd(key))
 	reuse := c.encoded && int(c.n) >= len(encoded)
-	c.v, c.ts, c.deleted, c.encoded = v, ts, false, true
+	c.v, c.ts, c.deleted, c.silent, c.encoded = v, ts, false, false, true
 	if reuse { // a key that changes again and again in one epoch takes room once
 		copy(t.overlay.encoded[c.at:], encoded)
 	} else {
@@ -157,7 +210,13 @@ func (t *Table[K, V]) PutEncoded(key []byte, v V, ts record.Timestamp, encoded [
 }
 
 // Delete removes key in the overlay. Deleting a key that is not there changes nothing.
-func (t *Table[K, V]) Delete(key []byte) {
+func (t *Table[K, V]) Delete(key []byte) { t.remove(key, false) }
+
+// Expire is Delete without a changelog record: for rows whose time is over, which the changelog's retention removes, or which whoever
+// restores the table expires again.
+func (t *Table[K, V]) Expire(key []byte) { t.remove(key, true) }
+
+func (t *Table[K, V]) remove(key []byte, silent bool) {
 	id := t.find(key)
 	if id == 0 {
 		return
@@ -176,7 +235,7 @@ func (t *Table[K, V]) Delete(key []byte) {
 	}
 	c := t.change(id)
 	var zero V
-	c.v, c.ts, c.deleted, c.encoded = zero, t.maxTS, true, false
+	c.v, c.ts, c.deleted, c.silent, c.encoded = zero, t.maxTS, true, silent, false
 }
 
 // find returns key's row, or 0. The owner is the only writer: it needs no lock to read.
@@ -197,7 +256,13 @@ func (t *Table[K, V]) findOrAdd(key []byte) uint32 {
 	}
 	t.mu.Lock()
 	t.last = t.mu.rows.add(key)
+	if t.order != nil {
+		t.order.tree.Set(t.last)
+	}
 	t.mu.Unlock()
+	if t.calendar != nil {
+		t.enter(t.last, key)
+	}
 	return t.last
 }
 

@@ -1,8 +1,13 @@
 package store
 
-import "fmt"
+import (
+	"fmt"
 
-// A View reads the committed rows of one table of all its partitions from any goroutine.
+	"github.com/mainstemio/mainstem/record"
+)
+
+// A View reads the committed rows of one table of all its partitions from any goroutine. Rows that are gone by the table's retention are
+// hidden.
 type View[K, V any] struct {
 	tables []*Table[K, V]
 }
@@ -31,13 +36,19 @@ func (v *View[K, V]) Get(key K) (V, bool, error) {
 // Scan calls fn for every committed row until it returns false; the order is unspecified. It sees one epoch per partition:
 // a partition's rows are collected under its lock, fn runs outside. The error is the key's serde's.
 func (v *View[K, V]) Scan(fn func(K, V) bool) error {
+	return v.ScanTimed(func(k K, value V, _ record.Timestamp) bool { return fn(k, value) })
+}
+
+// ScanTimed is Scan with the rows' times.
+func (v *View[K, V]) ScanTimed(fn func(K, V, record.Timestamp) bool) error {
 	for _, t := range v.tables {
 		for _, r := range t.committedRows() {
-			k, err := t.o.Key.Decode(append([]byte{}, parse(r.entry).key...))
+			e := parse(r.entry)
+			k, err := t.o.Key.Decode(append([]byte{}, e.key...))
 			if err != nil {
 				return t.wrap("read a key of", err)
 			}
-			if !fn(k, r.read(t)) {
+			if !fn(k, r.read(t), e.ts) {
 				return nil
 			}
 		}
@@ -62,7 +73,7 @@ func (t *Table[K, V]) committed(key []byte) (viewedRow[K, V], bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	id := t.mu.rows.find(key)
-	if id == 0 || !t.mu.rows.at(id).live {
+	if id == 0 || !t.mu.rows.at(id).live || t.goneLocked(key) {
 		return viewedRow[K, V]{}, false
 	}
 	return t.viewed(id), true
@@ -81,8 +92,8 @@ func (t *Table[K, V]) committedRows() []viewedRow[K, V] {
 	defer t.mu.RUnlock()
 	out := make([]viewedRow[K, V], 0, t.count)
 	t.mu.rows.each(func(id uint32, r *row) {
-		if r.live {
-			out = append(out, t.viewed(id))
+		if v := t.viewed(id); r.live && !t.goneLocked(parse(v.entry).key) {
+			out = append(out, v)
 		}
 	})
 	return out

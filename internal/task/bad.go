@@ -32,19 +32,27 @@ func (s *Set) bad(run *operator.Run, row int, e *operator.RowError) error {
 // judge decides about a record that failed somewhere, after the unit was undone.
 func (s *Set) judge(e *operator.RowError) {
 	re := s.recordError(e)
-	if s.c.OnBadRecord(re) == DeadLetter {
-		s.verdicts[e.Origin] = re
-		return
-	}
 	in := s.inputs[e.Origin.Input]
-	in.stopAt = &re.Offset
-	s.stopped = re
+	consumed := e.Origin.Offset < in.position // it left an update in a cache, which failed
+	switch s.c.OnBadRecord(re) {
+	case DeadLetter:
+		if consumed {
+			s.giveUp(re, e.Origin)
+			return
+		}
+		s.verdicts[e.Origin] = re
+	case Stop:
+		if !consumed {
+			in.stopAt = &re.Offset
+		}
+		s.stopped = re
+	}
 }
 
 func (s *Set) recordError(e *operator.RowError) *RecordError {
 	return &RecordError{
 		TopicPartition: s.inputs[e.Origin.Input].tp, Offset: e.Origin.Offset,
-		Node: e.Node, Reason: e.Reason, Cause: e.Cause,
+		Node: e.Node, Reason: e.Reason, Cause: e.Cause, Undecodable: e.Undecodable,
 	}
 }
 

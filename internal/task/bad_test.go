@@ -56,7 +56,7 @@ func TestABadRecordStopsBeforeAnythingOfIt(t *testing.T) {
 	var out sink
 	n, err := s.Process(&out, 100)
 	bad := recordError(t, err)
-	if n != 2 || bad.Topic != "in" || bad.Offset != 12 || bad.Node != "last" {
+	if n != 2 || bad.Topic != "in" || bad.Offset != 12 || !strings.HasPrefix(bad.Node, "KSTREAM-REDUCE-") {
 		t.Errorf("processed %d, error %+v", n, bad)
 	}
 	want := lines("seen/0 a=\x00\x00\x00\x00\x00\x00\x00\x01@1", "out/0 p=p1@1", "seen/0 a=\x00\x00\x00\x00\x00\x00\x00\x02@2", "out/0 p=p1,p2@2")
@@ -148,7 +148,7 @@ func TestUndecodableRecords(t *testing.T) {
 		}
 		wantHeaders := []string{
 			"trace=7", "mainstem.app=app", "mainstem.topic=in", "mainstem.partition=0", "mainstem.offset=1", "mainstem.timestamp=2",
-			"mainstem.node=source-0", "mainstem.reason=the value cannot be decoded: int64: at byte 5: 5 bytes where 8 are needed",
+			"mainstem.node=KSTREAM-SOURCE-0000000000", "mainstem.reason=the value cannot be decoded: int64: at byte 5: 5 bytes where 8 are needed",
 		}
 		if diff := cmp.Diff(wantHeaders, headers); diff != "" {
 			t.Errorf("headers -want +got\n%s", diff)

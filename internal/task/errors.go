@@ -13,6 +13,8 @@ type RecordError struct {
 	Node   string // the step that failed
 	Reason string // a sentence without any value from the record
 	Cause  error  // what happened; its text may quote the record, so it is not part of Error
+
+	Undecodable bool // its source could not decode it; no other step has seen it
 }
 
 // Error never contains anything from the record itself.
@@ -22,3 +24,19 @@ func (e *RecordError) Error() string {
 
 // Unwrap returns the cause.
 func (e *RecordError) Unwrap() error { return e.Cause }
+
+// A PunctuationError says that a scheduled function of a processor failed, or a step behind it. There is no record to blame, so it stops the
+// Set.
+type PunctuationError struct {
+	Node   string
+	Reason string // a sentence without any value from a record
+	Cause  error
+}
+
+// Error names the step.
+func (e *PunctuationError) Error() string {
+	return fmt.Sprintf("a scheduled call failed: %s: %s", e.Node, e.Reason)
+}
+
+// Unwrap returns the cause.
+func (e *PunctuationError) Unwrap() error { return e.Cause }

@@ -13,11 +13,14 @@ import (
 type input struct {
 	tp    record.TopicPartition
 	index int32
+	// global: all of its topic goes into one table, and its position is not committed.
+	global bool
 
-	chunks []client.Chunk // those with rows that are not kept yet, in order; maybe some without rows
-	bytes  []int64        // of each chunk
-	kept   int            // rows of chunks[0] that are kept
-	chunk  int            // where the unit reads: chunk and row
+	chunks []client.Chunk       // those with rows that are not kept yet, in order; maybe some without rows
+	bytes  []int64              // of each chunk
+	times  [][]record.Timestamp // of each chunk's records, where a Timer gives them; nil: not yet, and all behind it neither
+	kept   int                  // rows of chunks[0] that are kept
+	chunk  int                  // where the unit reads: chunk and row
 	row    int
 	ahead  int // rows the unit has read
 
@@ -26,7 +29,15 @@ type input struct {
 	position record.Offset // of the next record to read, as far as kept
 	end      record.Offset // Next of the last chunk
 
+	idle     bool             // seen without records by ready, at idleFrom
+	idleFrom record.Timestamp // ms, wall clock
+
 	stopAt *record.Offset // reading ends before this record
+
+	timer   operator.Timer   // nil: records have the times they came with
+	topic   int32            // index in the source's topics
+	highest record.Timestamp // as the timer gave it for the last record that has its time
+	timed   bool             // highest is known
 }
 
 func (in *input) add(c client.Chunk) error {
@@ -47,7 +58,7 @@ func (in *input) add(c client.Chunk) error {
 	}
 	in.end = next
 	in.records += n
-	in.chunks, in.bytes = append(in.chunks, c), append(in.bytes, chunkBytes(&c))
+	in.chunks, in.bytes, in.times = append(in.chunks, c), append(in.bytes, chunkBytes(&c)), append(in.times, nil)
 	if in.ahead == 0 {
 		in.keep() // a chunk without rows counts at once where nothing waits before it
 	}
@@ -101,18 +112,51 @@ func (in *input) waiting() []record.Timestamp {
 	if n <= in.row {
 		return nil
 	}
+	if in.timer != nil {
+		in.extract()
+		return in.times[in.chunk][in.row:n]
+	}
 	return c.Timestamps[in.row:n]
+}
+
+// extract has the timer give the times of the records up to the chunk that is read.
+func (in *input) extract() {
+	if !in.timed {
+		in.timed, in.highest = true, in.timer.PartitionTime(in.topic)
+	}
+	for i := range in.times[:in.chunk+1] {
+		if in.times[i] != nil {
+			continue
+		}
+		c := &in.chunks[i]
+		times := make([]record.Timestamp, len(c.Offsets))
+		for from := 0; from < len(times); from += operator.MaxRows {
+			to := min(from+operator.MaxRows, len(times))
+			run := in.run(c, from, to)
+			in.highest = in.timer.Times(&run, times[from:to], in.highest)
+		}
+		in.times[i] = times
+	}
+}
+
+// run shows rows of a chunk.
+func (in *input) run(c *client.Chunk, from, to int) operator.Run {
+	run := operator.Run{
+		Input: in.index, Topic: in.topic,
+		Offsets: c.Offsets[from:to], Timestamps: c.Timestamps[from:to], Keys: c.Keys[from:to], Values: c.Values[from:to],
+	}
+	if c.Headers != nil {
+		run.Headers = c.Headers[from:to]
+	}
+	return run
 }
 
 // take reads the next n rows, which waiting has shown.
 func (in *input) take(n int, run *operator.Run) {
-	c := &in.chunks[in.chunk]
 	from, to := in.row, in.row+n
-	*run = operator.Run{
-		Input: in.index, Offsets: c.Offsets[from:to], Timestamps: c.Timestamps[from:to], Keys: c.Keys[from:to], Values: c.Values[from:to],
-	}
-	if c.Headers != nil {
-		run.Headers = c.Headers[from:to]
+	*run = in.run(&in.chunks[in.chunk], from, to)
+	if in.timer != nil {
+		run.Times = in.times[in.chunk][from:to]
 	}
 	in.row, in.ahead = to, in.ahead+n
 }
@@ -126,8 +170,10 @@ func (in *input) keep() {
 		in.position = in.chunks[in.chunk-1].Next
 		rest := copy(in.chunks, in.chunks[in.chunk:])
 		copy(in.bytes, in.bytes[in.chunk:])
+		copy(in.times, in.times[in.chunk:])
 		clear(in.chunks[rest:])
-		in.chunks, in.bytes, in.chunk = in.chunks[:rest], in.bytes[:rest], 0
+		clear(in.times[rest:])
+		in.chunks, in.bytes, in.times, in.chunk = in.chunks[:rest], in.bytes[:rest], in.times[:rest], 0
 	}
 	in.kept = in.row
 	if in.row > 0 {

@@ -2,20 +2,25 @@ package task
 
 import (
 	"github.com/mainstemio/mainstem/internal/operator"
+	"github.com/mainstemio/mainstem/internal/operator/process"
 	"github.com/mainstemio/mainstem/record"
 )
 
 // A task is one partition of a sub-topology.
 type task struct {
+	*operator.Task
 	sub       int
 	partition int32
 	ports     []port // in order: ties between equal timestamps go to the first
 	sources   []*input
 	inboxes   []operator.Inbox
 
-	streamTime record.Timestamp
-	keptTime   record.Timestamp // streamTime before the unit
-	touched    bool             // the unit has used this task
+	circular  []bool             // of the ports: what follows from a row comes back before the next; see topology.Loops
+	between   []port             // those where it passes on its way
+	scheduler *process.Scheduler // nil: the task has no processors
+
+	keptTime record.Timestamp // StreamTime before the unit
+	touched  bool             // the unit has used this task
 }
 
 // A port is an input of a task: a source partition or an inbox.
@@ -63,10 +68,8 @@ func (p *inboxPort) times() []record.Timestamp { return p.in.Timestamps() }
 func (p *inboxPort) feed(n int) error          { return p.in.Feed(n) }
 
 // head returns the lowest timestamp of the rows that wait.
-func (t *task) head() (record.Timestamp, bool) {
-	var lowest record.Timestamp
-	found := false
-	for _, p := range t.ports {
+func head(ports []port) (lowest record.Timestamp, found bool) {
+	for _, p := range ports {
 		if times := p.times(); len(times) > 0 && (!found || times[0] < lowest) {
 			lowest, found = times[0], true
 		}
@@ -74,22 +77,22 @@ func (t *task) head() (record.Timestamp, bool) {
 	return lowest, found
 }
 
-// choose returns the port whose next row has the lowest timestamp, and how many of its rows, at most limit, come before those of
-// the others: the rule of Kafka Streams' PartitionGroup, as a run. n is 0 when nothing waits.
-func (t *task) choose(limit int) (chosen port, n int) {
+// choose returns the index of the port whose next row has the lowest timestamp, and how many of its rows, at most limit, come before
+// those of the others: the rule of Kafka Streams' PartitionGroup, as a run. n is 0 when nothing waits.
+func choose(ports []port, limit int) (at, n int) {
 	var times []record.Timestamp
-	at := -1
-	for i, p := range t.ports {
+	at = -1
+	for i, p := range ports {
 		if waiting := p.times(); len(waiting) > 0 && (at < 0 || waiting[0] < times[0]) {
 			at, times = i, waiting
 		}
 	}
 	if at < 0 {
-		return nil, 0
+		return 0, 0
 	}
 	times = times[:min(len(times), limit)]
 	n = len(times)
-	for i, p := range t.ports {
+	for i, p := range ports {
 		waiting := p.times()
 		if i == at || len(waiting) == 0 {
 			continue
@@ -101,19 +104,50 @@ func (t *task) choose(limit int) (chosen port, n int) {
 			}
 		}
 	}
-	return t.ports[at], n
+	return at, n
 }
 
-// step passes one run of at most limit rows through the operators and returns how many it was.
+// step passes one run of at most limit rows through the operators and returns how many it was: one, where what follows must come back
+// before the next.
 func (t *task) step(limit int) (int, error) {
-	p, n := t.choose(limit)
+	at, n := choose(t.ports, t.limit(limit))
 	if n == 0 {
 		return 0, nil
 	}
-	for _, ts := range p.times()[:n] {
-		t.streamTime = max(t.streamTime, ts)
+	if t.circular != nil && t.circular[at] {
+		n = 1
 	}
-	return n, p.feed(n)
+	return t.pass(t.ports[at], n)
+}
+
+// stepBetween is step for the ports where rows pass on their way back.
+func (t *task) stepBetween(limit int) error {
+	at, n := choose(t.between, t.limit(limit))
+	_, err := t.pass(t.between[at], n)
+	return err
+}
+
+// limit is 1 where processors want to know the time.
+func (t *task) limit(rows int) int {
+	if t.scheduler != nil {
+		return 1
+	}
+	return rows
+}
+
+// pass passes the next n rows of a port through the operators.
+func (t *task) pass(p port, n int) (int, error) {
+	for _, ts := range p.times()[:n] {
+		t.StreamTime = max(t.StreamTime, ts)
+	}
+	if t.scheduler == nil {
+		return n, p.feed(n)
+	}
+	t.scheduler.See(t.StreamTime)
+	if err := p.feed(n); err != nil {
+		return n, err
+	}
+	return n, t.scheduler.AfterRow()
 }
 
 // hasInput tells whether a source of the task has rows to read.
@@ -149,12 +183,12 @@ func (t *task) keep() {
 	for _, in := range t.sources {
 		in.keep()
 	}
-	t.keptTime, t.touched = t.streamTime, false
+	t.keptTime, t.touched = t.StreamTime, false
 }
 
 func (t *task) undo() {
 	for _, in := range t.sources {
 		in.undo()
 	}
-	t.streamTime, t.touched = t.keptTime, false
+	t.StreamTime, t.touched = t.keptTime, false
 }

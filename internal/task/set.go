@@ -2,6 +2,9 @@ package task
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
+	"time"
 
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/operator"
@@ -18,16 +21,25 @@ type Set struct {
 
 	inputs     []*input // by operator.Origin.Input
 	byTP       map[record.TopicPartition]*input
-	tasks      []*task // by sub-topology, then partition
+	tasks      []*task // by sub-topology, then partition; without those of global tables
+	globals    []*global
 	behind     []*task // those that have inboxes
+	loops      []*task // those where rows pass on their way back
 	changelogs map[store.Store]record.TopicPartition
 	stores     []store.Store
+	caches     []operator.HeldTable // in the order of the topology
 
 	next     int // the task whose turn it is
 	rows     int // how many rows a unit takes now: few after a failure, then more again
 	touched  []*task
 	stopped  *RecordError                     // Process ended here
 	verdicts map[operator.Origin]*RecordError // records that failed behind their source and go to the dead-letter topic
+	lost     map[operator.Origin]*RecordError // consumed records whose held updates are given up in this unit
+	settled  bool                             // the stores are restored
+
+	started bool             // the processors are
+	wall    record.Timestamp // as Tick said last
+	timers  []timer          // the tables in which processors' schedulers last
 }
 
 // New checks the configuration against the topology and makes the tasks, their stores and exchanges, all empty.
@@ -42,22 +54,25 @@ func New(c Config) (*Set, error) {
 	}
 	s := &Set{
 		c: c, plan: plan, rows: c.BatchRows,
-		env:        &operator.Env{Partitions: c.Partitions, MaxRecordBytes: c.MaxRecordBytes, RecordBytes: c.RecordBytes},
-		byTP:       map[record.TopicPartition]*input{},
+		env:  &operator.Env{Partitions: c.Partitions, MaxRecordBytes: c.MaxRecordBytes, RecordBytes: c.RecordBytes, Calls: c.Calls},
+		byTP: map[record.TopicPartition]*input{}, wall: record.NoTimestamp,
 		changelogs: map[store.Store]record.TopicPartition{},
-		verdicts:   map[operator.Origin]*RecordError{},
+		verdicts:   map[operator.Origin]*RecordError{}, lost: map[operator.Origin]*RecordError{},
 	}
+	s.env.Caches.Limit, s.env.Caches.Lost = c.CacheBytes, s.lostUpdate
 	if err := s.wire(); err != nil {
 		return nil, fmt.Errorf("topology %s: %w", c.Topology.Name, err)
 	}
 	return s, nil
 }
 
-// Sources returns every partition the tasks read, in a fixed order.
+// Sources returns every partition the tasks read, in a fixed order; those of Globals are not among them.
 func (s *Set) Sources() []record.TopicPartition {
-	tps := make([]record.TopicPartition, len(s.inputs))
-	for i, in := range s.inputs {
-		tps[i] = in.tp
+	var tps []record.TopicPartition
+	for _, in := range s.inputs {
+		if !in.global {
+			tps = append(tps, in.tp)
+		}
 	}
 	return tps
 }
@@ -71,14 +86,32 @@ func (s *Set) Changelog(st store.Store) record.TopicPartition { return s.changel
 // deadLetterBytes is room for the largest record that a source topic takes by default, and for many times that.
 const deadLetterBytes = "10485760"
 
+// changelogConfigs are those of a changelog topic. As in Kafka Streams that of a store with a retention is compacted, and cut a day later than
+// the store forgets.
+func changelogConfigs(retention time.Duration) map[string]string {
+	const later = 24 * time.Hour
+	if retention == 0 {
+		return map[string]string{"cleanup.policy": "compact"}
+	}
+	return map[string]string{"cleanup.policy": "compact,delete", "retention.ms": strconv.FormatInt((retention + later).Milliseconds(), 10)}
+}
+
 // Topics returns the topics the application owns and must have: changelogs (compacted), and dead-letter topics when asked for.
 func (s *Set) Topics() []client.TopicSpec {
 	var specs []client.TopicSpec
 	for _, st := range s.c.Topology.Stores {
+		if st.Global {
+			continue
+		}
 		specs = append(specs, client.TopicSpec{
 			Name:       topology.Changelog(s.c.App, st.Name),
 			Partitions: s.plan.Tasks[st.Sub],
-			Configs:    map[string]string{"cleanup.policy": "compact"},
+			Configs:    changelogConfigs(st.Retention),
+		})
+	}
+	for _, t := range s.timers {
+		specs = append(specs, client.TopicSpec{
+			Name: topology.Changelog(s.c.App, t.name), Partitions: s.plan.Tasks[t.sub], Configs: changelogConfigs(0),
 		})
 	}
 	if !s.c.DeadLetters {
@@ -93,7 +126,7 @@ func (s *Set) Topics() []client.TopicSpec {
 	return specs
 }
 
-// Add buffers a chunk of one of the Sources. Chunks of a partition come in order of offsets and without overlap: anything else
+// Add buffers a chunk of one of the Sources or of those of Globals. Chunks of a partition come in order of offsets and without overlap: anything else
 // is an error, since a record would count twice.
 func (s *Set) Add(c client.Chunk) error {
 	in, known := s.byTP[c.TopicPartition]
@@ -126,7 +159,7 @@ func (s *Set) BufferedTotal() (records int, bytes int64) {
 func (s *Set) Positions() map[record.TopicPartition]record.Offset {
 	positions := make(map[record.TopicPartition]record.Offset, len(s.inputs))
 	for _, in := range s.inputs {
-		if in.started {
+		if in.started && !in.global {
 			positions[in.tp] = in.position
 		}
 	}
@@ -142,7 +175,7 @@ func (s *Set) Seal(out Output) error {
 			return err
 		}
 	}
-	return nil
+	return s.sealGlobals()
 }
 
 // Commit folds the sealed epoch into the stores, after its records became durable.
@@ -150,6 +183,7 @@ func (s *Set) Commit() {
 	for _, st := range s.stores {
 		st.Commit()
 	}
+	s.commitGlobals()
 }
 
 // Dropped returns how many records were dropped so far, by reason. The map is the caller's.
@@ -160,7 +194,7 @@ func (s *Set) StreamTime(sub int) record.Timestamp {
 	highest := record.NoTimestamp
 	for _, t := range s.tasks {
 		if t.sub == sub {
-			highest = max(highest, t.streamTime)
+			highest = max(highest, t.StreamTime)
 		}
 	}
 	return highest
@@ -169,8 +203,11 @@ func (s *Set) StreamTime(sub int) record.Timestamp {
 // Advance moves the stream time of all tasks to at least ts, as a record of that time would. It is for sources known to be idle.
 func (s *Set) Advance(ts record.Timestamp) {
 	for _, t := range s.tasks {
-		t.streamTime = max(t.streamTime, ts)
-		t.keptTime = t.streamTime
+		t.StreamTime = max(t.StreamTime, ts)
+		t.keptTime = t.StreamTime
+		if t.scheduler != nil {
+			t.scheduler.See(ts)
+		}
 	}
 }
 
@@ -178,7 +215,11 @@ func (s *Set) Advance(ts record.Timestamp) {
 // store's types.
 func ViewOf[K, V any](s *Set, name string) (*store.View[K, V], error) {
 	var tables []*store.Table[K, V]
-	for _, st := range s.stores {
+	stores := slices.Clone(s.stores)
+	for _, g := range s.globals {
+		stores = append(stores, g.stores...)
+	}
+	for _, st := range stores {
 		if st.Name() != name {
 			continue
 		}

@@ -14,8 +14,10 @@
 package task
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/mainstemio/mainstem/internal/operator"
 	"github.com/mainstemio/mainstem/internal/topology"
@@ -54,8 +56,23 @@ type Config struct {
 	MaxRecordBytes int
 	// RecordBytes is the same for sink topics that have a limit of their own.
 	RecordBytes map[string]int
+	// CacheBytes bounds the updates that Kafka Streams' record caches hold back; 0, the default: there are none, and every update goes
+	// on at once. See Set.Flush.
+	CacheBytes int64
+	// FlushEachRecord flushes the caches after every record, also after those that come through exchanges, as Kafka Streams' test
+	// driver does. Without it Flush does.
+	FlushEachRecord bool
+	// MaxIdle is how long, by the clock of Tick, a task that has records waits for each of its source partitions that has none, so that
+	// records of different partitions are taken in the order of their times. Default 0: it does not wait. Process may return 0 then
+	// although records are buffered: call it again after the next Tick.
+	MaxIdle time.Duration
 	// BatchRows bounds the rows that go through the operators at once. Default 1024; more is not accepted.
 	BatchRows int
+	// OneTime lets the tasks of a partition have one stream time and one order of punctuations for all sub-topologies, as the single
+	// task of Kafka Streams' test driver has. Default: every task has its own, as in Kafka Streams itself.
+	OneTime bool
+	// Calls makes the calls of steps to the outside. Default: one after the other.
+	Calls operator.Caller
 }
 
 const (
@@ -73,8 +90,18 @@ func (c Config) withDefaults() Config {
 	if c.MaxRecordBytes == 0 {
 		c.MaxRecordBytes = defaultMaxRecordBytes
 	}
+	if c.Calls == nil {
+		c.Calls = func(n, _ int, call func(context.Context, int)) {
+			for i := range n {
+				call(context.Background(), i)
+			}
+		}
+	}
 	if c.BatchRows == 0 {
 		c.BatchRows = defaultBatchRows
+	}
+	if c.FlushEachRecord {
+		c.BatchRows = 1
 	}
 	return c
 }
@@ -85,6 +112,10 @@ func (c Config) validate() error {
 		return errors.New("task set: no topology")
 	case c.BatchRows < 1 || c.BatchRows > operator.MaxRows:
 		return fmt.Errorf("task set: BatchRows is %d: 1 to %d are possible", c.BatchRows, operator.MaxRows)
+	case c.CacheBytes < 0:
+		return fmt.Errorf("task set: CacheBytes is %d: it must not be negative", c.CacheBytes)
+	case c.MaxIdle < 0:
+		return fmt.Errorf("task set: MaxIdle is %s: it must not be negative", c.MaxIdle)
 	case c.MaxRecordBytes < 1:
 		return fmt.Errorf("task set: MaxRecordBytes is %d: it must be positive", c.MaxRecordBytes)
 	}

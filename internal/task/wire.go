@@ -12,6 +12,7 @@ import (
 // wire makes the instances of all nodes in all tasks and connects them.
 func (s *Set) wire() error {
 	s.makeInputs()
+	circular, between := s.c.Topology.Loops()
 	exchanges := map[topology.NodeID]operator.Exchange{}
 	for i := range s.c.Topology.Nodes {
 		n := &s.c.Topology.Nodes[i]
@@ -24,9 +25,15 @@ func (s *Set) wire() error {
 		}
 		exchanges[n.ID] = spec.Exchange(s.plan.Counts[n.ID])
 	}
+	if err := s.wireGlobals(); err != nil {
+		return err
+	}
 	for i := range s.c.Topology.Subs {
 		for p := range s.plan.Tasks[i] {
-			w := wiring{set: s, sub: &s.c.Topology.Subs[i], exchanges: exchanges, receivers: map[topology.NodeID]any{}}
+			if s.c.Topology.Subs[i].Global {
+				continue
+			}
+			w := wiring{set: s, sub: &s.c.Topology.Subs[i], exchanges: exchanges, receivers: map[topology.NodeID]any{}, circular: circular, between: between}
 			t, err := w.task(p)
 			if err != nil {
 				return err
@@ -35,9 +42,14 @@ func (s *Set) wire() error {
 			if len(t.inboxes) > 0 {
 				s.behind = append(s.behind, t)
 			}
+			if len(t.between) > 0 {
+				s.loops = append(s.loops, t)
+			}
 		}
 	}
+	s.spread()
 	s.stores = s.env.Stores
+	s.sortCaches()
 	return nil
 }
 
@@ -47,6 +59,7 @@ func (s *Set) makeInputs() {
 		for p := range s.c.Partitions[topic] {
 			in := &input{tp: record.TopicPartition{Topic: topic, Partition: p}, index: int32(len(s.inputs))}
 			s.inputs = append(s.inputs, in)
+			s.env.SourcePartitions = append(s.env.SourcePartitions, in.tp)
 			s.byTP[in.tp] = in
 		}
 	}
@@ -64,12 +77,15 @@ type wiring struct {
 	receivers map[topology.NodeID]any // of the nodes made so far
 	made      *task
 	ports     map[topology.NodeID][]port
+
+	circular, between map[topology.NodeID]bool // inputs: see topology.Loops
 }
 
 // task makes all nodes of the sub-topology for a partition, children before parents.
 func (w *wiring) task(partition int32) (*task, error) {
-	w.made = &task{sub: w.sub.ID, partition: partition, streamTime: record.NoTimestamp, keptTime: record.NoTimestamp}
+	w.made = &task{Task: operator.NewTask(), sub: w.sub.ID, partition: partition, keptTime: record.NoTimestamp}
 	w.ports = map[topology.NodeID][]port{}
+	w.inherit()
 	for _, id := range slices.Backward(w.sub.Nodes) {
 		if err := w.node(w.set.c.Topology.Node(id)); err != nil {
 			return nil, err
@@ -77,9 +93,16 @@ func (w *wiring) task(partition int32) (*task, error) {
 	}
 	for _, id := range w.sub.Inputs {
 		w.made.ports = append(w.made.ports, w.ports[id]...)
+		if w.between[id] {
+			w.made.between = append(w.made.between, w.ports[id]...)
+		}
+		for range w.ports[id] {
+			w.made.circular = append(w.made.circular, w.circular[id])
+		}
 	}
+	w.schedule()
 	w.changelogs()
-	return w.made, nil
+	return w.made, w.made.Wired()
 }
 
 func (w *wiring) node(n *topology.Node) error {
@@ -115,13 +138,17 @@ func (w *wiring) source(n *topology.Node) error {
 	if err != nil {
 		return err
 	}
-	for _, topic := range n.Topics {
-		in, exists := w.set.byTP[record.TopicPartition{Topic: topic, Partition: w.made.partition}]
-		if !exists {
-			continue // this topic has fewer partitions than another
+	timer, _ := feeder.(operator.Timer)
+	for i, topic := range n.Topics {
+		for _, tp := range w.partitionsOf(topic) {
+			in, exists := w.set.byTP[tp]
+			if !exists {
+				continue // this topic has fewer partitions than another
+			}
+			in.timer, in.topic, in.global = timer, int32(i), n.Global
+			w.made.sources = append(w.made.sources, in)
+			w.ports[n.ID] = append(w.ports[n.ID], &sourcePort{set: w.set, in: in, feeder: feeder, bad: w.set.bad})
 		}
-		w.made.sources = append(w.made.sources, in)
-		w.ports[n.ID] = append(w.ports[n.ID], &sourcePort{set: w.set, in: in, feeder: feeder, bad: w.set.bad})
 	}
 	return nil
 }
@@ -142,7 +169,7 @@ func (w *wiring) repartition(n *topology.Node) error {
 		w.ports[n.ID] = append(w.ports[n.ID], &inboxPort{inbox})
 	}
 	if slices.Contains(w.sub.Outputs, n.ID) {
-		sender, err := x.Sender(&operator.Site{Env: w.set.env, Node: n.Name, Partition: w.made.partition})
+		sender, err := x.Sender(&operator.Site{Env: w.set.env, Task: w.made.Task, ID: int(n.ID), Node: n.Name, Partition: w.made.partition, Unkeyed: n.KeepsUnkeyed})
 		if err != nil {
 			return err
 		}
@@ -153,7 +180,11 @@ func (w *wiring) repartition(n *topology.Node) error {
 
 // site collects what an instance of n needs to know.
 func (w *wiring) site(n *topology.Node) (*operator.Site, error) {
-	site := &operator.Site{Env: w.set.env, Node: n.Name, Partition: w.made.partition, RowWise: n.RowWise}
+	site := &operator.Site{Env: w.set.env, Task: w.made.Task, ID: int(n.ID), Node: n.Name, Partition: w.made.partition, RowWise: n.RowWise}
+	site.Cached = w.set.c.CacheBytes > 0 && len(n.Stores) > 0 && !n.Uncached
+	for _, in := range n.Inputs {
+		site.Inputs = append(site.Inputs, int(in))
+	}
 	for _, e := range n.Children {
 		child := w.receivers[e.To]
 		if slots, several := child.(operator.Slots); several {
@@ -163,12 +194,16 @@ func (w *wiring) site(n *topology.Node) (*operator.Site, error) {
 			return nil, fmt.Errorf("wire %s: its child %s is not there", n.Name, w.set.c.Topology.Node(e.To).Name)
 		}
 		site.Children = append(site.Children, child)
+		site.ChildNames = append(site.ChildNames, w.set.c.Topology.Node(e.To).Name)
 	}
 	return site, nil
 }
 
 // changelogs names the partitions of the stores that the task just made.
 func (w *wiring) changelogs() {
+	if w.sub.Global {
+		return
+	}
 	for _, st := range w.set.env.Stores[len(w.set.changelogs):] {
 		topic := topology.Changelog(w.set.c.App, st.Name())
 		w.set.changelogs[st] = record.TopicPartition{Topic: topic, Partition: st.Partition()}

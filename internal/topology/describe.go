@@ -2,7 +2,6 @@ package topology
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -11,83 +10,36 @@ import (
 func (t *Topology) Describe() string {
 	var b strings.Builder
 	b.WriteString("Topologies:\n")
-	for i := range t.Subs {
-		sub := &t.Subs[i]
-		fmt.Fprintf(&b, "   Sub-topology: %d\n", sub.ID)
-		for _, id := range sub.Nodes {
-			n := &t.Nodes[id]
-			if n.Kind != Repartition {
-				t.describeNode(&b, n)
-				continue
-			}
-			if slices.Contains(sub.Inputs, id) {
-				t.describeRepartition(&b, n, true)
-			}
-			if slices.Contains(sub.Outputs, id) {
-				t.describeRepartition(&b, n, false)
-			}
+	for _, sub := range t.Description().SubTopologies {
+		of := ""
+		if sub.Global {
+			of = " for global store (will not generate tasks)"
+		}
+		fmt.Fprintf(&b, "   Sub-topology: %d%s\n", sub.ID, of)
+		for i := range sub.Nodes {
+			sub.Nodes[i].write(&b)
 		}
 	}
 	return b.String()
 }
 
-func (t *Topology) describeNode(b *strings.Builder, n *Node) {
+func (n *NodeDescription) write(b *strings.Builder) {
 	switch n.Kind {
-	case Source:
-		fmt.Fprintf(b, "    Source: %s (topics: [%s])\n      --> %s\n", n.Name, strings.Join(n.Topics, ", "), t.children(n))
-	case Sink:
-		if len(n.Topics) == 0 {
-			fmt.Fprintf(b, "    Sink: %s (no topic)\n      <-- %s\n", n.Name, t.parents(n))
-			return
+	case wordSource:
+		fmt.Fprintf(b, "    Source: %s (topics: [%s])\n      --> %s\n", n.Name, strings.Join(n.Topics, ", "), orNone(n.Successors))
+	case wordSink:
+		topic := "no topic"
+		if len(n.Topics) > 0 {
+			topic = "topic: " + n.Topics[0]
 		}
-		fmt.Fprintf(b, "    Sink: %s (topic: %s)\n      <-- %s\n", n.Name, n.Topics[0], t.parents(n))
+		if n.Partitions > 0 {
+			topic += fmt.Sprintf(", partitions: %d", n.Partitions)
+		}
+		fmt.Fprintf(b, "    Sink: %s (%s)\n      <-- %s\n", n.Name, topic, orNone(n.Predecessors))
 	default:
 		fmt.Fprintf(b, "    Processor: %s (stores: [%s])\n      --> %s\n      <-- %s\n",
-			n.Name, strings.Join(n.Stores, ", "), t.children(n), t.parents(n))
+			n.Name, strings.Join(n.Stores, ", "), orNone(n.Successors), orNone(n.Predecessors))
 	}
-}
-
-func (t *Topology) describeRepartition(b *strings.Builder, n *Node, reads bool) {
-	topic := n.Name + "-repartition"
-	if reads {
-		fmt.Fprintf(b, "    Source: %s-source (topics: [%s])\n      --> %s\n", n.Name, topic, t.children(n))
-		return
-	}
-	if n.Partitions > 0 {
-		topic += fmt.Sprintf(", partitions: %d", n.Partitions)
-	}
-	fmt.Fprintf(b, "    Sink: %s-sink (topic: %s)\n      <-- %s\n", n.Name, topic, t.parents(n))
-}
-
-func (t *Topology) children(n *Node) string {
-	var names []string
-	for _, e := range n.Children {
-		child := &t.Nodes[e.To]
-		names = appendOnce(names, halfName(child, "-sink"))
-	}
-	return orNone(names)
-}
-
-func (t *Topology) parents(n *Node) string {
-	var names []string
-	for _, id := range n.Inputs {
-		names = appendOnce(names, halfName(&t.Nodes[id], "-source"))
-	}
-	return orNone(names)
-}
-
-func halfName(n *Node, half string) string {
-	if n.Kind == Repartition {
-		return n.Name + half
-	}
-	return n.Name
-}
-
-func appendOnce(names []string, name string) []string {
-	if slices.Contains(names, name) {
-		return names
-	}
-	return append(names, name)
 }
 
 func orNone(names []string) string {
@@ -95,4 +47,61 @@ func orNone(names []string) string {
 		return "none"
 	}
 	return strings.Join(names, ", ")
+}
+
+// DOT returns the topology as a graph in Graphviz' language: a box for each sub-topology, topics as cylinders, stores as folders.
+func (t *Topology) DOT() string {
+	d := dot{topics: map[string]bool{}}
+	description := t.Description()
+	fmt.Fprintf(&d.text, "digraph %q {\n  rankdir=LR\n  node [shape=box]\n", t.Name)
+	for i := range description.SubTopologies {
+		d.subTopology(&description.SubTopologies[i])
+	}
+	for _, line := range d.outside {
+		d.text.WriteString(line)
+	}
+	d.text.WriteString("}\n")
+	return d.text.String()
+}
+
+// A dot is a DOT text that is being written.
+type dot struct {
+	text    strings.Builder
+	outside []string // lines for what lies between sub-topologies
+	topics  map[string]bool
+}
+
+func (d *dot) subTopology(sub *SubTopologyDescription) {
+	fmt.Fprintf(&d.text, "  subgraph cluster_%d {\n    label=\"Sub-topology %d\"\n", sub.ID, sub.ID)
+	stores := map[string]bool{}
+	for _, n := range sub.Nodes {
+		fmt.Fprintf(&d.text, "    %q\n", n.Name)
+		for _, store := range n.Stores {
+			if !stores[store] {
+				stores[store] = true
+				fmt.Fprintf(&d.text, "    %q [label=%q shape=folder]\n", "store "+store, store)
+			}
+			fmt.Fprintf(&d.text, "    %q -> %q [dir=both style=dashed]\n", n.Name, "store "+store)
+		}
+		for _, next := range n.Successors {
+			fmt.Fprintf(&d.text, "    %q -> %q\n", n.Name, next)
+		}
+		for _, topic := range n.Topics {
+			d.topic(&n, topic)
+		}
+	}
+	d.text.WriteString("  }\n")
+}
+
+func (d *dot) topic(n *NodeDescription, topic string) {
+	id := "topic " + topic
+	if !d.topics[topic] {
+		d.topics[topic] = true
+		d.outside = append(d.outside, fmt.Sprintf("  %q [label=%q shape=cylinder]\n", id, topic))
+	}
+	if n.Kind == wordSource {
+		d.outside = append(d.outside, fmt.Sprintf("  %q -> %q\n", id, n.Name))
+		return
+	}
+	d.outside = append(d.outside, fmt.Sprintf("  %q -> %q\n", n.Name, id))
 }

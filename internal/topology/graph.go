@@ -8,8 +8,9 @@ import (
 
 // A Graph is a topology that is being built.
 type Graph struct {
-	name  string
-	nodes []Node
+	name     string
+	nodes    []Node
+	optimize bool
 }
 
 // NewGraph starts an empty graph. The name becomes the topology's name and the default application name.
@@ -32,12 +33,19 @@ func (g *Graph) Add(n Node) NodeID {
 // Build checks the graph and returns it as a topology, or all its mistakes joined. The graph may be built again.
 func (g *Graph) Build() (*Topology, error) {
 	t := &Topology{Name: g.name, Nodes: slices.Clone(g.nodes)}
+	for i := range t.Nodes {
+		t.Nodes[i].Stores, t.Nodes[i].Inputs = slices.Clone(t.Nodes[i].Stores), slices.Clone(t.Nodes[i].Inputs)
+	}
+	if g.optimize {
+		t.Nodes = mergeRepartitions(t.Nodes)
+	}
 	if err := errors.Join(t.check()...); err != nil {
 		return nil, err
 	}
 	t.connect()
 	t.split()
 	t.markRowWise()
+	t.markUnkeyed()
 	return t, nil
 }
 
@@ -71,6 +79,13 @@ func (t *Topology) check() []error {
 				add("the steps %q and %q both want the store %q: give one of them another name", owner, n.Name, store)
 			}
 			stores[store] = n.Name
+		}
+	}
+	for i := range t.Nodes {
+		for _, store := range t.Nodes[i].Uses {
+			if t.owner(store) < 0 {
+				add("step %q uses the store %q, which no step has", t.Nodes[i].Name, store)
+			}
 		}
 	}
 	return append(mistakes, t.checkTopics()...)
@@ -136,3 +151,38 @@ func (t *Topology) connect() {
 
 // StepName returns the name of a node that was added.
 func (g *Graph) StepName(id NodeID) string { return g.nodes[id].Name }
+
+// Node returns a node that was added, as it is now.
+func (g *Graph) Node(id NodeID) Node { return g.nodes[id] }
+
+// Uncached marks the node that has a store, so that no record cache stands behind it; ok is false when there is none.
+func (g *Graph) Uncached(store string) (ok bool) {
+	for i := range g.nodes {
+		if slices.Contains(g.nodes[i].Stores, store) {
+			g.nodes[i].Uncached, ok = true, true
+		}
+	}
+	return ok
+}
+
+// Keep gives a node that was added a store.
+func (g *Graph) Keep(id NodeID, store string) { g.nodes[id].Stores = append(g.nodes[id].Stores, store) }
+
+// SourcesInFront returns how many Sources lead to a node that was added.
+func (g *Graph) SourcesInFront(id NodeID) int {
+	n := 0
+	seen := map[NodeID]bool{}
+	for todo := []NodeID{id}; len(todo) > 0; {
+		at := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if seen[at] {
+			continue
+		}
+		seen[at] = true
+		if g.nodes[at].Kind == Source {
+			n++
+		}
+		todo = append(todo, g.nodes[at].Inputs...)
+	}
+	return n
+}

@@ -31,6 +31,10 @@ func (t *Topology) Plan(partitions map[string]int32) (*Plan, error) {
 	}
 	plan := &Plan{Topology: t, Tasks: make([]int32, len(t.Subs)), Counts: map[NodeID]int32{}}
 	for i, sub := range t.Subs {
+		if sub.Global {
+			plan.Tasks[i] = 1
+			continue
+		}
 		for _, id := range sub.Inputs {
 			plan.Tasks[i] = max(plan.Tasks[i], p.counts[id])
 			if t.Nodes[id].Kind == Repartition {
@@ -147,20 +151,32 @@ func sourceTopics(n *Node) []string {
 	return n.Topics
 }
 
-// stateGroups returns, for each node with stores, the inputs that reach it; equal groups once.
+// stateGroups returns, for each node with stores or that reads those in front of it, the inputs that reach it; equal groups once.
 func (t *Topology) stateGroups() [][]NodeID {
 	var groups [][]NodeID
 	for i := range t.Nodes {
 		n := &t.Nodes[i]
-		if len(n.Stores) == 0 {
+		if len(n.Stores) == 0 && !n.Joins {
 			continue
 		}
-		group := t.inputsOf(n.Inputs)
+		group := t.inputsOf(slices.Concat(n.Inputs, t.inputsOfUsers(n)))
 		if len(group) > 0 && !slices.ContainsFunc(groups, func(g []NodeID) bool { return slices.Equal(g, group) }) {
 			groups = append(groups, group)
 		}
 	}
 	return groups
+}
+
+// inputsOfUsers returns the nodes in front of those that use a node's stores.
+func (t *Topology) inputsOfUsers(owner *Node) (inputs []NodeID) {
+	for i := range t.Nodes {
+		for _, store := range t.Nodes[i].Uses {
+			if slices.Contains(owner.Stores, store) {
+				inputs = append(inputs, t.Nodes[i].Inputs...)
+			}
+		}
+	}
+	return inputs
 }
 
 // inputsOf returns the Sources and Repartitions from which rows reach the given nodes without crossing another Repartition.

@@ -16,6 +16,9 @@ func (t *Topology) split() {
 		for _, in := range n.Inputs {
 			f.join(2*int(in)+1, 2*i)
 		}
+		for _, store := range n.Uses {
+			f.join(2*int(t.owner(store)), 2*i)
+		}
 	}
 	t.reads, t.writes = map[NodeID]int{}, map[NodeID]int{}
 	numbers := map[int]int{} // root → sub-topology
@@ -36,11 +39,17 @@ func (t *Topology) split() {
 	}
 }
 
+// owner returns the node that owns a store; -1: none does.
+func (t *Topology) owner(store string) NodeID {
+	return NodeID(slices.IndexFunc(t.Nodes, func(n Node) bool { return slices.Contains(n.Stores, store) }))
+}
+
 // place enters a node into the sub-topologies of its halves.
 func (t *Topology) place(id NodeID) {
 	n := &t.Nodes[id]
 	in, out := &t.Subs[t.reads[id]], &t.Subs[t.writes[id]]
 	in.Nodes = append(in.Nodes, id)
+	in.Global = in.Global || n.Global
 	if out != in {
 		out.Nodes = append(out.Nodes, id)
 	}
@@ -56,7 +65,11 @@ func (t *Topology) place(id NodeID) {
 	}
 	for _, store := range n.Stores {
 		in.Stores = append(in.Stores, store)
-		t.Stores = append(t.Stores, Store{Name: store, Node: id, Sub: in.ID})
+		retention, own := n.Retentions[store]
+		if !own {
+			retention = n.Retention
+		}
+		t.Stores = append(t.Stores, Store{Name: store, Node: id, Sub: in.ID, Retention: retention, Private: slices.Contains(n.Private, store), Global: n.Global})
 	}
 }
 
@@ -106,6 +119,54 @@ func (t *Topology) markRowWise() {
 		}
 		reach[i] = below
 	}
+	t.markRead()
+}
+
+// markRead finds the nodes with state that a join reads on behalf of rows that come through the same node.
+func (t *Topology) markRead() {
+	for i := range t.Nodes {
+		n := &t.Nodes[i]
+		if !n.Joins {
+			continue
+		}
+		times := map[NodeID]int{} // how many of the inputs lead back to a node
+		for _, in := range n.Inputs {
+			for id := range t.inFront(in) {
+				times[id]++
+			}
+		}
+		for id, k := range times {
+			if k > 1 && len(t.Nodes[id].Stores) > 0 {
+				t.Nodes[id].RowWise = true
+			}
+		}
+	}
+}
+
+// inFront returns a node and those in front of it up to the next Repartitions.
+func (t *Topology) inFront(id NodeID) map[NodeID]bool {
+	seen := map[NodeID]bool{}
+	todo := []NodeID{id}
+	for len(todo) > 0 {
+		id := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if !seen[id] && t.Nodes[id].Kind != Repartition {
+			seen[id] = true
+			todo = append(todo, t.Nodes[id].Inputs...)
+		}
+	}
+	return seen
+}
+
+// markUnkeyed finds the Repartitions with a node behind them, however far, that wants rows with a null key.
+func (t *Topology) markUnkeyed() {
+	wanted := make([]bool, len(t.Nodes))
+	for i := len(t.Nodes) - 1; i >= 0; i-- { // children have higher numbers
+		n := &t.Nodes[i]
+		behind := slices.ContainsFunc(n.Children, func(e Edge) bool { return wanted[e.To] })
+		n.KeepsUnkeyed = n.Kind == Repartition && behind
+		wanted[i] = n.Unkeyed || behind
+	}
 }
 
 // places names what a node shares with others: itself, its topic, its stores.
@@ -116,7 +177,7 @@ func (n *Node) places() []string {
 			places = append(places, "topic "+topic)
 		}
 	}
-	for _, store := range n.Stores {
+	for _, store := range slices.Concat(n.Stores, n.Uses) {
 		places = append(places, "store "+store)
 	}
 	return slices.Clip(places)

@@ -11,7 +11,10 @@
 // How a node computes is not known here: Node.Op is opaque and belongs to package operator.
 package topology
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // A Kind says what a node is to the graph.
 type Kind uint8
@@ -37,30 +40,50 @@ type Edge struct {
 type Node struct {
 	Name       string // unique in the topology
 	Kind       Kind
-	Op         any      // how it computes: see package operator
-	Inputs     []NodeID // one per slot; none for a Source
-	Topics     []string // read by a Source; at most one, written by a Sink
-	Stores     []string // the stores it owns
-	Partitions int32    // of a Repartition: asked for explicitly, else 0
-	Compacted  bool     // a Sink's topic keeps the last record of each key, if the pipeline creates it
+	Op         any                      // how it computes: see package operator
+	Inputs     []NodeID                 // one per slot; none for a Source
+	Topics     []string                 // read by a Source; at most one, written by a Sink
+	Stores     []string                 // the stores it owns
+	Retention  time.Duration            // how long the changelogs of its stores keep a record, by the records' time; 0: for good
+	Retentions map[string]time.Duration // Retention of single stores, where they differ
+	Private    []string                 // of its stores: the runtime\'s own, which descriptions leave out
+	Mirrors    string                   // the topic that the store is a copy of: optimized descriptions name it as the changelog
+	Uses       []string                 // stores of other nodes that it uses: it belongs to their sub-topology and has their partitions
+	Partitions int32                    // of a Repartition: asked for explicitly, else 0
+	Uncached   bool                     // no record cache stands behind its table
+	Compacted  bool                     // a Sink's topic keeps the last record of each key, if the pipeline creates it
+	Global     bool                     // of a Source and the table behind it: one task of every process reads all partitions of the topic
+	Joins      bool                     // it reads the tables of its inputs by key, so all of them need equal numbers of partitions
+	Unkeyed    bool                     // rows with a null key are worth something to it: a Repartition in front of it, however far, keeps them
+	// What optimizing looks at: see Graph.Optimize.
+	Rekeys    bool // it makes new keys
+	Keeps     bool // rows leave it as they came, of the same types
+	Merges    bool // it puts streams together, and keeps rows
+	Automatic bool // of a Repartition: it is there because a step behind it needs it
 
-	ID       NodeID
-	Children []Edge // in order of the children's creation
+	ID           NodeID
+	Children     []Edge // in order of the children's creation
+	KeepsUnkeyed bool   // of a Repartition: it moves rows with a null key too
 	// RowWise: two of the children lead to the same place (a node, an output topic, a store), so the order of rows there is
-	// only right when each row visits all children before the next row starts.
+	// only right when each row visits all children before the next row starts. Or the node keeps state that a join behind it reads on
+	// behalf of the node's own rows.
 	RowWise bool
 }
 
 // A Store is a named table that a node owns. Its changelog topic is named by Topology.Changelog.
 type Store struct {
-	Name string
-	Node NodeID
-	Sub  int
+	Name      string
+	Node      NodeID
+	Sub       int
+	Private   bool
+	Global    bool          // it is restored from the topic that it is read from
+	Retention time.Duration // of its changelog; 0: for good
 }
 
 // A SubTopology is a part of the graph whose nodes share tasks: one task for each partition.
 type SubTopology struct {
 	ID      int
+	Global  bool     // it has one task, which reads all partitions of its topics
 	Nodes   []NodeID // in order of creation; a Repartition is listed in the two it connects
 	Inputs  []NodeID // the Sources, and the Repartitions it reads, in order of creation
 	Outputs []NodeID // the Sinks, and the Repartitions it writes
@@ -113,7 +136,7 @@ func (t *Topology) topics(k Kind) []string {
 func Changelog(app, store string) string { return app + "-" + store + "-changelog" }
 
 // RepartitionTopic returns the name that a Repartition's topic has in application app where it runs over a topic.
-func RepartitionTopic(app, node string) string { return app + "-" + node + "-repartition" }
+func RepartitionTopic(app, node string) string { return app + "-" + node }
 
 // DeadLetter returns the name of the topic that takes the bad records of a source topic.
 func DeadLetter(topic string) string { return topic + ".dead" }

@@ -20,10 +20,11 @@ var update = flag.Bool("update", false, "write the golden files")
 //
 //	graph <name>
 //	source <name> <topic>…
-//	step <name> <input>… [store=<store>]…
-//	repartition <name> <input> [partitions=<n>]
+//	step <name> <input>… [store=<store>]… [is=rekeying|keeping|merging]
+//	repartition <name> <input> [partitions=<n>] [is=automatic]
 //	sink <name> <input> [<topic>]
-//	show describe | rowwise | topics | plan <topic>=<partitions>…
+//	optimize
+//	show describe | json | dot | rowwise | topics | plan <topic>=<partitions>…
 func TestGraphs(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -67,6 +68,8 @@ func run(t *testing.T, commands string) string {
 		case len(words) == 0 || words[0] == "#":
 		case words[0] == "graph":
 			g = topology.NewGraph(strings.Join(words[1:], " "))
+		case words[0] == "optimize":
+			g.Optimize()
 		case words[0] == "show":
 			out.WriteString(show(t, g, words[1:]))
 		default:
@@ -102,6 +105,8 @@ func parseNode(t *testing.T, words []string, ids map[string]topology.NodeID) top
 				t.Fatalf("unknown input %q", word)
 			}
 			n.Inputs = append(n.Inputs, id)
+		case key == "is":
+			setFlag(t, &n, value)
 		case key == "store":
 			n.Stores = append(n.Stores, value)
 		case key == "partitions":
@@ -109,6 +114,22 @@ func parseNode(t *testing.T, words []string, ids map[string]topology.NodeID) top
 		}
 	}
 	return n
+}
+
+func setFlag(t *testing.T, n *topology.Node, flag string) {
+	t.Helper()
+	switch flag {
+	case "rekeying":
+		n.Rekeys = true
+	case "keeping":
+		n.Keeps = true
+	case "merging":
+		n.Keeps, n.Merges = true, true
+	case "automatic":
+		n.Automatic = true
+	default:
+		t.Fatalf("unknown flag %q", flag)
+	}
 }
 
 func number(t *testing.T, text string) int {
@@ -129,6 +150,14 @@ func show(t *testing.T, g *topology.Graph, words []string) string {
 	switch words[0] {
 	case "describe":
 		return topo.Describe()
+	case "json":
+		text, err := topo.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text) + "\n"
+	case "dot":
+		return topo.DOT()
 	case "topics":
 		return fmt.Sprintf("read %v, write %v\n", topo.SourceTopics(), topo.SinkTopics())
 	case "rowwise":
@@ -160,9 +189,9 @@ func show(t *testing.T, g *topology.Graph, words []string) string {
 
 func TestNamesOfInternalTopics(t *testing.T) {
 	for got, want := range map[string]string{
-		topology.Changelog("app", "counts"):           "app-counts-changelog",
-		topology.RepartitionTopic("app", "by-author"): "app-by-author-repartition",
-		topology.DeadLetter("orders"):                 "orders.dead",
+		topology.Changelog("app", "counts"):                       "app-counts-changelog",
+		topology.RepartitionTopic("app", "by-author-repartition"): "app-by-author-repartition",
+		topology.DeadLetter("orders"):                             "orders.dead",
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)

@@ -1,8 +1,8 @@
-// Command table turns what bench/payments.sh has measured into a Markdown table.
+// Command table turns what bench/payments.sh or bench/broker.sh has measured into a Markdown table.
 //
-//	table DIR
+//	table payments|broker DIR
 //
-// DIR holds SYSTEM-STEP.jsonl, lines of the load tool, for the systems "kafka" and "mainstem".
+// DIR holds SYSTEM-STEP.jsonl, lines of the load tool.
 package main
 
 import (
@@ -15,28 +15,60 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: table DIR")
+	if len(os.Args) != 3 || tables[os.Args[1]].rows == nil {
+		fmt.Fprintln(os.Stderr, "usage: table payments|broker DIR")
 		os.Exit(2)
 	}
-	kafka, errK := read(os.Args[1], "kafka")
-	mainstem, errM := read(os.Args[1], "mainstem")
-	if err := errors.Join(errK, errM); err != nil {
+	if err := tables[os.Args[1]].print(os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "table:", err)
 		os.Exit(1)
 	}
-	fmt.Println("| | Apache Kafka + Kafka Streams | Mainstem | ratio |\n|---|---|---|---|")
-	for _, r := range rows {
-		k, okK := r.of(kafka)
-		m, okM := r.of(mainstem)
-		if !okK && !okM {
+}
+
+// A table has a column for each system, a row for each figure. The last system is compared with the first.
+type table struct {
+	systems []system
+	rows    []row
+}
+
+type system struct{ name, title string }
+
+var tables = map[string]table{
+	"payments": {[]system{{"kafka", "Apache Kafka + Kafka Streams"}, {"mainstem", "Mainstem"}}, paymentRows},
+	"broker":   {[]system{{"kafka", "Apache Kafka"}, {"kafka-synced", "Apache Kafka, synced"}, {"mainstem", "Mainstem"}}, brokerRows},
+}
+
+func (t table) print(dir string) error {
+	all := make([]results, len(t.systems))
+	fmt.Print("| |")
+	for i, s := range t.systems {
+		var err error
+		if all[i], err = t.read(dir, s.name); err != nil {
+			return err
+		}
+		fmt.Printf(" %s |", s.title)
+	}
+	fmt.Println(" ratio |\n|" + strings.Repeat("---|", len(t.systems)+2))
+	for _, r := range t.rows {
+		values, known := make([]float64, len(all)), make([]bool, len(all))
+		for i := range all {
+			values[i], known[i] = r.of(all[i])
+		}
+		if !slices.Contains(known, true) {
 			continue
 		}
-		fmt.Printf("| %s | %s | %s | %s |\n", r.name, show(k, okK), show(m, okM), r.ratio(k, m, okK && okM))
+		fmt.Printf("| %s |", r.name)
+		for i, v := range values {
+			fmt.Printf(" %s |", show(v, known[i]))
+		}
+		last := len(values) - 1
+		fmt.Printf(" %s |\n", r.ratio(values[0], values[last], known[0] && known[last]))
 	}
+	return nil
 }
 
 // A line is one result of the load tool.
@@ -50,11 +82,14 @@ func (l line) number(key string) (float64, bool) {
 // results are a system's lines by step.
 type results map[string][]line
 
-var steps = []string{"start", "throughput", "latency-1000", "latency-5000"}
-
-func read(dir, system string) (results, error) {
+// read reads the steps that the rows are about, as far as there are any.
+func (t table) read(dir, system string) (results, error) {
 	out := results{}
-	for _, step := range steps {
+	for _, r := range t.rows {
+		step := r.step
+		if out[step] != nil {
+			continue
+		}
 		f, err := os.Open(filepath.Join(dir, system+"-"+step+".jsonl"))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -87,11 +122,12 @@ type row struct {
 	name, step, cmd string
 	tag             string // of the lines; empty: any
 	keys            []string
-	max             bool // the largest instead of the median
+	max             bool    // the largest instead of the median
+	per             float64 // the unit; 0: 1
 	moreIsBetter    bool
 }
 
-var rows = []row{
+var paymentRows = []row{
 	{name: "payments/s, whole run", step: "throughput", cmd: "measure", keys: []string{"rec_s"}, moreIsBetter: true},
 	{name: "payments/s, second half", step: "throughput", cmd: "measure", keys: []string{"rec_s_half2"}, moreIsBetter: true},
 	{name: "CPU-s per million payments, whole run", step: "throughput", cmd: "measure", keys: []string{"streams_cpu_s_per_m", "broker_cpu_s_per_m"}},
@@ -108,6 +144,45 @@ var rows = []row{
 	{name: "the same, slowest start", step: "start", cmd: "probe", tag: "start", keys: []string{"ready_ms"}, max: true},
 }
 
+var brokerRows = append([]row{
+	{name: "exec to first acknowledged record, ms", step: "start", cmd: "probe", tag: "start", keys: []string{"ready_ms"}},
+	{name: "the same, slowest start", step: "start", cmd: "probe", tag: "start", keys: []string{"ready_ms"}, max: true},
+	{name: "idle memory, MB", step: "start", cmd: "probe", tag: "idle", keys: []string{"broker_rss_mb"}},
+	{name: "transaction over 64 partitions with offsets: p50, ms", step: "transactions", cmd: "transactions", keys: []string{"p50_ms"}},
+	{name: "the same: p99, ms", step: "transactions", cmd: "transactions", keys: []string{"p99_ms"}},
+	{name: "after kill -9: exec to first acknowledged record, ms", step: "restart", cmd: "probe", tag: "killed", keys: []string{"ready_ms"}},
+	{name: "the same, slowest", step: "restart", cmd: "probe", tag: "killed", keys: []string{"ready_ms"}, max: true},
+}, append(batchRows(), syncRows()...)...)
+
+func batchRows() []row {
+	var rows []row
+	for _, size := range []string{"100", "1024"} {
+		for _, partitions := range []string{"1", "4"} {
+			tag, name := size+" x "+partitions, fmt.Sprintf("%s B, %s partitions: ", size, partitions)
+			for _, cmd := range []string{"produce", "consume"} {
+				rows = append(rows,
+					row{name: name + cmd + ", thousand records/s", step: "batch", cmd: cmd, tag: tag, keys: []string{"rec_s"}, per: 1000, moreIsBetter: true},
+					row{name: name + cmd + ", MB/s", step: "batch", cmd: cmd, tag: tag, keys: []string{"mb_s"}, moreIsBetter: true},
+					row{name: name + cmd + ", CPU-s per million", step: "batch", cmd: cmd, tag: tag, keys: []string{"broker_cpu_s_per_m"}})
+			}
+		}
+	}
+	return append(rows, row{name: "peak memory in those runs, MB", step: "batch", cmd: "consume", keys: []string{"broker_peak_mb"}, max: true})
+}
+
+func syncRows() []row {
+	var rows []row
+	for _, tag := range []string{"1 x 1", "16 x 1", "64 x 1", "16 x 4", "64 x 4"} {
+		name := tag + " (clients x partitions), one record at a time: "
+		rows = append(rows,
+			row{name: name + "acks/s", step: "sync", cmd: "sync", tag: tag, keys: []string{"acks_s"}, moreIsBetter: true},
+			row{name: name + "p50, ms", step: "sync", cmd: "sync", tag: tag, keys: []string{"p50_ms"}},
+			row{name: name + "p99, ms", step: "sync", cmd: "sync", tag: tag, keys: []string{"p99_ms"}},
+			row{name: name + "CPU-µs per ack", step: "sync", cmd: "sync", tag: tag, keys: []string{"broker_cpu_s_per_m"}})
+	}
+	return rows
+}
+
 func (r row) of(all results) (float64, bool) {
 	var values []float64
 	for _, l := range all[r.step] {
@@ -121,7 +196,7 @@ func (r row) of(all results) (float64, bool) {
 			}
 		}
 		if found {
-			values = append(values, sum)
+			values = append(values, sum/max(r.per, 1))
 		}
 	}
 	if len(values) == 0 {

@@ -1,0 +1,58 @@
+package task_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/mainstemio/mainstem/internal/task"
+	"github.com/mainstemio/mainstem/record"
+	"github.com/mainstemio/mainstem/serde"
+	"github.com/mainstemio/mainstem/stream"
+)
+
+// An idleSet reads topics a and b and waits 100 ms for one of them.
+type idleSet struct {
+	t   *testing.T
+	set *task.Set
+	out sink
+}
+
+func newIdleSet(t *testing.T) *idleSet {
+	t.Helper()
+	set := newSet(t, task.Config{MaxIdle: 100 * time.Millisecond}, func(b *stream.Builder) {
+		to(stream.FromTopics(b, []string{"a", "b"}, serde.String, serde.String), "out")
+	})
+	return &idleSet{t: t, set: set}
+}
+
+// at processes at a wall-clock time and returns what was emitted.
+func (s *idleSet) at(now record.Timestamp) string {
+	s.t.Helper()
+	if err := s.set.Tick(&s.out, now); err != nil {
+		s.t.Fatal(err)
+	}
+	mustProcess(s.t, s.set, &s.out)
+	return s.out.take()
+}
+
+func TestATaskWaitsForAnEmptyPartition(t *testing.T) {
+	s := newIdleSet(t)
+	addChunk(t, s.set, chunk("a", 0, "k=1@10", "k=2@20"))
+	if got := s.at(1000) + s.at(1099); got != "" {
+		t.Errorf("nothing is known of b, but %s was emitted", got)
+	}
+	addChunk(t, s.set, chunk("b", 0, "k=3@15"))
+	if got, want := s.at(1099), lines("out/0 k=1@10", "out/0 k=3@15"); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := s.at(1198); got != "" {
+		t.Errorf("b is empty again, but %s was emitted", got)
+	}
+	if got, want := s.at(1199), "out/0 k=2@20"; got != want {
+		t.Errorf("after the wait got %s, want %s", got, want)
+	}
+	addChunk(t, s.set, chunk("a", 2, "k=4@30"))
+	if got, want := s.at(1200), "out/0 k=4@30"; got != want {
+		t.Errorf("b was waited for already: got %s, want %s", got, want)
+	}
+}
