@@ -9,6 +9,7 @@ cd "$(dirname "$0")"
 systems=${SYSTEMS:-kafka mainstem} n=${N:-1000000} keys=${KEYS:-100000} starts=${STARTS:-5} warm=${WARM:-50s}
 port=${PORT:-21092} out=$PWD/${OUT:-out/payments}
 . ./peers.sh
+. ./node.sh
 steps=("$@")
 [ ${#steps[@]} -gt 0 ] || steps=(start throughput latency-1000 latency-5000)
 
@@ -31,36 +32,6 @@ load() { local command=$1; shift; "$peers/load/load" "$command" -b "127.0.0.1:$p
 
 # note SYSTEM STEP: keeps the lines and shows them.
 note() { tee -a "$out/$1-$2.jsonl" >&2; }
-
-end() { # end PID: waits, too
-  kill "$1"
-  while kill -0 "$1" 2> /dev/null; do sleep 0.05; done
-}
-
-# start_node: a new node without a pipeline; go starts it.
-start_node() {
-  rm -rf "$scratch/data" "$scratch/in" "$scratch/node.out"
-  : > "$scratch/node.out"
-  mkfifo "$scratch/in"
-  exec 7<> "$scratch/in"
-  "$scratch/bin/node" -data "$scratch/data" -kafka "127.0.0.1:$port" < "$scratch/in" > "$scratch/node.out" 2>&1 7>&- &
-  node=$!
-  await ready
-}
-
-await() { # await WORD: until the node prints it
-  until grep -q "^$1" "$scratch/node.out"; do
-    kill -0 "$node" || { cat "$scratch/node.out" >&2; exit 1; }
-    sleep 0.02
-  done
-}
-
-stop_node() {
-  end "$node"
-  wait "$node" || { cat "$scratch/node.out" >&2; exit 1; }
-  node=
-  exec 7>&-
-}
 
 mainstem_start() {
   for i in $(seq "$starts"); do

@@ -1,6 +1,6 @@
-// Command node is what bench/payments.sh measures: a node with the payments pipeline in one process.
+// Command node is what bench/payments.sh and bench/streams.sh measure: a node with a pipeline in one process.
 //
-//	node -data DIR -kafka 127.0.0.1:PORT
+//	node -data DIR -kafka 127.0.0.1:PORT [-workload payments]
 //
 // It prints "ready" when clients can connect, starts the pipeline when it reads the line "go" (the load tool makes the topics
 // before), prints "running" then, and ends with its standard input or at SIGTERM.
@@ -21,7 +21,7 @@ import (
 	"syscall"
 
 	"github.com/mainstemio/mainstem"
-	"github.com/mainstemio/mainstem/examples/payments"
+	"github.com/mainstemio/mainstem/bench/workloads"
 )
 
 func main() {
@@ -36,6 +36,7 @@ func main() {
 func run(ctx context.Context) (err error) {
 	data := flag.String("data", "", "data directory")
 	kafka := flag.String("kafka", "127.0.0.1:9092", "address for Kafka clients")
+	workload := flag.String("workload", "payments", "payments, filtermap, count, window or join")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the time from \"go\" to the end")
 	flag.Parse()
 	if *data == "" {
@@ -71,7 +72,7 @@ func run(ctx context.Context) (err error) {
 				return err
 			}
 			defer stopProfile()
-			return pipeline(ctx, n, lines)
+			return pipeline(ctx, n, *workload, lines)
 		case <-n.Done():
 			return n.Err()
 		case <-ctx.Done():
@@ -81,8 +82,8 @@ func run(ctx context.Context) (err error) {
 }
 
 // pipeline runs until the input ends.
-func pipeline(ctx context.Context, n *mainstem.Node, lines <-chan string) error {
-	topology, err := payments.Pipeline()
+func pipeline(ctx context.Context, n *mainstem.Node, workload string, lines <-chan string) error {
+	topology, err := workloads.Topology(workload)
 	if err != nil {
 		return err
 	}

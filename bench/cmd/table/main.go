@@ -1,6 +1,6 @@
-// Command table turns what bench/payments.sh or bench/broker.sh has measured into a Markdown table.
+// Command table turns what bench/payments.sh, bench/broker.sh or bench/streams.sh has measured into a Markdown table.
 //
-//	table payments|broker DIR
+//	table payments|broker|streams DIR
 //
 // DIR holds SYSTEM-STEP.jsonl, lines of the load tool.
 package main
@@ -20,7 +20,7 @@ import (
 
 func main() {
 	if len(os.Args) != 3 || tables[os.Args[1]].rows == nil {
-		fmt.Fprintln(os.Stderr, "usage: table payments|broker DIR")
+		fmt.Fprintln(os.Stderr, "usage: table payments|broker|streams DIR")
 		os.Exit(2)
 	}
 	if err := tables[os.Args[1]].print(os.Args[2]); err != nil {
@@ -40,6 +40,7 @@ type system struct{ name, title string }
 var tables = map[string]table{
 	"payments": {[]system{{"kafka", "Apache Kafka + Kafka Streams"}, {"mainstem", "Mainstem"}}, paymentRows},
 	"broker":   {[]system{{"kafka", "Apache Kafka"}, {"kafka-synced", "Apache Kafka, synced"}, {"mainstem", "Mainstem"}}, brokerRows},
+	"streams":  {[]system{{"kafka", "Kafka Streams"}, {"worker", "Mainstem's worker on Kafka"}, {"mainstem", "Mainstem"}}, streamsRows()},
 }
 
 func (t table) print(dir string) error {
@@ -153,6 +154,27 @@ var brokerRows = append([]row{
 	{name: "after kill -9: exec to first acknowledged record, ms", step: "restart", cmd: "probe", tag: "killed", keys: []string{"ready_ms"}},
 	{name: "the same, slowest", step: "restart", cmd: "probe", tag: "killed", keys: []string{"ready_ms"}, max: true},
 }, append(batchRows(), syncRows()...)...)
+
+func streamsRows() []row {
+	var rows []row
+	for _, workload := range []string{"filtermap", "count", "window", "join", "payments"} {
+		for _, partitions := range []string{"1", "4"} {
+			r := row{step: "streams", cmd: "measure", tag: workload + " x " + partitions}
+			add := func(name string, more bool, keys ...string) {
+				r.name, r.keys, r.moreIsBetter = fmt.Sprintf("%s, %s partitions: %s", workload, partitions, name), keys, more
+				rows = append(rows, r)
+			}
+			add("records/s", true, "rec_s")
+			add("records/s, second half", true, "rec_s_half2")
+			add("CPU-s per million with the broker", false, "streams_cpu_s_per_m", "broker_cpu_s_per_m")
+			add("the same, second half", false, "streams_cpu_s_per_m_half2", "broker_cpu_s_per_m_half2")
+			add("CPU-s per million without the broker, second half", false, "streams_cpu_s_per_m_half2")
+			add("peak memory, MB", false, "streams_peak_mb", "broker_peak_mb")
+			add("exec to first output, s", false, "first_s")
+		}
+	}
+	return rows
+}
 
 func batchRows() []row {
 	var rows []row
