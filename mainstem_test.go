@@ -202,16 +202,18 @@ func TestDataThatCannotBeReadStaysAsItIs(t *testing.T) {
 			n.publish("t", "a")
 			n.close()
 			checkpoints, err := filepath.Glob(filepath.Join(dir, "broker", "checkpoint-*"))
-			if err != nil || len(checkpoints) != 1 {
+			if err != nil || len(checkpoints) != 2 {
 				t.Fatal(checkpoints, err)
 			}
-			b, err := os.ReadFile(checkpoints[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.change(b)
-			if err := os.WriteFile(checkpoints[0], b, 0o600); err != nil {
-				t.Fatal(err)
+			for _, path := range checkpoints {
+				b, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.change(b)
+				if err := os.WriteFile(path, b, 0o600); err != nil {
+					t.Fatal(err)
+				}
 			}
 			before := tree(t, dir)
 			if _, err := mainstem.Open(within(t), dir); !errors.Is(err, c.want) {

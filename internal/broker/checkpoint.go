@@ -2,14 +2,9 @@ package broker
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"sync/atomic"
 
 	"github.com/mainstemio/mainstem/internal/broker/frame"
@@ -18,7 +13,6 @@ import (
 	"github.com/mainstemio/mainstem/internal/commitlog"
 	"github.com/mainstemio/mainstem/internal/journal"
 	"github.com/mainstemio/mainstem/internal/planted"
-	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
 )
 
@@ -36,29 +30,6 @@ type checkpoint struct {
 type startMark struct {
 	p     *partition
 	start record.Offset
-}
-
-const (
-	checkpointMagic   = "MSBK"
-	checkpointVersion = 2
-	checkpointHeader  = 4 + 2 + 4 + 8 // magic, version, CRC-32C of what follows it, body length
-	checkpointPrefix  = "checkpoint-"
-	checkpointTemp    = "checkpoint.tmp"
-)
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-func checkpointName(lsn journal.LSN) string {
-	return fmt.Sprintf("%s%016x", checkpointPrefix, uint64(lsn))
-}
-
-func parseCheckpointName(name string) (journal.LSN, bool) {
-	hex, ok := strings.CutPrefix(name, checkpointPrefix)
-	if !ok || len(hex) != 16 {
-		return 0, false
-	}
-	lsn, err := strconv.ParseUint(hex, 16, 64)
-	return journal.LSN(lsn), err == nil
 }
 
 // checkpoint encodes the state behind frame lsn. All logs hold exactly what the frames up to lsn gave them.
@@ -232,89 +203,11 @@ func (p *partition) restore(d *frame.Decoder) {
 	}
 }
 
-// sealCheckpoint puts the header before body.
-func sealCheckpoint(body []byte) []byte {
-	b := make([]byte, 0, checkpointHeader+len(body))
-	b = append(b, checkpointMagic...)
-	b = binary.BigEndian.AppendUint16(b, checkpointVersion)
-	b = append(b, 0, 0, 0, 0)
-	b = binary.BigEndian.AppendUint64(b, uint64(len(body)))
-	b = append(b, body...)
-	binary.BigEndian.PutUint32(b[6:], crc32.Checksum(b[10:], castagnoli))
-	return b
-}
-
-var errDamaged = errors.New("checkpoint is damaged")
-
-// openCheckpoint checks b and returns its body: ErrNewerFormat or errDamaged.
-func openCheckpoint(b []byte) ([]byte, error) {
-	if len(b) < checkpointHeader || string(b[:4]) != checkpointMagic {
-		return nil, errDamaged
-	}
-	switch v := binary.BigEndian.Uint16(b[4:]); {
-	case v == 0:
-		return nil, errDamaged
-	case v > checkpointVersion:
-		return nil, fmt.Errorf("checkpoint has format %d, this version reads up to %d: %w", v, checkpointVersion, ErrNewerFormat)
-	}
-	if binary.BigEndian.Uint32(b[6:]) != crc32.Checksum(b[10:], castagnoli) ||
-		binary.BigEndian.Uint64(b[10:]) != uint64(len(b)-checkpointHeader) {
-		return nil, errDamaged
-	}
-	body := b[checkpointHeader:]
-	if binary.BigEndian.Uint16(b[4:]) == 1 { // it had no users, ACLs and node settings: none
+// currentBody is the body of a checkpoint file in today's version.
+func currentBody(body []byte, version uint16) []byte {
+	if version == 1 { // it had no users, ACLs and node settings: none
 		body = frame.AppendBytes(body[:len(body):len(body)], new(security).appendTo(nil))
 		body = frame.AppendBytes(body, frame.AppendNodeSettings(nil, nil, nil))
 	}
-	return body, nil
-}
-
-// writeCheckpoint makes a checkpoint file durable under its name, then removes older ones.
-func writeCheckpoint(fs vfs.FS, dir string, lsn journal.LSN, body []byte) error {
-	temp := fs.PathJoin(dir, checkpointTemp)
-	if err := writeFile(fs, temp, sealCheckpoint(body)); err != nil {
-		return err
-	}
-	name := checkpointName(lsn)
-	if err := fs.Rename(temp, fs.PathJoin(dir, name)); err != nil {
-		return err
-	}
-	if err := vfs.SyncDir(fs, dir); err != nil {
-		return err
-	}
-	names, err := fs.List(dir)
-	if err != nil {
-		return err
-	}
-	for _, n := range names {
-		if old, ok := parseCheckpointName(n); ok && old < lsn {
-			if err := fs.Remove(fs.PathJoin(dir, n)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func writeFile(fs vfs.FS, path string, b []byte) error {
-	f, err := fs.Create(path, vfs.Category)
-	if err != nil {
-		return err
-	}
-	if _, err := f.Write(b); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := f.Sync(); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return f.Close()
-}
-
-func readFile(fs vfs.FS, path string) ([]byte, error) {
-	f, err := fs.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(f)
-	return b, errors.Join(err, f.Close())
+	return body
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mainstemio/mainstem/internal/broker/checkpointfile"
 	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/broker/settings"
 	"github.com/mainstemio/mainstem/internal/cleanup"
@@ -129,7 +130,7 @@ func (k *keeper) write(c *checkpoint) error {
 			return fmt.Errorf("sync %s: %w", k.logs, err)
 		}
 	}
-	if err := writeCheckpoint(k.fs, k.dir, c.lsn, c.body); vfs.IsFull(err) {
+	if err := checkpointfile.Write(k.fs, k.dir, uint64(c.lsn), c.body); vfs.IsFull(err) {
 		return fmt.Errorf("write checkpoint %d: %w: %w", c.lsn, errNoRoom, err)
 	} else if err != nil {
 		return fmt.Errorf("write checkpoint %d: %w", c.lsn, err)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/mainstemio/mainstem/internal/broker/checkpointfile"
 	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/commitlog"
 	"github.com/mainstemio/mainstem/internal/journal"
@@ -87,7 +88,7 @@ func (r *recovery) restored() {
 
 // unreadable names the directory, keeps the sentinel of a newer format and says what to do.
 func (r *recovery) unreadable(err error) error {
-	if errors.Is(err, ErrNewerFormat) || errors.Is(err, journal.ErrNewerFormat) {
+	if errors.Is(err, ErrNewerFormat) || errors.Is(err, journal.ErrNewerFormat) || errors.Is(err, checkpointfile.ErrNewer) {
 		return fmt.Errorf("open %s: %w: %w; use the version that wrote it, or a newer one", r.o.Dir, ErrNewerFormat, err)
 	}
 	if vfs.IsFull(err) {
@@ -98,46 +99,32 @@ func (r *recovery) unreadable(err error) error {
 
 // load reads the newest checkpoint, or makes the first one of an empty directory.
 func (r *recovery) load() error {
-	names, err := r.o.FS.List(r.o.Dir)
-	if err != nil {
+	c, found, err := checkpointfile.Read(r.o.FS, r.o.Dir)
+	switch {
+	case err != nil:
 		return err
+	case !found:
+		return r.found()
 	}
-	newest, found := journal.LSN(0), false
-	for _, n := range names {
-		if lsn, ok := parseCheckpointName(n); ok {
-			newest, found = max(newest, lsn), true
-		}
-	}
-	if !found {
-		return r.found(names)
-	}
-	path := r.o.FS.PathJoin(r.o.Dir, checkpointName(newest))
-	b, err := readFile(r.o.FS, path)
-	if err != nil {
-		return err
-	}
-	body, err := openCheckpoint(b)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	r.from, r.clean, err = r.st.restore(body)
-	if err == nil && r.from != newest {
+	r.from, r.clean, err = r.st.restore(currentBody(c.Body, c.Version))
+	if err == nil && uint64(r.from) != c.LSN {
 		err = fmt.Errorf("it describes LSN %d", r.from)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", c.Path, err)
+	}
+	if c.Damaged != nil {
+		r.o.Events(Event{CheckpointDamaged, []any{"error", c.Damaged.Error(), "copy", c.Path}})
 	}
 	return nil
 }
 
 // found begins a new data directory: its first checkpoint holds the cluster id. It comes before any journal file, so a journal
 // without a checkpoint means that the checkpoint was lost.
-func (r *recovery) found(names []string) error {
-	for _, n := range names {
-		if n != journalName && n != logsName {
-			continue
-		}
-		if inside, err := r.o.FS.List(r.o.FS.PathJoin(r.o.Dir, n)); err != nil {
+func (r *recovery) found() error {
+	for _, n := range []string{journalName, logsName} {
+		inside, err := r.o.FS.List(r.o.FS.PathJoin(r.o.Dir, n))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		} else if len(inside) > 0 {
 			return fmt.Errorf("%s holds data, but there is no checkpoint", r.o.FS.PathJoin(r.o.Dir, n))
@@ -148,7 +135,7 @@ func (r *recovery) found(names []string) error {
 		return err
 	}
 	r.st.clusterID, r.clean = id, true
-	return writeCheckpoint(r.o.FS, r.o.Dir, 0, r.st.checkpoint(0, true).body)
+	return checkpointfile.Write(r.o.FS, r.o.Dir, 0, r.st.checkpoint(0, true).body)
 }
 
 // errFrames says that a journal goes on behind a clean checkpoint.
@@ -228,34 +215,51 @@ func (r *recovery) look(f journal.Frame, ids map[TopicID][]uint32) error {
 	return nil
 }
 
-// openLogs opens every log at its mark, or marks the partition as damaged. Missing files stop the start before anything is cut.
+// openLogs opens every log at its mark, or marks the partition as damaged. If all of them are missing, this is not their disk: that
+// stops the start before anything is cut.
 func (r *recovery) openLogs() error {
-	ps := r.partitions()
-	for _, p := range ps {
-		if (p.mark == commitlog.Mark{}) || r.doomed[p.number] {
+	var present, missing []*partition
+	for _, p := range r.partitions() {
+		switch {
+		case r.doomed[p.number]:
+			p.damage.Store(&errDoomed)
+			continue
+		case p.mark == commitlog.Mark{}:
 			continue
 		}
 		names, err := r.o.FS.List(r.home.path(p.number))
-		if err == nil && len(names) == 0 {
-			err = fs.ErrNotExist
-		}
-		if err != nil {
-			return fmt.Errorf("the log of %v is missing from %s: %w", p.TopicPartition, r.home.path(p.number), err)
+		switch {
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return err
+		case len(names) > 0:
+			present = append(present, p)
+		default:
+			missing = append(missing, p)
 		}
 	}
-	for _, p := range ps {
-		if r.doomed[p.number] {
-			p.damage.Store(&errDoomed)
-			continue
-		}
-		if (p.mark == commitlog.Mark{}) {
-			continue
-		}
+	if len(missing) > 0 && len(present) == 0 {
+		return fmt.Errorf("no log is there, the first of %v in %s", missing[0].TopicPartition, r.home.path(missing[0].number))
+	}
+	for _, p := range missing {
+		r.damaged(p, errLost)
+	}
+	for _, p := range present {
 		if err := r.openLog(p); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// errLost is the damage of a partition that has no files.
+var errLost = errors.New("the log is missing")
+
+// damaged has a partition refuse everything but its deletion.
+func (r *recovery) damaged(p *partition, err error) {
+	p.damage.Store(&err)
+	r.o.Events(Event{PartitionDamaged, []any{
+		"topic", p.Topic, "partition", p.Partition, "path", r.home.path(p.number), "error", err.Error(),
+	}})
 }
 
 // errDoomed keeps replay off a partition that a later frame deletes.
@@ -270,13 +274,10 @@ func (r *recovery) openLog(p *partition) error {
 			err = log.AdvanceStart(p.start)
 		}
 		return err
-	case errors.Is(err, fs.ErrNotExist), !errors.Is(err, commitlog.ErrCorrupt):
+	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, commitlog.ErrCorrupt):
 		return fmt.Errorf("open the log of %v: %w", p.TopicPartition, err)
 	}
-	p.damage.Store(&err)
-	r.o.Events(Event{PartitionDamaged, []any{
-		"topic", p.Topic, "partition", p.Partition, "path", r.home.path(p.number), "error", err.Error(),
-	}})
+	r.damaged(p, err)
 	return nil
 }
 
@@ -347,7 +348,11 @@ type LogLayout struct {
 func (l LogLayout) EpochAt(o record.Offset) int32 { return epochAt(l.epochs, o) }
 
 // PartitionDamaged is the kind of the event of a partition whose log could not be opened: topic, partition, path, error.
-const PartitionDamaged = "partition damaged"
+// CheckpointDamaged is that of a checkpoint that was read from its copy: error, copy.
+const (
+	PartitionDamaged  = "partition damaged"
+	CheckpointDamaged = "checkpoint damaged, its copy was read"
+)
 
 // Names of a broker's directory, for those who look at one from outside.
 const LockName, JournalName, LogsName = lockName, journalName, logsName
@@ -355,27 +360,14 @@ const LockName, JournalName, LogsName = lockName, journalName, logsName
 // LogDir is the name of a partition's directory below LogsName.
 func LogDir(number uint32) string { return partitionDir(number) }
 
-// CheckpointLSN tells whether a file of that name is a checkpoint, or one being written (LSN 0, temp), and of which frame.
-func CheckpointLSN(name string) (lsn journal.LSN, temp, ok bool) {
-	if name == checkpointTemp {
-		return 0, true, true
-	}
-	lsn, ok = parseCheckpointName(name)
-	return lsn, false, ok
-}
-
 // ReadLayout decodes the checkpoint file at path and changes nothing.
 func ReadLayout(fs vfs.FS, path string) (Layout, error) {
-	b, err := readFile(fs, path)
-	if err != nil {
-		return Layout{}, err
-	}
-	body, err := openCheckpoint(b)
+	body, version, err := checkpointfile.ReadFile(fs, path)
 	if err != nil {
 		return Layout{}, err
 	}
 	r, out := newRecovery(Options{FS: fs}.withDefaults()), Layout{}
-	if out.LSN, out.Clean, err = r.st.restore(body); err != nil {
+	if out.LSN, out.Clean, err = r.st.restore(currentBody(body, version)); err != nil {
 		return Layout{}, err
 	}
 	out.NextNumber = r.st.nextPart

@@ -3,10 +3,13 @@ package broker
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/mainstemio/mainstem/internal/broker/checkpointfile"
 	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/coordinator/txn"
 	"github.com/mainstemio/mainstem/internal/journal"
@@ -196,27 +199,16 @@ func TestUnreadableDirectoryIsLeftAlone(t *testing.T) {
 		o.FS = n.o.FS.(*vfs.MemFS).CrashClone(crashConfig{})
 		return o
 	}
-	checkpointOf := func(t *testing.T, o Options) string {
-		names, err := o.FS.List(o.Dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, n := range names {
-			if _, ok := parseCheckpointName(n); ok {
-				return o.FS.PathJoin(o.Dir, n)
+	rewrite := func(t *testing.T, o Options, f func([]byte)) {
+		for _, path := range checkpoints(t, o) {
+			b, err := readFile(o.FS, path)
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		t.Fatal("no checkpoint")
-		return ""
-	}
-	rewrite := func(t *testing.T, o Options, path string, f func([]byte)) {
-		b, err := readFile(o.FS, path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f(b)
-		if err := writeFile(o.FS, path, b); err != nil {
-			t.Fatal(err)
+			f(b)
+			if err := writeFile(o.FS, path, b); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	tests := []struct {
@@ -225,14 +217,16 @@ func TestUnreadableDirectoryIsLeftAlone(t *testing.T) {
 		want  error
 	}{
 		{"damaged checkpoint", func(t *testing.T, o Options) {
-			rewrite(t, o, checkpointOf(t, o), func(b []byte) { b[len(b)/2] ^= 1 })
+			rewrite(t, o, func(b []byte) { b[len(b)/2] ^= 1 })
 		}, ErrUnreadable},
 		{"newer checkpoint", func(t *testing.T, o Options) {
-			rewrite(t, o, checkpointOf(t, o), func(b []byte) { b[5] = 9 })
+			rewrite(t, o, func(b []byte) { b[5] = 9 })
 		}, ErrNewerFormat},
 		{"lost checkpoint", func(t *testing.T, o Options) {
-			if err := o.FS.Remove(checkpointOf(t, o)); err != nil {
-				t.Fatal(err)
+			for _, path := range checkpoints(t, o) {
+				if err := o.FS.Remove(path); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}, ErrUnreadable},
 		{"lost journal", func(t *testing.T, o Options) {
@@ -282,6 +276,90 @@ func TestUnreadableDirectoryIsLeftAlone(t *testing.T) {
 				t.Error("the directory was changed")
 			}
 		})
+	}
+}
+
+// checkpoints returns the paths of the two files of the checkpoint.
+func checkpoints(t *testing.T, o Options) []string {
+	t.Helper()
+	names, err := o.FS.List(o.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, n := range names {
+		if _, ok := checkpointfile.Parse(n); ok {
+			paths = append(paths, o.FS.PathJoin(o.Dir, n))
+		}
+	}
+	if len(paths) != 2 {
+		t.Fatalf("checkpoint files %v", paths)
+	}
+	return paths
+}
+
+func readFile(fs vfs.FS, path string) ([]byte, error) {
+	f, err := fs.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(f)
+	return b, errors.Join(err, f.Close())
+}
+
+func writeFile(fs vfs.FS, path string, b []byte) error {
+	f, err := fs.Create(path, vfs.Category)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func TestADamagedCheckpointIsReadFromItsCopy(t *testing.T) {
+	n := newNode(t)
+	n.topic("a", 1, nil)
+	n.mustProduce("a", 0, plain("x"))
+	for _, path := range checkpoints(t, n.o) {
+		if err := n.halt(); err != nil {
+			t.Fatal(err)
+		}
+		n.o.FS = n.o.FS.(*vfs.MemFS).CrashClone(crashConfig{})
+		if err := writeFile(n.o.FS, path, []byte("?")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		n = boot(t, n.o)
+		if got := len(n.read("a", 0, true)); got != 1 {
+			t.Errorf("%d records are there", got)
+		}
+	}
+}
+
+func TestALostLogStopsItsPartitionOnly(t *testing.T) {
+	n := newNode(t)
+	n.topic("a", 2, nil)
+	n.mustProduce("a", 0, plain("x"))
+	n.mustProduce("a", 1, plain("y"))
+	n = n.restart() // the checkpoint describes both logs
+	n.mustProduce("a", 0, plain("behind"))
+	n.o.FS = n.o.FS.(*vfs.MemFS).CrashClone(crashConfig{})
+	if err := n.o.FS.RemoveAll(n.o.FS.PathJoin(n.o.Dir, logsName, partitionDir(1))); err != nil {
+		t.Fatal(err)
+	}
+	n = boot(t, n.o)
+	for range 2 {
+		if n.events.count("partition damaged") != 1 {
+			t.Errorf("%d events about the damage", n.events.count("partition damaged"))
+		}
+		wantErr(t, n.produce("a", 0, plain("w")).Err, kerr.KafkaStorageError)
+		n.mustProduce("a", 1, plain("w"))
+		n = n.restart()
+	}
+	if got := len(n.read("a", 1, true)); got != 3 {
+		t.Errorf("the other partition holds %d records", got)
+	}
+	if r := get(t, n.DeleteTopics([]TopicRef{{Name: "a"}})); r[0].Err != nil {
+		t.Errorf("the topic cannot be deleted: %v", r[0].Err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mainstemio/mainstem/internal/auth"
+	"github.com/mainstemio/mainstem/internal/broker/checkpointfile"
 	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -91,14 +92,8 @@ func TestADirectoryFromBeforeUsersAndACLsOpens(t *testing.T) {
 	if err := n.halt(); err != nil {
 		t.Fatal(err)
 	}
-	names, err := n.o.FS.List(n.o.Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		if _, ok := parseCheckpointName(name); ok {
-			makeFormatOne(t, n.o.FS, n.o.FS.PathJoin(n.o.Dir, name))
-		}
+	for _, path := range checkpoints(t, n.o) {
+		makeFormatOne(t, n.o.FS, path)
 	}
 	m := boot(t, n.o)
 	if m.Topics().ByName["t"] == nil || len(m.Security().Users.Keys()) != 0 || len(m.Security().ACLs.All()) != 0 {
@@ -119,8 +114,8 @@ func makeFormatOne(t *testing.T, fs vfs.FS, path string) {
 	}
 	b = b[:len(b)-2*3] // users with ACLs, and node settings: each a length of 2 and two empty lists
 	binary.BigEndian.PutUint16(b[4:], 1)
-	binary.BigEndian.PutUint64(b[10:], uint64(len(b)-checkpointHeader))
-	binary.BigEndian.PutUint32(b[6:], crc32.Checksum(b[10:], castagnoli))
+	binary.BigEndian.PutUint64(b[10:], uint64(len(b)-checkpointfile.HeaderSize))
+	binary.BigEndian.PutUint32(b[6:], crc32.Checksum(b[10:], crc32.MakeTable(crc32.Castagnoli)))
 	if err := writeFile(fs, path, b); err != nil {
 		t.Fatal(err)
 	}

@@ -132,7 +132,7 @@ func TestEveryFlippedBitIsFoundAndWhatIsSaidIsWhatTheNodeDoes(t *testing.T) {
 			}
 		}
 	}
-	for _, code := range []string{"checkpoint_damaged", "journal_damaged", "torn_tail", "records_damaged", "index_damaged", "start_damaged"} {
+	for _, code := range []string{"checkpoint_copy_damaged", "journal_damaged", "torn_tail", "records_damaged", "index_damaged", "start_damaged"} {
 		if seen[code] == 0 {
 			t.Errorf("%s was never found: %v", code, seen)
 		}

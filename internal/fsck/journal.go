@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/mainstemio/mainstem/internal/broker"
+	"github.com/mainstemio/mainstem/internal/broker/checkpointfile"
 	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/journal"
 )
@@ -23,44 +24,66 @@ func (c *check) checkpoints() error {
 		return err
 	}
 	slices.Sort(names)
-	newest, found := "", journal.LSN(0)
+	newest, found := checkpointfile.Name{}, false
 	for _, name := range names {
-		lsn, temp, ok := broker.CheckpointLSN(name)
+		n, ok := checkpointfile.Parse(name)
 		switch {
-		case ok && temp:
+		case ok && n.Temp:
 			c.find(Finding{
 				Severity: Harmless, Code: "checkpoint_unfinished", File: c.broker(name), At: -1,
 				About: "a checkpoint that was being written when the process ended; the one before it counts",
 				Node:  "it writes over it", Next: "nothing",
 			})
-		case ok && (newest == "" || lsn > found):
-			newest, found = name, lsn
+		case ok && (!found || n.LSN > newest.LSN):
+			newest, found = checkpointfile.Name{LSN: n.LSN}, true
 		case ok, name == broker.LockName, name == broker.JournalName, name == broker.LogsName:
 		default:
 			c.unknown(c.broker(name))
 		}
 	}
-	if newest == "" {
+	if !found {
 		return nil // a new directory, or one that the rehearsal will refuse
 	}
-	c.r.Checkpoint = uint64(found)
-	layout, err := broker.ReadLayout(c.o.FS, c.broker(newest))
-	if err == nil && layout.LSN != found {
-		err = fmt.Errorf("it describes frame %d", layout.LSN)
-	}
-	if err != nil {
+	c.r.Checkpoint = newest.LSN
+	first, err := c.checkpoint(newest)
+	second, copyErr := c.checkpoint(checkpointfile.Name{LSN: newest.LSN, Copy: true})
+	switch {
+	case err == nil && copyErr != nil && !errors.Is(copyErr, os.ErrNotExist): // older versions wrote none
+		c.spare(checkpointfile.Name{LSN: newest.LSN, Copy: true}, copyErr)
+	case err != nil && checkpointfile.Reparable(err) && copyErr == nil:
+		c.spare(newest, err)
+		first, err = second, nil
+	case err != nil:
 		code, next := "checkpoint_damaged", restore
-		if errors.Is(err, broker.ErrNewerFormat) {
+		if errors.Is(err, checkpointfile.ErrNewer) {
 			code, next = "newer_format", "use the version of mainstem that wrote it, or a newer one"
 		}
 		c.find(Finding{
-			Severity: Damage, Code: code, File: c.broker(newest), At: -1, stops: true, Next: next,
+			Severity: Damage, Code: code, File: c.broker(newest.String()), At: -1, stops: true, Next: next,
 			About: "the list of topics, positions and groups cannot be read: " + err.Error(),
 		})
 		return nil
 	}
-	c.layout, c.r.Clean = &layout, layout.Clean
+	c.layout, c.r.Clean = &first, first.Clean
 	return nil
+}
+
+// checkpoint reads one file.
+func (c *check) checkpoint(n checkpointfile.Name) (broker.Layout, error) {
+	layout, err := broker.ReadLayout(c.o.FS, c.broker(n.String()))
+	if err == nil && uint64(layout.LSN) != n.LSN {
+		err = fmt.Errorf("it describes frame %d", layout.LSN)
+	}
+	return layout, err
+}
+
+// spare tells of a checkpoint of whose two files one is lost.
+func (c *check) spare(lost checkpointfile.Name, err error) {
+	c.find(Finding{
+		Severity: Repaired, Code: "checkpoint_copy_damaged", File: c.broker(lost.String()), At: -1,
+		About: "one of the two files of the checkpoint cannot be read: " + err.Error(),
+		Node:  "it reads the other one, and writes both anew with the next checkpoint", Next: "nothing; look at the disk",
+	})
 }
 
 func (c *check) unknown(path string) {

@@ -49,7 +49,7 @@ func (c *check) log(p broker.LogLayout) error {
 	names, err := c.o.FS.List(dir)
 	if errors.Is(err, os.ErrNotExist) || err == nil && len(names) == 0 {
 		c.find(Finding{
-			Severity: Damage, Code: "log_missing", File: dir, At: -1, stops: true, Next: restore,
+			Severity: Damage, Code: "log_missing", File: dir, At: -1, stops: c.start.err != nil, Next: restore,
 			Topic: p.Topic, Partition: p.Partition, From: int64(p.Mark.Start), To: int64(p.Mark.End),
 			About: "the partition's files are gone",
 		})
