@@ -33,6 +33,14 @@ type Decimal struct {
 	neg   bool
 }
 
+// NewDecimal returns unscaled with its last scale digits behind the point: NewDecimal(150, 2) is 1.50.
+func NewDecimal(unscaled int64, scale uint8) Decimal {
+	if unscaled < 0 {
+		return Decimal{coef: -uint64(unscaled), scale: uint16(scale), neg: true}
+	}
+	return Decimal{coef: uint64(unscaled), scale: uint16(scale)}
+}
+
 // ParseDecimal reads a number: an optional sign, digits with an optional point, an optional exponent. At least one digit is
 // needed, superfluous leading zeros are dropped, spaces are not accepted. An exponent is written out: "1e3" is 1000, "1.5e-3"
 // is 0.0015. The errors are ErrDecimalSyntax and ErrDecimalRange, which do not quote the text.

@@ -10,6 +10,6 @@
 //
 // Format: a Decimal is written as plain decimal text without an exponent, with the scale that it was read with.
 //
-// Not here: arithmetic on decimals (github.com/cockroachdb/apd/v3 does that where it is needed) and the encoding of values
-// in files or on the wire.
+// Not here: arithmetic on decimals beyond sums (github.com/cockroachdb/apd/v3 does that where it is needed) and the encoding of
+// values in files or on the wire.
 package row

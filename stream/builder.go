@@ -22,6 +22,7 @@ type Builder struct {
 	mistakes []error
 	names    int // made so far: see newName
 	optimize bool
+	cuts     bool                 // Consistent
 	explicit bool                 // generated names of stores and topics are mistakes
 	stores   map[*state.Spec]bool // those that processors have
 

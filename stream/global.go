@@ -18,7 +18,7 @@ type GlobalTable[K, V any] struct {
 
 var (
 	kindGlobalTable    = kind{"GlobalTableFrom", "KTABLE-SOURCE-"}
-	kindJoinGlobal     = kind{"JoinGlobal", "KSTREAM-JOIN-"}
+	kindJoinGlobal     = kind{"JoinGlobal", "KSTREAM-LEFTJOIN-"} // as Kafka Streams names inner ones too
 	kindLeftJoinGlobal = kind{"LeftJoinGlobal", "KSTREAM-LEFTJOIN-"}
 )
 

@@ -13,8 +13,8 @@ import (
 // it was not. Left rows whose foreign key is null are dropped and counted, and are in no result. A null from join is no row.
 //
 // Both tables are kept in stores. Their numbers of partitions may differ: subscriptions of the left rows move to the partition of the
-// foreign key and the right rows back. Each left row is answered before the next one is taken; where one input record changes a left row
-// twice, the answer for its earlier value is left out. Results have the later of the times of the left row's and the right row's updates
+// foreign key and the right rows back. In one process each left row is answered before the next one is taken; where one input record
+// changes a left row twice, or where workers share the application, the answer for an earlier value of a row may be left out. Results have the later of the times of the left row's and the right row's updates
 // if the left row changed, and that of the right row's update if that did.
 //
 // Options: Named keeps the result in a store, JoinNamed.
@@ -72,16 +72,21 @@ func joinForeign[K, V, F, W, R any](left Table[K, V], right Table[F, W], j forei
 	left.needOld()
 	right.needOld()
 	names := foreignNames(b, o.joinName)
+	foreignKey := func(k K, v V) (F, error) { return j.foreignKey(k, v), nil }
+	resolve := topology.Node{Name: names.resolve, Kind: topology.Processor, Joins: true}
+	if !j.left {
+		names.pending = names.resolve + "-pending"
+		resolve.Stores, resolve.Private, resolve.Uncached = []string{names.pending}, []string{names.pending}, true
+	}
 	at := left.add(topology.Node{
 		Name: names.subscribe, Kind: topology.Processor, Inputs: []topology.NodeID{left.node},
 		Op: foreign.Subscribe[K, V, F]{
-			LeftJoin: j.left, Key: left.key, Value: left.value, Foreign: right.key,
-			ForeignKey: func(k K, v V) (F, error) { return j.foreignKey(k, v), nil },
+			LeftJoin: j.left, Key: left.key, Value: left.value, Foreign: right.key, ForeignKey: foreignKey, Pending: names.pending,
 		},
 	})
 	at = at.add(topology.Node{
 		Name: names.registrations, Kind: topology.Repartition, Inputs: []topology.NodeID{at.node},
-		Op: operator.Repartition[F, foreign.Subscription[K]]{Key: right.key, Place: foreign.Place[K]},
+		Op: operator.Repartition[F, foreign.Subscription[K]]{Key: right.key, Value: foreign.SubscriptionSerde(left.key), Place: foreign.Place[K]},
 	})
 	at = at.add(topology.Node{
 		Name: names.join, Kind: topology.Processor, Inputs: []topology.NodeID{at.node, right.node}, Joins: true,
@@ -90,12 +95,13 @@ func joinForeign[K, V, F, W, R any](left Table[K, V], right Table[F, W], j forei
 	})
 	at = at.add(topology.Node{
 		Name: names.responses, Kind: topology.Repartition, Inputs: []topology.NodeID{at.node},
-		Op: operator.Repartition[K, foreign.Response[W]]{Key: left.key, Place: foreign.PlaceResponse[W]},
+		Op: operator.Repartition[K, foreign.Response[W]]{Key: left.key, Value: foreign.ResponseSerde(right.value), Place: foreign.PlaceResponse[W]},
 	})
-	at = at.add(topology.Node{
-		Name: names.resolve, Kind: topology.Processor, Inputs: []topology.NodeID{at.node, left.node}, Joins: true,
-		Op: foreign.Resolve[K, V, W, R]{LeftJoin: j.left, Key: left.key, Value: left.value, Join: j.join},
-	})
+	resolve.Inputs = []topology.NodeID{at.node, left.node}
+	resolve.Op = foreign.Resolve[K, V, F, W, R]{
+		LeftJoin: j.left, Key: left.key, Value: left.value, Foreign: right.key, ForeignKey: foreignKey, Pending: names.pending, Join: j.join,
+	}
+	at = at.add(resolve)
 	store := o.name
 	if !o.named {
 		store = b.newStoreName(foreignResult)
@@ -125,6 +131,7 @@ const (
 // foreignStepNames are the names in a foreign-key join; those of the repartitions are those of their topics.
 type foreignStepNames struct {
 	registrations, subscribe, store, join, responses, resolve, result string
+	pending                                                           string // the runtime's own; left joins have none
 }
 
 // foreignNames makes the names, all of which count as they do in Kafka Streams, given or not.

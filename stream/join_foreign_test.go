@@ -98,6 +98,13 @@ var foreignModes = []struct {
 	{name: "more right partitions", opts: []streamtest.Option{
 		streamtest.TopicPartitions("left", 2), streamtest.TopicPartitions("right", 5), streamtest.Batch(9),
 	}},
+	{name: "workers", restart: true, opts: []streamtest.Option{streamtest.Workers(2), streamtest.Partitions(3)}},
+	{name: "workers by chance, together", opts: []streamtest.Option{
+		streamtest.Workers(2), streamtest.Shuffled(1), streamtest.Partitions(3), streamtest.Batch(1000),
+	}},
+	{name: "workers by chance, other partitions", restart: true, opts: []streamtest.Option{
+		streamtest.Workers(3), streamtest.Shuffled(2), streamtest.TopicPartitions("left", 4), streamtest.TopicPartitions("right", 2), streamtest.Batch(9),
+	}},
 }
 
 // A foreignRun is a run of the join with the tables that it should see.

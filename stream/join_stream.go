@@ -109,7 +109,14 @@ func joinStreams[K, V, W, R any](left Stream[K, V], right Stream[K, W], w JoinWi
 	}
 	left.needSerdes()
 	right.needSerdes()
-	left, right = left.placedForJoin(o, "-left"), right.placedForJoin(o, "-right")
+	self := b.optimize && left.node == right.node && left.keyChanged && b.graph.ChangesKeys(left.node)
+	left = left.placedForJoin(o, "-left")
+	if self { // the moves of both sides become one
+		b.burn(repartitionNames)
+		right.node, right.keyChanged = left.node, false
+	} else {
+		right = right.placedForJoin(o, "-right")
+	}
 	names := joinNamesOf(b, o, op.LeftAlone != nil, op.RightAlone != nil)
 	op.Key, op.Left, op.Right = left.key, left.value, right.value
 	op.Before, op.After, op.Grace = millis(w.before), millis(w.after), millis(w.grace)
@@ -275,8 +282,11 @@ func joinTable[K, V, W, R any](s Stream[K, V], t Table[K, W], k kind, op join.St
 	}
 	s = s.placedForJoin(o, "")
 	t.kept()
-	n := topology.Node{Name: b.stepName(k, o), Kind: topology.Processor, Inputs: []topology.NodeID{s.node, t.node}, Joins: true}
+	n := topology.Node{Name: b.stepName(k, o), Kind: topology.Processor, Inputs: []topology.NodeID{s.node, t.node}, Joins: true, LooksUp: true}
 	n.Unkeyed = op.Alone != nil
+	if o.named {
+		b.burn(1) // Kafka Streams makes a name in any case
+	}
 	op.Key = t.key
 	history, versioned := t.history()
 	op.Versioned = versioned

@@ -62,8 +62,10 @@ func keptTable[K, V any](s Stream[K, V], n topology.Node, store string, now bool
 		}
 		return op.Store != ""
 	}
-	if now {
+	if now || s.b.cuts {
 		t.keep()
+	}
+	if now {
 		t.store = store
 	}
 	return t

@@ -18,6 +18,7 @@ package stream
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/mainstemio/mainstem/internal/operator"
 	"github.com/mainstemio/mainstem/internal/topology"
@@ -73,7 +74,7 @@ func (s Stream[K, V]) ForEach(do func(K, V) error, opts ...Option) {
 	s.add(n)
 }
 
-// Merge joins streams: the records of all, in the order in which they come.
+// Merge joins streams: the records of all, in the order in which they come. A stream that is named twice counts once.
 func (s Stream[K, V]) Merge(others ...Stream[K, V]) Stream[K, V] {
 	n := topology.Node{Name: s.b.newName(kindMerge.prefix), Kind: topology.Processor, Inputs: []topology.NodeID{s.node}, Op: operator.Merge[K, V]{}, Keeps: true, Merges: true}
 	merged := s
@@ -82,7 +83,9 @@ func (s Stream[K, V]) Merge(others ...Stream[K, V]) Stream[K, V] {
 			s.b.mistake("Merge: the streams come from two builders, or one is the zero Stream")
 			continue
 		}
-		n.Inputs = append(n.Inputs, o.node)
+		if !slices.Contains(n.Inputs, o.node) {
+			n.Inputs = append(n.Inputs, o.node)
+		}
 		if !operator.Same(merged.key, o.key) {
 			merged.key = nil
 		}
@@ -96,7 +99,8 @@ func (s Stream[K, V]) Merge(others ...Stream[K, V]) Stream[K, V] {
 }
 
 // Split sends each record to the first branch whose predicate its value passes. It returns one stream for each predicate, and
-// behind them one with the records that pass none.
+// behind them one with the records that pass none. Generated names are those of Kafka Streams without a default branch; with one it
+// counts one more: see Builder.SkipNames.
 func (s Stream[K, V]) Split(pass ...func(V) bool) []Stream[K, V] {
 	withKey := make([]func(K, V) bool, len(pass))
 	for i, p := range pass {
@@ -119,6 +123,7 @@ func (s Stream[K, V]) SplitWithKey(pass ...func(K, V) bool) []Stream[K, V] {
 		branch := (i + 1) % len(streams) // Kafka Streams numbers from 1 and gives the rest 0
 		streams[i] = from.step(kindSplit, operator.Merge[K, V]{}, []Option{Named(fmt.Sprint(s.b.graph.StepName(from.node), branch))})
 	}
+	s.b.burn(len(pass))
 	return streams
 }
 

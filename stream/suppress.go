@@ -87,7 +87,7 @@ func suppressed[K, V any](t Table[K, V], k kind, o options, op suppress.Spec[K, 
 	}
 	bound(optMaxRecords, o.maxRecords)
 	bound(optMaxBytes, o.maxBytes)
-	t.kept()
+	t.needOld()
 	name, store := o.name, o.name+"-store"
 	if !o.named {
 		name = b.newName(k.prefix)

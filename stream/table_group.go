@@ -56,7 +56,7 @@ func (g GroupedTable[K, V]) placed(store string) edge {
 func (g GroupedTable[K, V]) move(name string) edge {
 	return g.add(topology.Node{
 		Name: name + "-repartition", Kind: topology.Repartition, Inputs: []topology.NodeID{g.node}, Partitions: g.partitions,
-		Op: operator.Repartition[K, table.Regrouped[V]]{Key: g.key},
+		Op: operator.Repartition[K, table.Regrouped[V]]{Key: g.key, Value: table.RegroupedSerde(g.value)},
 	})
 }
 

@@ -144,6 +144,8 @@ type cut struct {
 	batch      int
 	restart    func(i int) bool // before record i
 	partitions int32
+	workers    int    // 0: one does everything in memory
+	shuffled   uint64 // 0: not
 }
 
 func (p pipeline) run(t *rapid.T, events []record.Record, c cut) result {
@@ -153,9 +155,19 @@ func (p pipeline) run(t *rapid.T, events []record.Record, c cut) result {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	d := streamtest.New(t, topology, streamtest.Batch(c.batch), streamtest.Partitions(c.partitions))
+	opts := []streamtest.Option{streamtest.Batch(c.batch), streamtest.Partitions(c.partitions)}
+	if c.workers > 0 {
+		opts = append(opts, streamtest.Workers(c.workers))
+	}
+	if c.shuffled > 0 {
+		opts = append(opts, streamtest.Shuffled(c.shuffled))
+	}
+	d := streamtest.New(t, topology, opts...)
 	for i, e := range events {
-		if c.restart(i) {
+		switch {
+		case c.restart(i) && c.workers > 0 && i%2 == 0:
+			d.Rebalance(1 + i%(c.workers+1))
+		case c.restart(i):
 			d.Restart()
 		}
 		d.Pipe(e)
@@ -215,13 +227,16 @@ func TestResultsDoNotDependOnHowTheInputIsCut(t *testing.T) {
 				restart := rapid.SliceOfN(rapid.Bool(), len(events), len(events)).Draw(t, "restart")
 				restarts := func(i int) bool { return restart[i] }
 				for _, batch := range []int{2, 5, 100} {
-					check(fmt.Sprintf("batches of %d", batch), cut{batch, never, 1})
-					check(fmt.Sprintf("batches of %d and restarts", batch), cut{batch, restarts, 1})
+					check(fmt.Sprintf("batches of %d", batch), cut{batch: batch, restart: never, partitions: 1})
+					check(fmt.Sprintf("batches of %d and restarts", batch), cut{batch: batch, restart: restarts, partitions: 1})
 				}
-				check("restart before every record", cut{1, func(int) bool { return true }, 1})
+				check("restart before every record", cut{batch: 1, restart: func(int) bool { return true }, partitions: 1})
+				check("workers", cut{batch: 1, restart: restarts, partitions: 1, workers: 2})
 				if !p.onePart {
-					check("2 partitions", cut{1, never, 2})
-					check("4 partitions, batches and restarts", cut{3, restarts, 4})
+					check("2 partitions", cut{batch: 1, restart: never, partitions: 2})
+					check("4 partitions, batches and restarts", cut{batch: 3, restart: restarts, partitions: 4})
+					check("workers with 4 partitions", cut{batch: 3, restart: restarts, partitions: 4, workers: 3})
+					check("workers by chance", cut{batch: 5, restart: restarts, partitions: 4, workers: 3, shuffled: 1 + uint64(len(events))})
 				}
 			})
 		})

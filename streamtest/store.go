@@ -23,7 +23,7 @@ func Store[S any](d *Driver, b *state.Builder[S]) S {
 // tables returns those of a store of processors, by partition.
 func (d *Driver) tables(name string) ([]*store.Table[[]byte, []byte], error) {
 	var tables []*store.Table[[]byte, []byte]
-	for _, st := range d.set.Stores() {
+	for _, st := range d.stores() {
 		if st.Name() != name {
 			continue
 		}

@@ -12,6 +12,7 @@ package streamtest
 
 import (
 	"errors"
+	"math/rand/v2"
 
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/store"
@@ -38,6 +39,8 @@ type options struct {
 	oneTime    bool
 	cacheBytes int64
 	manual     bool
+	workers    int        // 0: one does everything in memory
+	shuffled   *rand.Rand // nil: in order
 }
 
 // Partitions gives every topic n partitions. Default 1.
@@ -73,7 +76,8 @@ type Driver struct {
 	tb       TB // nil: failures panic
 	o        options
 	topology *stream.Topology
-	set      *task.Set
+	sets     []*task.Set // one, or with workers those of all tasks
+	workers  *workers    // nil: there are none
 	topics   map[string]*topic
 	added    map[record.TopicPartition]int // rows of the source topics given to the set
 	pending  int                           // rows piped and not given to the set
@@ -108,19 +112,31 @@ func (d *Driver) Describe() string { return d.topology.Describe() }
 // Dropped returns how many records were dropped since the start or Restart, by reason.
 func (d *Driver) Dropped() map[string]int64 {
 	d.flush()
-	return d.set.Dropped()
+	dropped := map[string]int64{}
+	for _, set := range d.sets {
+		for reason, n := range set.Dropped() {
+			dropped[reason] += n
+		}
+	}
+	return dropped
 }
 
 // Advance moves the stream time of all tasks to at least ts, as a record of that time would.
 func (d *Driver) Advance(ts record.Timestamp) {
 	d.flush()
-	d.set.Advance(ts)
+	for _, set := range d.sets {
+		set.Advance(ts)
+	}
 }
 
 // StreamTime returns the highest time a sub-topology has seen, record.NoTimestamp when none.
 func (d *Driver) StreamTime(subTopology int) record.Timestamp {
 	d.flush()
-	return d.set.StreamTime(subTopology)
+	highest := record.NoTimestamp
+	for _, set := range d.sets {
+		highest = max(highest, set.StreamTime(subTopology))
+	}
+	return highest
 }
 
 // Restart ends the epoch, throws all tasks away, and starts again from the changelogs and the committed positions.
@@ -133,7 +149,7 @@ func (d *Driver) TryRestart() error {
 	if err := d.tryFlush(); err != nil {
 		return err
 	}
-	if err := d.commit(d.set.Flush); err != nil {
+	if err := d.commit((*task.Set).Flush); err != nil {
 		return err
 	}
 	return d.start()
@@ -148,26 +164,31 @@ func (d *Driver) TryCommit() error {
 	if err := d.tryFlush(); err != nil {
 		return err
 	}
-	if err := d.commit(d.set.FlushOnce); err != nil {
+	if err := d.commit((*task.Set).FlushOnce); err != nil {
 		return err
 	}
 	return d.tryFlush() // what came back through topics
 }
 
 // commit is an epoch that begins with a flush.
-func (d *Driver) commit(flush func(task.Output) error) error {
-	if err := flush(output{d}); err != nil {
-		d.err = err
-		return err
+func (d *Driver) commit(flush func(*task.Set, task.Output) error) error {
+	for _, set := range d.sets {
+		if err := flush(set, output{d}); err != nil {
+			d.err = err
+			return err
+		}
+		if err := d.seal(set); err != nil {
+			return err
+		}
 	}
-	return d.seal()
+	return nil
 }
 
-func (d *Driver) seal() error {
-	if err := d.set.Seal(output{d}); err != nil {
+func (d *Driver) seal(set *task.Set) error {
+	if err := set.Seal(output{d}); err != nil {
 		return err
 	}
-	d.set.Commit()
+	set.Commit()
 	return nil
 }
 
@@ -183,11 +204,11 @@ func ViewOf[K, V any](d *Driver, storeName string) (*store.View[K, V], error) {
 	if err := d.tryFlush(); err != nil {
 		return nil, err
 	}
-	return task.ViewOf[K, V](d.set, storeName)
+	return task.ViewOfAll[K, V](d.sets, storeName)
 }
 
-// start makes a new set and restores it.
-func (d *Driver) start() error {
+// config is that of all tasks.
+func (d *Driver) config() task.Config {
 	partitions := map[string]int32{}
 	for _, name := range append(d.topology.SourceTopics(), d.topology.SinkTopics()...) {
 		partitions[name] = d.partitions(name)
@@ -205,19 +226,47 @@ func (d *Driver) start() error {
 			return task.DeadLetter
 		}
 	}
-	set, err := task.New(config)
-	if err != nil {
-		return err
-	}
-	if d.set != nil { // what the last set had not consumed comes again
-		if err := d.set.Close(); err != nil {
+	return config
+}
+
+// start makes all tasks anew and restores them.
+func (d *Driver) start() error {
+	for _, set := range d.sets {
+		if err := d.giveUp(set); err != nil {
 			return err
 		}
-		for tp, next := range d.set.Positions() {
-			d.added[tp] = int(next)
-		}
 	}
-	d.set, d.err = set, nil
+	d.err = nil
+	config := d.config()
+	if d.o.workers > 0 {
+		d.err = d.startWorkers(config)
+		return d.err
+	}
+	set, err := d.open(config)
+	if set != nil {
+		d.sets = []*task.Set{set}
+	}
+	d.err = err
+	return err
+}
+
+// giveUp ends a set: what it had not consumed comes again.
+func (d *Driver) giveUp(set *task.Set) error {
+	if err := set.Close(); err != nil {
+		return err
+	}
+	for tp, next := range set.Positions() {
+		d.added[tp] = int(next)
+	}
+	return nil
+}
+
+// open makes a set and restores it.
+func (d *Driver) open(config task.Config) (*task.Set, error) {
+	set, err := task.New(config)
+	if err != nil {
+		return nil, err
+	}
 	for _, g := range set.Globals() { // they have no changelog: they read their topics again
 		for _, tp := range g.Sources {
 			d.added[tp] = 0
@@ -230,12 +279,11 @@ func (d *Driver) start() error {
 				continue
 			}
 			if err := st.Restore(r.Key, r.Value, r.Timestamp); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	d.err = set.Tick(output{d}, d.wall)
-	return d.err
+	return set, set.Tick(output{d}, d.wall)
 }
 
 func (d *Driver) partitions(name string) int32 {
@@ -278,39 +326,48 @@ func (d *Driver) tryFlush() error {
 
 // round is one epoch: everything the source topics hold, processed and committed. A bad record ends it after what came before.
 func (d *Driver) round() (int, error) {
-	sources := d.set.Sources()
-	for _, g := range d.set.Globals() {
+	if d.workers != nil {
+		return d.sharedRound()
+	}
+	return d.epoch(d.sets[0], processAtOnce)
+}
+
+// epoch has a set take at most so many records at a time of what its source topics hold, and commits. With fewer than processAtOnce it
+// takes no more than these.
+func (d *Driver) epoch(set *task.Set, most int) (int, error) {
+	sources := set.Sources()
+	for _, g := range set.Globals() {
 		sources = append(sources, g.Sources...)
 	}
 	for _, tp := range sources {
-		if err := d.add(tp); err != nil {
+		if err := d.add(set, tp); err != nil {
 			return 0, err
 		}
 	}
 	total := 0
 	for {
-		n, err := d.set.Process(output{d}, processAtOnce)
+		n, err := set.Process(output{d}, most)
 		total += n
 		var bad *task.RecordError
 		if err != nil && !errors.As(err, &bad) {
 			return total, err
 		}
-		if n > 0 && err == nil {
+		if n > 0 && err == nil && most == processAtOnce {
 			continue
 		}
 		if !d.o.manual {
-			if flushed := d.set.Flush(output{d}); flushed != nil {
+			if flushed := set.Flush(output{d}); flushed != nil {
 				return total, flushed
 			}
 		}
-		return total, errors.Join(err, d.seal())
+		return total, errors.Join(err, d.seal(set))
 	}
 }
 
 const processAtOnce = 1 << 20
 
-// add gives the set what a source partition holds and it doesn't know yet.
-func (d *Driver) add(tp record.TopicPartition) error {
+// add gives a set what a source partition holds and it doesn't know yet.
+func (d *Driver) add(set *task.Set, tp record.TopicPartition) error {
 	t := d.topic(tp.Topic)
 	c := client.Chunk{TopicPartition: tp}
 	rows := t.partition(tp.Partition)
@@ -325,7 +382,7 @@ func (d *Driver) add(tp record.TopicPartition) error {
 	d.added[tp] = len(rows)
 	c.Next = record.Offset(len(rows))
 	c.End = c.Next
-	return d.set.Add(c)
+	return set.Add(c)
 }
 
 // An output writes what the tasks emit to the topics in memory.
@@ -341,18 +398,32 @@ func (o output) Append(tp record.TopicPartition, ts record.Timestamp, key, value
 func (d *Driver) Rows(storeName string) map[string]string {
 	d.flush()
 	rows := map[string]string{}
-	for _, st := range d.set.Stores() {
-		if st.Name() != storeName {
-			continue
-		}
-		tp := d.set.Changelog(st)
-		for _, r := range d.topic(tp.Topic).partition(tp.Partition) {
-			if r.Value == nil {
-				delete(rows, string(r.Key))
-			} else {
-				rows[string(r.Key)] = string(r.Value)
+	for _, set := range d.sets {
+		for _, st := range set.Stores() {
+			if st.Name() == storeName {
+				d.fold(set.Changelog(st), rows)
 			}
 		}
 	}
 	return rows
+}
+
+// fold applies a changelog.
+func (d *Driver) fold(changelog record.TopicPartition, rows map[string]string) {
+	for _, r := range d.topic(changelog.Topic).partition(changelog.Partition) {
+		if r.Value == nil {
+			delete(rows, string(r.Key))
+		} else {
+			rows[string(r.Key)] = string(r.Value)
+		}
+	}
+}
+
+// stores returns those of all tasks.
+func (d *Driver) stores() []store.Store {
+	var stores []store.Store
+	for _, set := range d.sets {
+		stores = append(stores, set.Stores()...)
+	}
+	return stores
 }

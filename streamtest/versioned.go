@@ -17,5 +17,5 @@ func VersionedViewOf[K, V any](d *Driver, storeName string) (*table.VersionsView
 	if err := d.tryFlush(); err != nil {
 		return nil, err
 	}
-	return table.ViewVersions[K, V](storeName, d.set.Stores())
+	return table.ViewVersions[K, V](storeName, d.stores())
 }

@@ -16,8 +16,10 @@ func (d *Driver) TryAdvanceWallTime(by time.Duration) error {
 		return err
 	}
 	d.wall += record.Timestamp(by.Milliseconds())
-	if d.err = d.set.Tick(output{d}, d.wall); d.err != nil {
-		return d.err
+	for _, set := range d.sets {
+		if d.err = set.Tick(output{d}, d.wall); d.err != nil {
+			return d.err
+		}
 	}
 	return d.tryFlush()
 }

@@ -18,13 +18,13 @@ func (s *session) maybeSeal() (wake <-chan time.Time, err error) {
 	}
 	now := s.o.Clock.Mono()
 	due := s.lastSeal + s.o.EpochInterval
-	if s.filling.Count() == 0 {
+	if s.filling.Count() == 0 && s.set.Held() == 0 {
 		due = max(due, s.filled+positionsInterval)
 	}
 	if s.set.TakeCommitAsked() {
 		due = now
 	}
-	if now < due && s.filling.Size() < s.o.EpochBytes {
+	if now < due && int64(s.filling.Size())+s.set.HeldBytes() < int64(s.o.EpochBytes) {
 		return s.o.Clock.After(due - now), nil
 	}
 	return nil, s.seal(now)

@@ -13,26 +13,30 @@ import (
 // the keys' last changes. A key that had no row then and has none now gives none.
 type Caches struct {
 	Limit int64 // bytes of all held updates together; 0: there are no caches
+	// Consistent has the caches hold whatever comes until the epoch ends: Limit does not count. See consistent.go.
+	Consistent bool
 	// Lost is told of a held update that is thrown away because its record was given up; see Forget.
 	Lost func(o Origin, key []byte, ts record.Timestamp)
 
-	all   []HeldTable
-	bytes int64
-	lost  map[Origin]bool
+	all    []Holder
+	bytes  int64
+	lost   map[Origin]bool
+	before bool // tables are read as they were when the epoch began: see Caches.Before
 }
 
-// A HeldTable is the cache of one table in one task.
-type HeldTable interface {
-	// Node is the number of the table's node in the topology.
+// A Holder holds rows back in one task: the updates of a table, or in consistent mode the rows of a stream in front of a step that reads
+// tables.
+type Holder interface {
+	// Node is the number of the table's node in the topology, or of the step's.
 	Node() int
-	// Flush hands on all updates that are held now.
+	// Flush hands on all rows that are held now.
 	Flush() error
 	// Held is their number.
 	Held() int
 }
 
-// All returns the caches of all tasks, in no particular order.
-func (c *Caches) All() []HeldTable { return c.all }
+// All returns the holders of all tasks, in no particular order.
+func (c *Caches) All() []Holder { return c.all }
 
 // Bytes is an estimate of what is held back.
 func (c *Caches) Bytes() int64 { return c.bytes }
@@ -92,6 +96,7 @@ type cache[K, V any] struct {
 	caches *Caches
 	id     int
 	out    *GatheredChanges[K, V]
+	final  func(ch *Change[K, V], r *Rows) error // nil: the last update says what the row is; see ChangesOut.Finally
 
 	entries []held[K, V]
 	free    []uint32
@@ -126,6 +131,9 @@ func newCache[K, V any](s *Site) (*cache[K, V], error) {
 	}
 	s.Env.Caches.all = append(s.Env.Caches.all, c)
 	s.Undoers = append(s.Undoers, c)
+	if c.caches.Consistent {
+		s.shown = c.shownThrough
+	}
 	return c, nil
 }
 
@@ -139,6 +147,9 @@ func (c *cache[K, V]) ReceiveChanges(b *Changes[K, V]) error {
 	}
 	c.out.keyBy, c.out.hasOld = b.KeyBytes.By, b.HasOld
 	for _, i := range b.Sel {
+		if c.caches.Consistent && IsSet(b.Superseded, i) {
+			continue // the row of the key stays what it is
+		}
 		c.hold(b, i)
 	}
 	return c.shrink()
@@ -190,7 +201,7 @@ func (c *cache[K, V]) newEntry(key string) uint32 {
 
 // shrink hands on the updates of the keys that did not change for longest, as long as the caches hold too much.
 func (c *cache[K, V]) shrink() error {
-	if c.caches.bytes <= c.caches.Limit {
+	if c.caches.Consistent || c.caches.bytes <= c.caches.Limit {
 		return nil
 	}
 	for c.caches.bytes > c.caches.Limit && c.held > 0 {
@@ -227,7 +238,15 @@ func (c *cache[K, V]) next() error {
 	c.caches.bytes -= e.size
 	c.held--
 	*e = held[K, V]{used: true, keyBytes: e.keyBytes}
+	if c.caches.Consistent {
+		e.old, e.oldAbsent = ch.Old, ch.OldAbsent // Before asks for it until the unit ends
+	}
 	at := c.forgotten(&ch)
+	if c.final != nil && !c.caches.lost[c.shown.Origins[0]] {
+		if err := c.final(&ch, &c.shown); err != nil {
+			return err
+		}
+	}
 	switch {
 	case c.caches.lost[c.shown.Origins[0]]:
 		c.caches.Lost(c.shown.Origins[0], ch.KeyBytes, ch.Timestamp)
@@ -241,7 +260,7 @@ func (c *cache[K, V]) next() error {
 
 // forgotten takes the old value from an update whose row the store has forgotten, and returns the key's time.
 func (c *cache[K, V]) forgotten(ch *Change[K, V]) record.Timestamp {
-	if c.retention.Time == nil {
+	if c.retention.Time == nil || c.caches.Consistent {
 		return c.highest
 	}
 	at := c.retention.Time(ch.KeyBytes)

@@ -94,6 +94,7 @@ type GatheredChanges[K, V any] struct {
 	keyBy  serde.Serde[K]
 	newBy  serde.Serde[V]
 	hasOld bool
+	bare   bool // without headers
 	made   rowGatherer
 	view   Changes[K, V]
 }
@@ -106,6 +107,9 @@ func NewGatheredChanges[K, V any](s *Site, key serde.Serde[K], value serde.Serde
 	s.Undoers = append(s.Undoers, g)
 	return g, err
 }
+
+// WithoutHeaders makes updates not inherit the headers of the rows that they follow from.
+func (g *GatheredChanges[K, V]) WithoutHeaders() { g.bare = true }
 
 // Keep implements Undoer.
 func (g *GatheredChanges[K, V]) Keep() {}
@@ -137,6 +141,9 @@ func (g *GatheredChanges[K, V]) Flush() error {
 		return nil
 	}
 	v.Rows, v.HasOld = g.made.rows(0, n), g.hasOld
+	if g.bare {
+		v.Headers = nil
+	}
 	v.KeyBytes.By, v.NewBytes.By = g.keyBy, g.newBy
 	err := g.out.Emit(v)
 	g.reset()

@@ -59,12 +59,14 @@ type Site struct {
 	Children  []any     // receivers of the children, in order
 
 	ChildNames []string // beside Children
+
+	shown func(reader any) any // of the node's table in consistent mode: its reader, as the steps behind the cache know the rows
 }
 
 // KeepBytes is for how many bytes a table over windows stays readable when its retention is over: as long as a cache of Kafka Streams,
 // which forgets by size and not by time, would hold it. 0 where there is no cache.
 func (s *Site) KeepBytes() int64 {
-	if !s.Cached {
+	if !s.Cached || s.Caches.Consistent {
 		return 0
 	}
 	return s.Caches.Limit
@@ -81,8 +83,13 @@ type Task struct {
 // NewTask returns the shared part of a task that has not seen a row.
 func NewTask() *Task { return &Task{StreamTime: record.NoTimestamp, readers: map[int]any{}} }
 
-// Provide makes a table's Reader known under the node's number.
-func (s *Site) Provide(reader any) { s.readers[s.ID] = reader }
+// Provide makes a table's Reader known under the node's number. The node has made its out before.
+func (s *Site) Provide(reader any) {
+	if s.shown != nil {
+		reader = s.shown(reader)
+	}
+	s.readers[s.ID] = reader
+}
 
 // AfterWiring has f called when all instances of the task are there: children are made before the tables in front of them.
 func (s *Site) AfterWiring(f func() error) { s.wired = append(s.wired, f) }
@@ -127,6 +134,9 @@ func ReaderOf[K, V any](s *Site, node int, r *Reader[K, V]) {
 		return nil
 	})
 }
+
+// ShareGlobals lets the instances of e read the global tables of o.
+func (e *Env) ShareGlobals(o *Env) { e.globals = o.globals }
 
 // ProvideGlobal makes a global table's Reader known to all tasks under the node's number.
 func (s *Site) ProvideGlobal(reader any) {
@@ -186,6 +196,7 @@ type Env struct {
 	CommitAsked    bool             // a processor wants a commit soon
 
 	SourcePartitions []record.TopicPartition // by Origin.Input
+	OverTopics       bool                    // rows that go through a repartition may be overtaken by others: it is a topic
 	Caches           Caches                  // of the tables whose sites are Cached
 	globals          map[int]any             // readers of global tables, by node
 }

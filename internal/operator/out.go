@@ -20,7 +20,7 @@ func NewOut[K, V any](s *Site) (*Out[K, V], error) {
 	return o, nil
 }
 
-// emit hands b to every child, row by row where they meet again.
+// Emit hands b to every child, row by row where they meet again.
 func (o *Out[K, V]) Emit(b *Batch[K, V]) error {
 	if len(b.Sel) == 0 {
 		return nil

@@ -11,7 +11,7 @@ import (
 // Repartition moves rows to the task that owns their key. Rows without a key stay behind, unless something behind it has results for
 // them (Site.Unkeyed); Kafka Streams doesn't count them as dropped, here they have a counter of their own.
 //
-// Within a process it is an exchange in memory. Value is only needed by a runtime that puts a topic here; it may be nil.
+// Where one process has all tasks it is an exchange in memory, and Value is not needed; else a topic: see TopicExchange.
 type Repartition[K, V any] struct {
 	Key   serde.Serde[K]
 	Value serde.Serde[V]
@@ -19,9 +19,10 @@ type Repartition[K, V any] struct {
 	Place func(key []byte, v V, n int32) int32
 }
 
-// A RepartitionSpec makes the exchange of a Repartition: one for a Set.
+// A RepartitionSpec makes the exchange of a Repartition: one for a Set, in memory or over a topic.
 type RepartitionSpec interface {
 	Exchange(partitions int32) Exchange
+	Over(topic string, partitions int32) TopicExchange
 }
 
 // An Exchange connects the tasks in front of a Repartition with those behind it.

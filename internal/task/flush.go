@@ -17,10 +17,19 @@ import (
 func (s *Set) Flush(out Output) error { return s.flushUnit(out, true) }
 
 // FlushOnce flushes each cache once, in the order of the topology: what reaches a cache through an exchange stays there until the next
-// time. So does a commit of Kafka Streams.
+// time. So does a commit of Kafka Streams. In consistent mode it is Flush.
 func (s *Set) FlushOnce(out Output) error { return s.flushUnit(out, false) }
 
-// Held returns the number of updates that the record caches hold.
+// HeldBytes is an estimate of the memory that Held takes in consistent mode, where nothing else bounds it, so that its caller ends the
+// epoch; 0 otherwise.
+func (s *Set) HeldBytes() int64 {
+	if !s.env.Caches.Consistent {
+		return 0
+	}
+	return s.env.Caches.Bytes()
+}
+
+// Held returns the number of updates that the record caches hold, and in consistent mode of stream rows that wait for the epoch's end.
 func (s *Set) Held() int {
 	n := 0
 	for _, c := range s.caches {
@@ -47,6 +56,9 @@ func (s *Set) flushUnit(out Output, all bool) error {
 
 // tryFlush flushes the caches without making anything of it final.
 func (s *Set) tryFlush(all bool) error {
+	if s.env.Caches.Consistent {
+		return s.flushCut()
+	}
 	for {
 		if err := s.flushCaches(); err != nil {
 			return err
@@ -58,6 +70,28 @@ func (s *Set) tryFlush(all bool) error {
 			return nil
 		}
 	}
+}
+
+// flushCut ends an epoch in consistent mode: node by node in the order of the topology, all tasks of a node before the next node, and
+// what follows goes through the exchanges in between. Edges lead to later nodes only, so whatever is in front of a node is final when its
+// turn comes, each key goes on once, and nothing is held at the end. Sources are not read meanwhile: the positions are the cut.
+func (s *Set) flushCut() error {
+	s.cutting = true
+	defer func() { s.cutting = false }()
+	for s.Held() > 0 {
+		for i, c := range s.caches {
+			if err := c.Flush(); err != nil {
+				return err
+			}
+			if i+1 < len(s.caches) && s.caches[i+1].Node() == c.Node() {
+				continue
+			}
+			if err := s.drain(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (s *Set) flushCaches() error {
@@ -72,7 +106,7 @@ func (s *Set) flushCaches() error {
 // sortCaches puts the caches into the order of the topology.
 func (s *Set) sortCaches() {
 	s.caches = slices.Clone(s.env.Caches.All())
-	slices.SortStableFunc(s.caches, func(a, b operator.HeldTable) int { return cmp.Compare(a.Node(), b.Node()) })
+	slices.SortStableFunc(s.caches, func(a, b operator.Holder) int { return cmp.Compare(a.Node(), b.Node()) })
 }
 
 // giveUp has the updates thrown away that a consumed record left behind.

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/mainstemio/mainstem/internal/store"
@@ -14,6 +15,9 @@ import (
 
 // wireGlobals makes the tasks of the global tables, before all others, which read them.
 func (s *Set) wireGlobals() error {
+	if len(s.c.Tasks) > 0 {
+		return s.shareGlobals()
+	}
 	for i := range s.c.Topology.Subs {
 		sub := &s.c.Topology.Subs[i]
 		if !sub.Global {
@@ -28,6 +32,20 @@ func (s *Set) wireGlobals() error {
 		s.globals = append(s.globals, &global{task: t, stores: slices.Clone(s.env.Stores[before:])})
 	}
 	s.env.Stores = nil // the others have changelogs
+	return nil
+}
+
+// shareGlobals lets the tasks read the global tables of another Set.
+func (s *Set) shareGlobals() error {
+	if s.c.Globals != nil {
+		s.env.ShareGlobals(s.c.Globals.env)
+		return nil
+	}
+	for i := range s.c.Topology.Subs {
+		if sub := &s.c.Topology.Subs[i]; sub.Global {
+			return fmt.Errorf("global table %s: a Set with some of the tasks needs the Set that has the global tables", s.c.Topology.Node(sub.Nodes[0]).Name)
+		}
+	}
 	return nil
 }
 

@@ -14,6 +14,7 @@ type task struct {
 	ports     []port // in order: ties between equal timestamps go to the first
 	sources   []*input
 	inboxes   []operator.Inbox
+	mail      []port // of the inboxes
 
 	circular  []bool             // of the ports: what follows from a row comes back before the next; see topology.Loops
 	between   []port             // those where it passes on its way
@@ -120,10 +121,10 @@ func (t *task) step(limit int) (int, error) {
 	return t.pass(t.ports[at], n)
 }
 
-// stepBetween is step for the ports where rows pass on their way back.
-func (t *task) stepBetween(limit int) error {
-	at, n := choose(t.between, t.limit(limit))
-	_, err := t.pass(t.between[at], n)
+// stepOf is step for some of the ports, of which one has rows.
+func (t *task) stepOf(ports []port, limit int) error {
+	at, n := choose(ports, t.limit(limit))
+	_, err := t.pass(ports[at], n)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -13,7 +14,7 @@ import (
 	"github.com/mainstemio/mainstem/record"
 )
 
-// A Set is all tasks of one process.
+// A Set is all tasks of an application, or some of them.
 type Set struct {
 	c    Config
 	plan *topology.Plan
@@ -27,7 +28,7 @@ type Set struct {
 	loops      []*task // those where rows pass on their way back
 	changelogs map[store.Store]record.TopicPartition
 	stores     []store.Store
-	caches     []operator.HeldTable // in the order of the topology
+	caches     []operator.Holder // in the order of the topology
 
 	next     int // the task whose turn it is
 	rows     int // how many rows a unit takes now: few after a failure, then more again
@@ -36,6 +37,7 @@ type Set struct {
 	verdicts map[operator.Origin]*RecordError // records that failed behind their source and go to the dead-letter topic
 	lost     map[operator.Origin]*RecordError // consumed records whose held updates are given up in this unit
 	settled  bool                             // the stores are restored
+	cutting  bool                             // a consistent epoch ends: no source is read
 
 	started bool             // the processors are
 	wall    record.Timestamp // as Tick said last
@@ -59,7 +61,8 @@ func New(c Config) (*Set, error) {
 		changelogs: map[store.Store]record.TopicPartition{},
 		verdicts:   map[operator.Origin]*RecordError{}, lost: map[operator.Origin]*RecordError{},
 	}
-	s.env.Caches.Limit, s.env.Caches.Lost = c.CacheBytes, s.lostUpdate
+	s.env.OverTopics = c.Tasks != nil
+	s.env.Caches.Limit, s.env.Caches.Lost, s.env.Caches.Consistent = c.CacheBytes, s.lostUpdate, c.Topology.Consistent
 	if err := s.wire(); err != nil {
 		return nil, fmt.Errorf("topology %s: %w", c.Topology.Name, err)
 	}
@@ -114,6 +117,7 @@ func (s *Set) Topics() []client.TopicSpec {
 			Name: topology.Changelog(s.c.App, t.name), Partitions: s.plan.Tasks[t.sub], Configs: changelogConfigs(0),
 		})
 	}
+	specs = append(specs, s.repartitionTopics()...)
 	if !s.c.DeadLetters {
 		return specs
 	}
@@ -124,6 +128,49 @@ func (s *Set) Topics() []client.TopicSpec {
 		})
 	}
 	return specs
+}
+
+// repartitionTopics returns those of the application, with their dead-letter topics, if the Set has some of the tasks. Records stay until
+// they are deleted, as in Kafka Streams.
+func (s *Set) repartitionTopics() []client.TopicSpec {
+	var specs []client.TopicSpec
+	for i := range s.c.Topology.Nodes {
+		n := &s.c.Topology.Nodes[i]
+		if s.c.Tasks == nil || n.Kind != topology.Repartition {
+			continue
+		}
+		topic, partitions := topology.RepartitionTopic(s.c.App, n.Name), s.plan.Counts[n.ID]
+		specs = append(specs, client.TopicSpec{
+			Name: topic, Partitions: partitions, Configs: map[string]string{"cleanup.policy": "delete", "retention.ms": "-1"},
+		})
+		if s.c.DeadLetters {
+			specs = append(specs, client.TopicSpec{
+				Name: topology.DeadLetter(topic), Partitions: partitions, Configs: map[string]string{"max.message.bytes": deadLetterBytes},
+			})
+		}
+	}
+	return specs
+}
+
+// taskIDs returns the tasks of the Set, in order.
+func (s *Set) taskIDs() ([]topology.TaskID, error) {
+	if s.c.Tasks == nil {
+		return s.plan.IDs(), nil
+	}
+	if s.c.Topology.Consistent {
+		return nil, errors.New("in consistent mode one worker runs all tasks: one cut of the inputs needs one epoch")
+	}
+	ids := slices.Clone(s.c.Tasks)
+	slices.SortFunc(ids, topology.TaskID.Compare)
+	for i, id := range ids {
+		if !s.plan.Has(id) {
+			return nil, fmt.Errorf("task %s: the topology has no such task", id)
+		}
+		if i > 0 && id == ids[i-1] {
+			return nil, fmt.Errorf("task %s: it is given twice", id)
+		}
+	}
+	return ids, nil
 }
 
 // Add buffers a chunk of one of the Sources or of those of Globals. Chunks of a partition come in order of offsets and without overlap: anything else
@@ -214,10 +261,18 @@ func (s *Set) Advance(ts record.Timestamp) {
 // ViewOf returns a view of a store by its name: the committed rows of all tasks, readable from any goroutine. K and V are the
 // store's types.
 func ViewOf[K, V any](s *Set, name string) (*store.View[K, V], error) {
+	return ViewOfAll[K, V]([]*Set{s}, name)
+}
+
+// ViewOfAll is ViewOf for the tasks of several Sets of an application.
+func ViewOfAll[K, V any](sets []*Set, name string) (*store.View[K, V], error) {
 	var tables []*store.Table[K, V]
-	stores := slices.Clone(s.stores)
-	for _, g := range s.globals {
-		stores = append(stores, g.stores...)
+	var stores []store.Store
+	for _, s := range sets {
+		stores = append(stores, s.stores...)
+		for _, g := range s.globals {
+			stores = append(stores, g.stores...)
+		}
 	}
 	for _, st := range stores {
 		if st.Name() != name {

@@ -10,6 +10,8 @@
 // tasks; it either succeeds, and its rows reach the Output, or it is undone completely (state, exchanges, positions, counters).
 // So a record that fails leaves no trace, whatever it had already done before it failed.
 //
+// A Set has all tasks of an application, or some of them where workers share it: see Config.Tasks.
+//
 // Assignment, polling, epochs and restoring are not here: see package engine.
 package task
 
@@ -17,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mainstemio/mainstem/internal/operator"
@@ -57,7 +60,7 @@ type Config struct {
 	// RecordBytes is the same for sink topics that have a limit of their own.
 	RecordBytes map[string]int
 	// CacheBytes bounds the updates that Kafka Streams' record caches hold back; 0, the default: there are none, and every update goes
-	// on at once. See Set.Flush.
+	// on at once. See Set.Flush. A consistent topology holds back everything until Flush, whatever this says.
 	CacheBytes int64
 	// FlushEachRecord flushes the caches after every record, also after those that come through exchanges, as Kafka Streams' test
 	// driver does. Without it Flush does.
@@ -68,6 +71,14 @@ type Config struct {
 	MaxIdle time.Duration
 	// BatchRows bounds the rows that go through the operators at once. Default 1024; more is not accepted.
 	BatchRows int
+	// Tasks, when not nil, are the tasks of this Set: other Sets, in this process or in others, have the rest. Repartitions run over topics
+	// then, topology.RepartitionTopic, which are among Topics and, those that the tasks read, among Sources: their positions are committed
+	// like those of any source, and their bad records are the receiving task's. Without tasks the Set has the global tables only.
+	// Default nil: all tasks, with repartitions in memory.
+	Tasks []topology.TaskID
+	// Globals is the Set that has the global tables for Sets with Tasks, where the topology has such tables. It belongs to the same goroutine,
+	// and must take its input before they take theirs.
+	Globals *Set
 	// OneTime lets the tasks of a partition have one stream time and one order of punctuations for all sub-topologies, as the single
 	// task of Kafka Streams' test driver has. Default: every task has its own, as in Kafka Streams itself.
 	OneTime bool
@@ -112,6 +123,8 @@ func (c Config) validate() error {
 		return errors.New("task set: no topology")
 	case c.BatchRows < 1 || c.BatchRows > operator.MaxRows:
 		return fmt.Errorf("task set: BatchRows is %d: 1 to %d are possible", c.BatchRows, operator.MaxRows)
+	case c.Tasks != nil && c.Topology.Consistent && hasRepartition(c.Topology):
+		return fmt.Errorf("task set: the topology %s is consistent and has repartitions: one process must run all of it", c.Topology.Name)
 	case c.CacheBytes < 0:
 		return fmt.Errorf("task set: CacheBytes is %d: it must not be negative", c.CacheBytes)
 	case c.MaxIdle < 0:
@@ -120,4 +133,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("task set: MaxRecordBytes is %d: it must be positive", c.MaxRecordBytes)
 	}
 	return nil
+}
+
+func hasRepartition(t *topology.Topology) bool {
+	return slices.ContainsFunc(t.Nodes, func(n topology.Node) bool { return n.Kind == topology.Repartition })
 }

@@ -148,7 +148,10 @@ func (s *Set) drain() error {
 				continue
 			}
 			ports := t.ports
-			if waiting && t.between != nil {
+			switch {
+			case s.cutting:
+				ports = t.mail
+			case waiting && t.between != nil:
 				ports = t.between
 			}
 			if head, waits := head(ports); waits && (next == nil || head < lowest) {
@@ -171,7 +174,10 @@ func (s *Set) drain() error {
 // drainTask runs a task until its inboxes are empty, or others may come first.
 func (s *Set) drainTask(t *task, between bool) error {
 	if between {
-		return t.stepBetween(s.c.BatchRows)
+		return t.stepOf(t.between, s.c.BatchRows)
+	}
+	if s.cutting {
+		return t.stepOf(t.mail, s.c.BatchRows)
 	}
 	for t.hasMail() {
 		if _, err := t.step(s.c.BatchRows); err != nil {
@@ -192,7 +198,7 @@ func (s *Set) comeBack() error {
 			return nil
 		}
 		s.touch(next)
-		if err := next.stepBetween(s.c.BatchRows); err != nil {
+		if err := next.stepOf(next.between, s.c.BatchRows); err != nil {
 			return err
 		}
 	}

@@ -11,40 +11,31 @@ import (
 
 // wire makes the instances of all nodes in all tasks and connects them.
 func (s *Set) wire() error {
-	s.makeInputs()
-	circular, between := s.c.Topology.Loops()
-	exchanges := map[topology.NodeID]operator.Exchange{}
-	for i := range s.c.Topology.Nodes {
-		n := &s.c.Topology.Nodes[i]
-		if n.Kind != topology.Repartition {
-			continue
-		}
-		spec, ok := n.Op.(operator.RepartitionSpec)
-		if !ok {
-			return wrongOp(n)
-		}
-		exchanges[n.ID] = spec.Exchange(s.plan.Counts[n.ID])
+	ids, err := s.taskIDs()
+	if err != nil {
+		return err
+	}
+	s.makeInputs(ids)
+	common, err := s.repartitions()
+	if err != nil {
+		return err
 	}
 	if err := s.wireGlobals(); err != nil {
 		return err
 	}
-	for i := range s.c.Topology.Subs {
-		for p := range s.plan.Tasks[i] {
-			if s.c.Topology.Subs[i].Global {
-				continue
-			}
-			w := wiring{set: s, sub: &s.c.Topology.Subs[i], exchanges: exchanges, receivers: map[topology.NodeID]any{}, circular: circular, between: between}
-			t, err := w.task(p)
-			if err != nil {
-				return err
-			}
-			s.tasks = append(s.tasks, t)
-			if len(t.inboxes) > 0 {
-				s.behind = append(s.behind, t)
-			}
-			if len(t.between) > 0 {
-				s.loops = append(s.loops, t)
-			}
+	for _, id := range ids {
+		w := common
+		w.sub, w.receivers = &s.c.Topology.Subs[id.Sub], map[topology.NodeID]any{}
+		t, err := w.task(id.Partition)
+		if err != nil {
+			return err
+		}
+		s.tasks = append(s.tasks, t)
+		if len(t.inboxes) > 0 {
+			s.behind = append(s.behind, t)
+		}
+		if len(t.between) > 0 {
+			s.loops = append(s.loops, t)
 		}
 	}
 	s.spread()
@@ -53,16 +44,64 @@ func (s *Set) wire() error {
 	return nil
 }
 
-// makeInputs makes a buffer for each source partition.
-func (s *Set) makeInputs() {
-	for _, topic := range s.c.Topology.SourceTopics() {
-		for p := range s.c.Partitions[topic] {
-			in := &input{tp: record.TopicPartition{Topic: topic, Partition: p}, index: int32(len(s.inputs))}
-			s.inputs = append(s.inputs, in)
-			s.env.SourcePartitions = append(s.env.SourcePartitions, in.tp)
-			s.byTP[in.tp] = in
+// repartitions makes what connects the tasks: exchanges in memory, or topics.
+func (s *Set) repartitions() (w wiring, err error) {
+	w = wiring{set: s, exchanges: map[topology.NodeID]operator.Exchange{}, topics: map[topology.NodeID]operator.TopicExchange{}}
+	if s.c.Tasks == nil && !s.c.Topology.Consistent { // in consistent mode nothing comes back before the epoch ends, and then table after table goes on
+		w.circular, w.between = s.c.Topology.Loops()
+	}
+	for i := range s.c.Topology.Nodes {
+		n := &s.c.Topology.Nodes[i]
+		if n.Kind != topology.Repartition {
+			continue
+		}
+		spec, ok := n.Op.(operator.RepartitionSpec)
+		switch {
+		case !ok:
+			return w, wrongOp(n)
+		case s.c.Tasks == nil:
+			w.exchanges[n.ID] = spec.Exchange(s.plan.Counts[n.ID])
+		default:
+			w.topics[n.ID] = spec.Over(topology.RepartitionTopic(s.c.App, n.Name), s.plan.Counts[n.ID])
 		}
 	}
+	return w, nil
+}
+
+// makeInputs makes a buffer for each source partition.
+func (s *Set) makeInputs(ids []topology.TaskID) {
+	if s.c.Tasks == nil {
+		s.makeAllInputs(s.c.Topology.SourceTopics())
+		return
+	}
+	for _, id := range ids {
+		for _, topic := range s.plan.Sources(s.c.App, id, s.c.Partitions) {
+			s.makeInput(record.TopicPartition{Topic: topic, Partition: id.Partition})
+		}
+	}
+	if len(ids) > 0 {
+		return
+	}
+	for i := range s.c.Topology.Nodes {
+		if n := &s.c.Topology.Nodes[i]; n.Global && n.Kind == topology.Source {
+			s.makeAllInputs(n.Topics)
+		}
+	}
+}
+
+func (s *Set) makeAllInputs(topics []string) {
+	for _, topic := range topics {
+		for p := range s.c.Partitions[topic] {
+			s.makeInput(record.TopicPartition{Topic: topic, Partition: p})
+		}
+	}
+}
+
+func (s *Set) makeInput(tp record.TopicPartition) {
+	in := &input{tp: tp, index: int32(len(s.inputs))}
+	s.inputs = append(s.inputs, in)
+	s.env.SourcePartitions = append(s.env.SourcePartitions, tp)
+	s.byTP[tp] = in
 }
 
 func wrongOp(n *topology.Node) error {
@@ -73,8 +112,9 @@ func wrongOp(n *topology.Node) error {
 type wiring struct {
 	set       *Set
 	sub       *topology.SubTopology
-	exchanges map[topology.NodeID]operator.Exchange
-	receivers map[topology.NodeID]any // of the nodes made so far
+	exchanges map[topology.NodeID]operator.Exchange      // in memory
+	topics    map[topology.NodeID]operator.TopicExchange // the same over topics: one of the two has all
+	receivers map[topology.NodeID]any                    // of the nodes made so far
 	made      *task
 	ports     map[topology.NodeID][]port
 
@@ -155,7 +195,10 @@ func (w *wiring) source(n *topology.Node) error {
 
 // repartition makes the halves that belong to this sub-topology.
 func (w *wiring) repartition(n *topology.Node) error {
-	x := w.exchanges[n.ID]
+	x, inMemory := w.exchanges[n.ID]
+	if !inMemory {
+		return w.topic(n)
+	}
 	if slices.Contains(w.sub.Inputs, n.ID) && w.made.partition < w.set.plan.Counts[n.ID] {
 		site, err := w.site(n)
 		if err != nil {
@@ -167,21 +210,49 @@ func (w *wiring) repartition(n *topology.Node) error {
 		}
 		w.made.inboxes = append(w.made.inboxes, inbox)
 		w.ports[n.ID] = append(w.ports[n.ID], &inboxPort{inbox})
+		w.made.mail = append(w.made.mail, &inboxPort{inbox})
 	}
-	if slices.Contains(w.sub.Outputs, n.ID) {
-		sender, err := x.Sender(&operator.Site{Env: w.set.env, Task: w.made.Task, ID: int(n.ID), Node: n.Name, Partition: w.made.partition, Unkeyed: n.KeepsUnkeyed})
+	return w.sender(n, x.Sender)
+}
+
+// topic makes the halves of a repartition over a topic.
+func (w *wiring) topic(n *topology.Node) error {
+	x := w.topics[n.ID]
+	in, reads := w.set.byTP[record.TopicPartition{Topic: topology.RepartitionTopic(w.set.c.App, n.Name), Partition: w.made.partition}]
+	if reads && slices.Contains(w.sub.Inputs, n.ID) {
+		site, err := w.site(n)
 		if err != nil {
 			return err
 		}
-		w.receivers[n.ID] = sender
+		feeder, err := x.Feeder(site)
+		if err != nil {
+			return err
+		}
+		w.made.sources = append(w.made.sources, in)
+		w.ports[n.ID] = append(w.ports[n.ID], &sourcePort{set: w.set, in: in, feeder: feeder, bad: w.set.bad})
 	}
-	return nil
+	return w.sender(n, x.Sender)
+}
+
+// sender makes the receiver in front of a repartition, where this sub-topology has it.
+func (w *wiring) sender(n *topology.Node, of func(*operator.Site) (any, error)) (err error) {
+	if !slices.Contains(w.sub.Outputs, n.ID) {
+		return nil
+	}
+	w.receivers[n.ID], err = of(&operator.Site{
+		Env: w.set.env, Task: w.made.Task, ID: int(n.ID), Node: n.Name, Partition: w.made.partition, Unkeyed: n.KeepsUnkeyed,
+	})
+	return err
 }
 
 // site collects what an instance of n needs to know.
 func (w *wiring) site(n *topology.Node) (*operator.Site, error) {
 	site := &operator.Site{Env: w.set.env, Task: w.made.Task, ID: int(n.ID), Node: n.Name, Partition: w.made.partition, RowWise: n.RowWise}
-	site.Cached = w.set.c.CacheBytes > 0 && len(n.Stores) > 0 && !n.Uncached
+	if w.set.c.Topology.Consistent {
+		site.Cached = (len(n.Stores) > 0 || n.Joins) && !w.sub.Global
+	} else {
+		site.Cached = w.set.c.CacheBytes > 0 && len(n.Stores) > 0 && !n.Uncached
+	}
 	for _, in := range n.Inputs {
 		site.Inputs = append(site.Inputs, int(in))
 	}

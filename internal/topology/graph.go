@@ -8,9 +8,10 @@ import (
 
 // A Graph is a topology that is being built.
 type Graph struct {
-	name     string
-	nodes    []Node
-	optimize bool
+	name       string
+	nodes      []Node
+	optimize   bool
+	consistent bool
 }
 
 // NewGraph starts an empty graph. The name becomes the topology's name and the default application name.
@@ -32,7 +33,7 @@ func (g *Graph) Add(n Node) NodeID {
 
 // Build checks the graph and returns it as a topology, or all its mistakes joined. The graph may be built again.
 func (g *Graph) Build() (*Topology, error) {
-	t := &Topology{Name: g.name, Nodes: slices.Clone(g.nodes)}
+	t := &Topology{Name: g.name, Consistent: g.consistent, Nodes: slices.Clone(g.nodes)}
 	for i := range t.Nodes {
 		t.Nodes[i].Stores, t.Nodes[i].Inputs = slices.Clone(t.Nodes[i].Stores), slices.Clone(t.Nodes[i].Inputs)
 	}
@@ -165,8 +166,20 @@ func (g *Graph) Uncached(store string) (ok bool) {
 	return ok
 }
 
+// Consistent marks the topology as such.
+func (g *Graph) Consistent() { g.consistent = true }
+
 // Keep gives a node that was added a store.
 func (g *Graph) Keep(id NodeID, store string) { g.nodes[id].Stores = append(g.nodes[id].Stores, store) }
+
+// ChangesKeys tells whether a node that was added makes new keys, or hands on the rows of one that does as they are.
+func (g *Graph) ChangesKeys(id NodeID) bool {
+	n := g.nodes[id]
+	for n.Keeps && !n.Rekeys && len(n.Inputs) == 1 {
+		n = g.nodes[n.Inputs[0]]
+	}
+	return n.Rekeys
+}
 
 // SourcesInFront returns how many Sources lead to a node that was added.
 func (g *Graph) SourcesInFront(id NodeID) int {

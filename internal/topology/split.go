@@ -163,7 +163,7 @@ func (t *Topology) markUnkeyed() {
 	wanted := make([]bool, len(t.Nodes))
 	for i := len(t.Nodes) - 1; i >= 0; i-- { // children have higher numbers
 		n := &t.Nodes[i]
-		behind := slices.ContainsFunc(n.Children, func(e Edge) bool { return wanted[e.To] })
+		behind := slices.ContainsFunc(n.Children, func(e Edge) bool { return wanted[e.To] && (e.Slot == 0 || !t.Nodes[e.To].LooksUp) })
 		n.KeepsUnkeyed = n.Kind == Repartition && behind
 		wanted[i] = n.Unkeyed || behind
 	}

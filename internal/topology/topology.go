@@ -54,6 +54,7 @@ type Node struct {
 	Compacted  bool                     // a Sink's topic keeps the last record of each key, if the pipeline creates it
 	Global     bool                     // of a Source and the table behind it: one task of every process reads all partitions of the topic
 	Joins      bool                     // it reads the tables of its inputs by key, so all of them need equal numbers of partitions
+	LooksUp    bool                     // the tables of all inputs but the first are only looked up: updates of these make no rows
 	Unkeyed    bool                     // rows with a null key are worth something to it: a Repartition in front of it, however far, keeps them
 	// What optimizing looks at: see Graph.Optimize.
 	Rekeys    bool // it makes new keys
@@ -92,10 +93,12 @@ type SubTopology struct {
 
 // A Topology is a whole, checked pipeline.
 type Topology struct {
-	Name   string
-	Nodes  []Node
-	Subs   []SubTopology
-	Stores []Store // in order of creation
+	Name string
+	// Consistent: tables hand on their updates when an epoch ends, as net changes of one cut of the inputs.
+	Consistent bool
+	Nodes      []Node
+	Subs       []SubTopology
+	Stores     []Store // in order of creation
 
 	reads  map[NodeID]int // sub-topology that a node's input side belongs to
 	writes map[NodeID]int // sub-topology that its output side belongs to: differs for a Repartition

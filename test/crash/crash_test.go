@@ -5,6 +5,7 @@
 // HTTP, and by reading customer.db.
 //
 // Environment: MAINSTEM_CRASH_KILLS kills of a node (default 5), MAINSTEM_KAFKA_KILLS kills of a worker on Apache Kafka (default 3),
+// MAINSTEM_SMOKE_KILLS and MAINSTEM_SMOKE_KAFKA_KILLS the same with every kind of step of the engine (defaults 3 and 2),
 // MAINSTEM_CRASH_SEED repeats a run's choices, MAINSTEM_CRASH_DIR keeps what a failed test leaves there.
 //
 // Not here: crashes at every file operation (the tests of internal/broker and internal/engine on the in-memory file system).
@@ -30,6 +31,7 @@ var programs = map[string]func() error{
 	"pipeline": build("examples/payments/cmd/pipeline"),
 	"customer": build("examples/payments/cmd/customer"),
 	"ewallet":  build("examples/payments/cmd/ewallet"),
+	"smoke":    build("test/crash/smoke"),
 }
 
 func build(dir string) func() error {

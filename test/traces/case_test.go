@@ -8,7 +8,8 @@
 // records, 3 stores, 4 the description of the topology; in modes: see modes. testdata/passing.txt lists the cases that pass all
 // levels in all modes: one that no longer does fails the test, and -update adds new ones.
 //
-// How the cases were made, and other engines, are not here.
+// testdata/*.jsonl are cases of our own, made by oracle/oracle.sh, which asks Kafka Streams itself; with the tag suites TestDifferential
+// asks it about random ones. How the other cases were made is not here.
 package traces
 
 import (
@@ -34,6 +35,8 @@ type traceCase struct {
 	Topology []map[string]any `json:"topology"`
 	Inputs   []any            `json:"inputs"`
 	Expect   expectation      `json:"expect"`
+
+	generated bool // it was not made to be run in parts: see shardable
 }
 
 type traceConfig struct {
@@ -76,6 +79,16 @@ func (c *traceCase) has(ops ...string) bool {
 	return slices.ContainsFunc(c.Topology, func(n map[string]any) bool { return slices.Contains(ops, n["op"].(string)) })
 }
 
+// count returns how many steps have one of these operators.
+func (c *traceCase) count(ops ...string) (n int) {
+	for _, parameters := range c.Topology {
+		if slices.Contains(ops, parameters["op"].(string)) {
+			n++
+		}
+	}
+	return n
+}
+
 // hasParameter tells whether a step has one of these parameters.
 func (c *traceCase) hasParameter(names ...string) bool {
 	return slices.ContainsFunc(c.Topology, func(n map[string]any) bool {
@@ -90,8 +103,12 @@ func loadCases(t *testing.T) []*traceCase {
 	if err != nil || len(files) == 0 {
 		need.Missing(t, "no cases in "+folder)
 	}
+	own, err := filepath.Glob("testdata/*.jsonl") // made by oracle/oracle.sh
+	if err != nil {
+		t.Fatal(err)
+	}
 	var cases []*traceCase
-	for _, file := range files {
+	for _, file := range append(files, own...) {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -20,6 +20,7 @@ type mode struct {
 	together   bool // all records wait before any is processed
 	restart    bool // the tasks are thrown away and restored after every step
 	partitions int32
+	workers    int // who share the tasks, one more or fewer after every step; 0: one does everything in memory
 }
 
 var modes = []mode{
@@ -28,6 +29,8 @@ var modes = []mode{
 	{name: "restart", partitions: 1, restart: true},
 	{name: "2 tasks", partitions: 2},
 	{name: "4 tasks", partitions: 4},
+	{name: "workers", partitions: 2, workers: 2},
+	{name: "workers, restarts", partitions: 4, workers: 3, restart: true},
 }
 
 // An outcome is what a run gave, as text.
@@ -74,6 +77,9 @@ func runCase(c *traceCase, t *stream.Topology, m mode) outcome {
 
 func (r *run) options() []streamtest.Option {
 	opts := []streamtest.Option{streamtest.Partitions(r.m.partitions)}
+	if r.m.workers > 0 {
+		opts = append(opts, streamtest.Workers(r.m.workers))
+	}
 	if r.m.partitions == 1 {
 		opts = append(opts, streamtest.OneStreamTime())
 	}
@@ -116,6 +122,9 @@ func (r *run) steps() error {
 		}
 		if err == nil && !r.m.together {
 			err = r.collect(i)
+		}
+		if err == nil && r.m.workers > 0 {
+			err = r.d.TryRebalance(1 + (i+r.m.workers)%(r.m.workers+1))
 		}
 		if err == nil && r.m.restart {
 			err = r.d.TryRestart()

@@ -94,10 +94,11 @@ func (s *side[K]) split(n *node) {
 		branch := newNode(b.(map[string]any))
 		ids, pass = append(ids, branch.id), append(pass, s.passes(branch.function("fn"), false))
 	}
+	out := s.stream(n.input()).SplitWithKey(pass...)
 	if rest := n.text("default"); rest != "" {
 		ids = append(ids, rest)
+		s.g.b.SkipNames(1)
 	}
-	out := s.stream(n.input()).SplitWithKey(pass...)
 	for i, id := range ids {
 		s.streams[id], s.g.kinds[id] = out[i], kinds{n.kt, n.vt}
 	}

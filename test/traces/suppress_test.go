@@ -11,7 +11,7 @@ func (s *side[K]) suppress(n *node) {
 	if n.has("maxRecords") {
 		opts = append(opts, stream.MaxRecords(n.number("maxRecords")))
 	}
-	t := s.table(n.input()).WithSerde(serdeOf(n.vt))
+	t := s.table(n.input())
 	if n.text("until") == "timeLimit" {
 		if n.text("full") == "shutdown" {
 			opts = append(opts, stream.StopWhenFull())

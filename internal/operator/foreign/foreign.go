@@ -18,9 +18,17 @@
 // values as equal bytes. Subscriptions are stored under the length of the foreign key's bytes (4 bytes, big endian), these, and the
 // bytes of the left key, so that all who read one row stand together; subscriber says what is stored.
 //
-// Left rows must be answered before the next one is taken (topology.Loops): an answer that says "no right row any more" could be overtaken
-// by an AskIfThere that nobody answers, and the result's row would stay. The same holds for updates of the right table that overtake
-// subscriptions. Whoever puts topics in place of the exchanges must see to that.
+// In one process left rows are answered before the next one is taken (topology.Loops). Where the repartitions are topics (message.go has the
+// formats) the left table goes on meanwhile, and an answer that says "no right row any more" comes back to a later value of its row. The
+// hash drops it, and an inner join's next subscription, an AskIfThere, may have no answer of its own: then nobody would delete the result,
+// as happens in Kafka Streams. So Resolve does not drop all of them:
+//
+//   - An answer for the foreign key that the row has now is true whatever value it was for: all answers for a foreign key come from one
+//     task through one partition, in order.
+//   - A Retract is remembered in a store until an answer for a later value is taken, or its own comes, which then deletes the result.
+//
+// A left join needs neither, since each of its changes is answered for its own value. So whatever is overtaken, the last result of a row
+// is that of both tables; of what was there for a moment only, some may be left out.
 //
 // Not here: what is done where the serdes are not known, and names (package stream); joins by equal keys.
 package foreign
@@ -60,6 +68,9 @@ type Response[W any] struct {
 	Present bool
 	Hash    Hash
 	To      int32 // the partition that the subscription came from
+
+	Foreign    Hash // of the foreign key's bytes, only known over topics
+	Retraction bool // it answers a Retract
 }
 
 // A Hash stands for a left value; the zero Hash for a deleted one.

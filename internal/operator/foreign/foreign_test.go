@@ -3,6 +3,7 @@ package foreign
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"testing"
 
 	"github.com/mainstemio/mainstem/internal/operator"
@@ -72,12 +73,57 @@ func TestWiringChecksTypes(t *testing.T) {
 	specs := map[string]operator.Spec{
 		"subscribe": Subscribe[string, string, string]{},
 		"join":      Join[string, string, string]{Store: "s", Key: serde.String, Foreign: serde.String},
-		"resolve":   Resolve[string, string, string, string]{},
+		"resolve":   Resolve[string, string, string, string, string]{},
 	}
 	for name, spec := range specs {
 		s := &operator.Site{Env: &operator.Env{}, Task: operator.NewTask(), Node: name, Inputs: []int{0, 1}, Children: []any{wrong{}}}
 		if _, err := spec.Instance(s); err == nil {
 			t.Errorf("%s: a child of the wrong type is accepted", name)
+		}
+	}
+}
+
+func TestMessageBytes(t *testing.T) {
+	hash := Hash{High: 1, Low: 2, Some: true}
+	subscriptions, responses := SubscriptionSerde(serde.String), ResponseSerde(serde.String)
+	for golden, s := range map[string]Subscription[string]{
+		"\x01\x02\x01\x00\x00\x00\x07\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x02k": {
+			Key: "k", KeyBytes: []byte("k"), Hash: hash, Instruction: Ask, From: 7,
+		},
+		"\x01\x03\x02\x00\x00\x00\x00k": {Key: "k", KeyBytes: []byte("k"), Instruction: AskIfThere, Nowhere: true},
+	} {
+		b, err := subscriptions.Append(nil, s)
+		if err != nil || string(b) != golden {
+			t.Errorf("got %x, %v, want %x", b, err, golden)
+		}
+		if back, err := subscriptions.Decode(b); err != nil || !reflect.DeepEqual(back, s) {
+			t.Errorf("got %+v, %v, want %+v", back, err, s)
+		}
+	}
+	for golden, r := range map[string]Response[string]{
+		"\x01\x00\x00\x00\x00\x03": {To: 3},
+		"\x01\x05\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x02row": {Present: true, Value: "row", Hash: hash},
+		"\x01\x18\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x02":    {To: 1, Retraction: true, Foreign: hash},
+	} {
+		b, err := responses.Append(nil, r)
+		if err != nil || string(b) != golden {
+			t.Errorf("got %x, %v, want %x", b, err, golden)
+		}
+		if back, err := responses.Decode(b); err != nil || back != r {
+			t.Errorf("got %+v, %v, want %+v", back, err, r)
+		}
+	}
+}
+
+func TestMessagesThatAreNone(t *testing.T) {
+	for _, b := range []string{"", "\x01", "\x02\x00\x00\x00\x00\x00\x00", "\x01\x09\x00\x00\x00\x00\x00", "\x01\x01\x01\x00\x00\x00\x00short"} {
+		if _, err := SubscriptionSerde(serde.String).Decode([]byte(b)); err == nil {
+			t.Errorf("%x is a subscription", b)
+		}
+	}
+	for _, b := range []string{"", "\x01\x00\x00", "\x02\x00\x00\x00\x00\x00", "\x01\x00\x00\x00\x00\x00rest", "\x01\x01\x00\x00\x00\x00short"} {
+		if _, err := ResponseSerde(serde.String).Decode([]byte(b)); err == nil {
+			t.Errorf("%x is a response", b)
 		}
 	}
 }

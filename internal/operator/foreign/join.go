@@ -105,7 +105,7 @@ func (j *join[K, F, W]) subscribe(foreignKey []byte, s *Subscription[K], b *oper
 	if !ok && s.Instruction == AskIfThere {
 		return nil
 	}
-	r := response[W]{at: b.Timestamps[i]}
+	r := response[W]{at: b.Timestamps[i], foreign: j.foreignHash(foreignKey)}
 	if ok {
 		r.at = max(r.at, ts)
 		r.value, r.present = w, s.Instruction != Retract
@@ -118,12 +118,22 @@ type response[W any] struct {
 	value   W
 	present bool
 	at      record.Timestamp
+	foreign Hash
+}
+
+// foreignHash returns what responses say about their foreign key: nothing where none is overtaken.
+func (j *join[K, F, W]) foreignHash(foreignKey []byte) Hash {
+	if !j.env.OverTopics {
+		return Hash{}
+	}
+	return hashOf(foreignKey)
 }
 
 // answer answers subscription i.
 func (j *join[K, F, W]) answer(r response[W], b *operator.Batch[F, Subscription[K]], i int32) error {
 	s := &b.Values[i]
-	return j.out.Add(s.Key, Response[W]{Value: r.value, Present: r.present, Hash: s.Hash, To: s.From}, r.at, &b.Rows, i)
+	made := Response[W]{Value: r.value, Present: r.present, Hash: s.Hash, To: s.From, Foreign: r.foreign, Retraction: s.Instruction == Retract && !s.Nowhere}
+	return j.out.Add(s.Key, made, r.at, &b.Rows, i)
 }
 
 // rightSide is a join as the right table's child.
@@ -157,7 +167,7 @@ func (t *rightSide[K, F, W]) ReceiveChanges(c *operator.Changes[F, W]) (err erro
 func (j *join[K, F, W]) announce(foreignKey []byte, c *operator.Changes[F, W], i int32) (err error) {
 	j.key = prefixOf(j.key[:0], foreignKey)
 	j.end = behind(j.end[:0], j.key)
-	r := Response[W]{Present: !operator.IsSet(c.NewAbsent, i)}
+	r := Response[W]{Present: !operator.IsSet(c.NewAbsent, i), Foreign: j.foreignHash(foreignKey)}
 	if r.Present {
 		r.Value = c.New[i]
 	}

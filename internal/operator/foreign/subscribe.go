@@ -15,6 +15,7 @@ type Subscribe[K, V, F any] struct {
 	Key        serde.Serde[K]
 	Value      serde.Serde[V]
 	Foreign    serde.Serde[F]
+	Pending    string // the store that Resolve has, empty: none
 }
 
 type subscribe[K, V, F any] struct {
@@ -26,14 +27,16 @@ type subscribe[K, V, F any] struct {
 	valueID   serde.Serde[V]
 	null      func(F) bool
 	out       *operator.Gathered[F, Subscription[K]]
-	row       int32 // a user's function or serde works on, for Catch
+	pending   *operator.State[[]byte, []byte] // nil: nobody needs it
+	row       int32                           // a user's function or serde works on, for Catch
 }
 
 // Instance implements operator.Spec.
 func (u Subscribe[K, V, F]) Instance(s *operator.Site) (any, error) {
 	o, err := operator.NewGathered[F, Subscription[K]](s)
+	pending, _ := s.Shared(u.Pending).(*operator.State[[]byte, []byte])
 	return &subscribe[K, V, F]{
-		Subscribe: u, node: s.Node, env: s.Env, partition: s.Partition, out: o,
+		Subscribe: u, node: s.Node, env: s.Env, partition: s.Partition, out: o, pending: pending,
 		keyID: operator.Identify(u.Key), valueID: operator.Identify(u.Value), null: operator.NullTest[F](),
 	}, err
 }
@@ -138,7 +141,7 @@ func (u *subscribe[K, V, F]) instruct(c change[K, F], r *operator.Rows, i int32)
 			u.env.Drops.Add(operator.DropNullForeignKey)
 		}
 		if c.was.bytes != nil {
-			return u.send(c.was, Retract, &c.s, r, i)
+			return u.retract(c, r, i)
 		}
 		return nil
 	case moved:
@@ -147,7 +150,20 @@ func (u *subscribe[K, V, F]) instruct(c change[K, F], r *operator.Rows, i int32)
 		}
 		return u.send(c.is, Ask, &c.s, r, i)
 	}
+	if u.env.Caches.Consistent {
+		return u.send(c.is, Ask, &c.s, r, i) // an answer from the right row's own update may have been for the value before
+	}
 	return u.send(c.is, AskIfThere, &c.s, r, i)
+}
+
+// retract takes back the subscription of a row that has no foreign key any more.
+func (u *subscribe[K, V, F]) retract(c change[K, F], r *operator.Rows, i int32) error {
+	if u.pending != nil {
+		if _, err := u.pending.Set(c.s.KeyBytes, pendingRow, r.Timestamps[i], r, i); err != nil {
+			return err
+		}
+	}
+	return u.send(c.was, Retract, &c.s, r, i)
 }
 
 func (u *subscribe[K, V, F]) send(to link[F], what Instruction, s *Subscription[K], r *operator.Rows, i int32) error {

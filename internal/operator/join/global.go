@@ -41,10 +41,10 @@ func (o StreamGlobal[K, V, G, W, R]) Instance(s *operator.Site) (any, error) {
 		return nil, err
 	}
 	table, err := operator.GlobalReaderOf[G, W](s, o.Table)
-	return &streamGlobal[K, V, G, W, R]{
+	return operator.UntilCut(s, &streamGlobal[K, V, G, W, R]{
 		StreamGlobal: o, node: s.Node, env: s.Env, out: out, table: table,
 		byNull: operator.NullTest[G](), valueNull: operator.NullTest[V](),
-	}, err
+	}), err
 }
 
 func (j *streamGlobal[K, V, G, W, R]) Receive(b *operator.Batch[K, V]) (err error) {

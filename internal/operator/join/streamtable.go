@@ -53,10 +53,13 @@ func (o StreamTable[K, V, W, R]) Instance(s *operator.Site) (any, error) {
 	}
 	if o.Buffer != nil {
 		held, err := newHeldJoin(s, j)
-		return operator.Slots{held, unheard[K, W]{}}, err
+		if err != nil {
+			return nil, err
+		}
+		return operator.Slots{operator.UntilCut(s, held), unheard[K, W]{}}, nil
 	}
 	out, err := operator.NewOut[K, R](s)
-	return operator.Slots{&plainJoin[K, V, W, R]{streamTable: j, out: out}, unheard[K, W]{}}, err
+	return operator.Slots{operator.UntilCut(s, &plainJoin[K, V, W, R]{streamTable: j, out: out}), unheard[K, W]{}}, err
 }
 
 // unheard takes the updates of the table, which give no results.

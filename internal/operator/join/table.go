@@ -44,11 +44,15 @@ func (c *Tables[K, V, W, R]) Instance(s *operator.Site) (any, error) {
 	}
 	operator.ReaderOf(s, s.Inputs[1], &left.other)
 	operator.ReaderOf(s, s.Inputs[0], &right.other)
+	computed := &tablesReader[K, V, W, R]{Tables: c, join: j, same: operator.Same(c.LeftKey, c.RightKey), left: &right.other, right: &left.other}
 	if c.Store != "" {
 		j.rows = operator.NewState(s, store.Options[K, R]{Name: c.Store, Partition: s.Partition, Key: c.LeftKey, Value: c.Value})
 		s.Provide(j.rows)
 	} else {
-		s.Provide(&tablesReader[K, V, W, R]{Tables: c, join: j, same: operator.Same(c.LeftKey, c.RightKey), left: &right.other, right: &left.other})
+		s.Provide(computed)
+	}
+	if o.Finally(s, j.settle) {
+		j.cut = &tableCut[K, R]{rows: computed, key: c.LeftKey, keyID: operator.Identify(c.LeftKey)}
 	}
 	return operator.Slots{operator.ChangesRowByRow(s, left), operator.ChangesRowByRow(s, right)}, nil
 }
@@ -62,7 +66,8 @@ type tableJoin[K, R any] struct {
 	rows *operator.State[K, R] // nil: not kept
 	row  int32                 // a user's function or serde works on, for Catch
 
-	cached bool // see operator.Caches
+	cut    *tableCut[K, R] // nil: not in consistent mode
+	cached bool            // see operator.Caches
 	sel    []int32
 	view   operator.Changes[K, R]
 }
@@ -97,6 +102,9 @@ type tableSide[K, V, W, R any] struct {
 func (t *tableSide[K, V, W, R]) ReceiveChanges(c *operator.Changes[K, V]) (err error) {
 	t.row = operator.NoRow
 	defer operator.Catch(&err, &t.row, &c.Rows, t.node)
+	if t.cut != nil {
+		return touch(t.tableJoin, c)
+	}
 	v := beginTable(t.tableJoin, c)
 	known := c.KeyBytes.From(t.keyID)
 	t.sel = t.sel[:0]

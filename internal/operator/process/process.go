@@ -32,6 +32,9 @@ func (c Process[K, V, L, W]) Instance(s *operator.Site) (any, error) {
 		return p.processor.Init(p)
 	}
 	p.end = func() error { return p.processor.Close() }
+	if len(c.Links) > 0 {
+		return operator.UntilCut(s, p), nil
+	}
 	return p, nil
 }
 

@@ -204,7 +204,11 @@ func (t *suppress[K, V]) handOn(place, value []byte, at record.Timestamp, origin
 	if ch.New, ch.NewAbsent, err = t.decode(e.next); err != nil {
 		return t.broken(origin, err)
 	}
-	if ch.Old, ch.OldAbsent, err = t.decode(e.old); err != nil {
+	old := e.old
+	if t.env.Caches.Consistent {
+		old = e.prior // what was handed on last
+	}
+	if ch.Old, ch.OldAbsent, err = t.decode(old); err != nil {
 		return t.broken(origin, err)
 	}
 	t.shown.Headers[0], t.shown.Origins[0] = e.headers, origin

@@ -8,8 +8,7 @@ import (
 )
 
 // A Regrouped is what an update of a table means for one row of a table that is aggregated from it: a value leaves, or comes, or
-// takes another's place. It is what moves through the repartition between the two tables; over a topic its form would be that of
-// Kafka Streams' ChangedSerializer.
+// takes another's place. It is what moves through the repartition between the two tables; RegroupedSerde gives its form on a topic.
 type Regrouped[V any] struct {
 	Old, New       V
 	HasOld, HasNew bool

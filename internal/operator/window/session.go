@@ -72,6 +72,7 @@ func (c Sessions[K, A]) Instance(s *operator.Site) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	out.WithoutHeaders() // like Kafka Streams, unlike other windows
 	t := &sessions[K, A]{
 		aggregation: &aggregation[K, A]{Aggregation: c.Aggregation, out: out, env: s.Env, node: s.Node, rowWise: s.RowWise, cached: s.Cached},
 		gap:         c.Gap, merge: c.Merge, null: operator.NullTest[A](), keys: keys, earliest: unknownEnd, day: c.expiryDay(),
@@ -107,11 +108,14 @@ func (s *sessions[K, A]) Read(_ windowed.Key[K], encoded []byte) (v A, ts record
 
 // since is the lowest end of sessions that are found.
 func (s *sessions[K, A]) since() record.Timestamp {
-	if s.cached {
+	if s.lasting() {
 		return 0 // what a cache holds is found
 	}
 	return record.Timestamp(s.rows.Table.Marks()[markHighest]) - s.Retention + 1
 }
+
+// lasting tells whether sessions are found for as long as a cache of Kafka Streams, which forgets by size, would hold them.
+func (s *sessions[K, A]) lasting() bool { return s.cached && !s.env.Caches.Consistent }
 
 // take implements taker.
 func (s *sessions[K, A]) take(r *row[K, A]) error {
@@ -243,7 +247,7 @@ const leastSegment = 60_000
 
 // Keep implements operator.Undoer: it frees sessions whose time is over. Those that wait for being final stay.
 func (s *sessions[K, A]) Keep() {
-	if s.cached {
+	if s.lasting() {
 		s.rows.Table.ExpireGone()
 		return
 	}

@@ -1,0 +1,82 @@
+// Command smoke runs a topology whose outputs the tests of package crash recompute, while they kill it: in a node of its own or as a
+// worker on a cluster.
+//
+//	smoke -bootstrap ADDRESS -dir DIR        a worker on a cluster, with its checkpoints in DIR
+//	smoke -listen ADDRESS -dir DIR           a node with its data in DIR, that serves Kafka clients at ADDRESS
+//
+// It exits with 3 if another process runs the application now, and with 1 after any other error.
+//
+// Callers: the tests. It calls package worker or opens a node, as a user's program does, and owns nothing beyond that. What it writes
+// is described in topology.go. The recomputation is not here.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/mainstemio/mainstem"
+	"github.com/mainstemio/mainstem/stream"
+	"github.com/mainstemio/mainstem/worker"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx)
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "smoke:", err)
+	if errors.Is(err, worker.ErrFenced) {
+		os.Exit(3)
+	}
+	os.Exit(1)
+}
+
+func run(ctx context.Context) error {
+	bootstrap := flag.String("bootstrap", "", "address of a cluster's broker")
+	listen := flag.String("listen", "", "address at which the node serves Kafka clients")
+	dir := flag.String("dir", "smoke", "directory of the node's data, or of the worker's checkpoints")
+	flag.Parse()
+	t, err := topology()
+	if err != nil {
+		return err
+	}
+	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	if *listen != "" {
+		return node(ctx, t, *dir, *listen, logger)
+	}
+	return worker.Run(ctx, t, worker.Config{Brokers: []string{*bootstrap}, Dir: *dir, Logger: logger})
+}
+
+// node runs the topology inside a node until ctx ends or one of the two fails.
+func node(ctx context.Context, t *stream.Topology, dir, listen string, logger *slog.Logger) (err error) {
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return err
+	}
+	n, err := mainstem.Open(ctx, dir, mainstem.WithKafka(l), mainstem.WithLogger(logger))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, n.Close()) }()
+	p, err := n.Run(t)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-n.Done():
+		return n.Err()
+	case <-p.Done():
+		return p.Err()
+	}
+}
