@@ -111,11 +111,12 @@ func (t Table[K, V]) Keep(value serde.Serde[V], opts ...Option) Table[K, V] {
 		return t.keepIn(value, o.name)
 	}
 	n := topology.Node{Name: o.name, Kind: topology.Processor, Inputs: []topology.NodeID{t.node}, Stores: []string{o.name}}
-	op := &table.Materialize[K, V]{Store: o.name, Key: t.key, Value: value}
+	changes := t.filtered && !t.versioned // the updates of versioned tables all pass
+	op := &table.Materialize[K, V]{Store: o.name, Key: t.key, Value: value, Changes: changes && t.knowsOld(false)}
 	n.Op = op
 	kept := Table[K, V]{edge: t.add(n), key: t.key, value: value, store: o.name}
 	kept.old = func(bool) bool {
-		op.Changes = t.filtered
+		op.Changes = changes
 		return true
 	}
 	return kept

@@ -214,8 +214,21 @@ func (p *plan) join() {
 func (p *plan) joinForeign() {
 	left, right, outer := p.pick(), p.pick(), p.r.IntN(2) == 0
 	key := func(_, v string) string { return string('a' + rune(hash(v)%6)) }
-	leftTable := left.table.Keep(serde.String, stream.Named(fmt.Sprint("left-", len(p.tables))))
-	rightTable := right.table.Keep(serde.String, stream.Named(fmt.Sprint("right-", len(p.tables))))
+	if p.r.IntN(2) == 0 { // it stays while the value changes
+		key = func(k, _ string) string { return string('a' + rune(hash(k)%6)) }
+	}
+	leftTable, rightTable := left.table, right.table
+	for _, which := range p.r.Perm(3) { // in any order, or as they are
+		if which == 2 {
+			break
+		}
+		switch which {
+		case 0:
+			leftTable = left.table.Keep(serde.String, stream.Named(fmt.Sprint("left-", len(p.tables))))
+		case 1:
+			rightTable = right.table.Keep(serde.String, stream.Named(fmt.Sprint("right-", len(p.tables))))
+		}
+	}
 	var t stream.Table[string, string]
 	if outer {
 		t = stream.LeftJoinForeign(leftTable, rightTable, key, func(l string, r *string) string {
@@ -247,7 +260,7 @@ func randomPlan(r *rand.Rand, opts ...stream.BuilderOption) *plan {
 	p.source("right")
 	p.counts("facts")
 	for range 3 + r.IntN(6) {
-		switch r.IntN(8) {
+		switch r.IntN(10) {
 		case 0:
 			p.filter()
 		case 1:
@@ -256,7 +269,7 @@ func randomPlan(r *rand.Rand, opts ...stream.BuilderOption) *plan {
 			p.regroup()
 		case 4, 5, 6:
 			p.join()
-		case 7:
+		case 7, 8, 9:
 			p.joinForeign()
 		}
 	}
