@@ -61,6 +61,16 @@ func TestBothChannelsArriveInCommonFormAndInTheLists(t *testing.T) {
 	}
 }
 
+// A record cache would merge the update of a payment with that of its redelivery, which says that nothing changed.
+func TestARedeliveryHidesNoChangeFromACache(t *testing.T) {
+	d := driver(t, streamtest.Cached(1<<20), streamtest.Batch(2))
+	d.Pipe(at(payments.CardTopic, []byte("a"), []byte(card), 1))
+	d.Pipe(at(payments.CardTopic, []byte("a"), []byte(card), 2))
+	if _, lists := published(d); !cmp.Equal(lists, []string{"1: 1535331234567"}) {
+		t.Errorf("lists %v", lists)
+	}
+}
+
 func TestAnotherServiceMayPublishCommonPayments(t *testing.T) {
 	d := driver(t)
 	d.Pipe(at(payments.PaymentTopic, []byte("w"), []byte(`{"trxId":5,"trxAmount":1,"customerId":9,"trxDate":"2026-01-01T00:00:00.000","paymentType":"E_WALLET"}`), 1))
