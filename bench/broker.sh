@@ -54,6 +54,8 @@ end() { # end [SIGNAL]
 
 fresh() { rm -rf "$scratch/data"; start "$1"; }
 
+ready() { fresh "$1"; load probe > /dev/null; } # ready SYSTEM: fresh, and it answers
+
 note() { tee -a "$out/$1-$2.jsonl" >&2; } # note SYSTEM STEP
 
 measure_start() {
@@ -69,7 +71,7 @@ measure_start() {
 }
 
 measure_batch() {
-  fresh "$1"
+  ready "$1"
   local n
   for p in 1 4; do
     for size in 100 1024; do
@@ -85,7 +87,7 @@ measure_batch() {
 }
 
 measure_sync() {
-  fresh "$1"
+  ready "$1"
   for p in 1 4; do
     load topics -p "$p" load-bench
     for clients in 1 16 64; do
@@ -96,13 +98,13 @@ measure_sync() {
 }
 
 measure_transactions() {
-  fresh "$1"
+  ready "$1"
   "$scratch/bin/transactions" -b "127.0.0.1:$port" | note "$1" transactions
   end
 }
 
 measure_restart() {
-  fresh "$1"
+  ready "$1"
   load topics -p 4 load-bench
   for _ in $(seq "$gb"); do load produce -n 1000000 -size 1024 -pid broker="$broker" -tag fill | note "$1" restart; done
   for _ in 1 2 3; do

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/big"
 	"math/bits"
+	"strconv"
 )
 
 // Add returns the exact sum, with the longer scale of the two: 1.50 + 0.5 is 2.00. A sum of more than MaxDecimalDigits digits
@@ -78,4 +79,10 @@ func (d Decimal) unscaled() (*big.Int, int) {
 		panic("row: a Decimal that is no number")
 	}
 	return n, len(frac)
+}
+
+// Float64 is the double that is nearest to d.
+func (d Decimal) Float64() float64 {
+	f, _ := strconv.ParseFloat(d.String(), 64) // beyond the range it is an infinity, as it should be
+	return f
 }
