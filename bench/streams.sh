@@ -75,6 +75,7 @@ worker() { # worker WORKLOAD PARTS
   mkdir -p "$scratch/kafka"
   "$peers/kafka.sh" format "$scratch/kafka" "$port"
   "$peers/kafka.sh" start "$scratch/kafka" "$port"
+  load probe > /dev/null
   fill "$1" "$2"
   local since
   since=$(date +%s%N)

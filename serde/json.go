@@ -4,10 +4,12 @@ import (
 	"reflect"
 	"sync"
 	"unsafe"
+
+	"github.com/mainstemio/mainstem/internal/jsontext"
 )
 
 // MaxJSONDepth is how deep objects and arrays may be nested in JSON that is read or written; the outermost is the first.
-const MaxJSONDepth = 64
+const MaxJSONDepth = jsontext.MaxDepth
 
 // maxSharedText is the longest input, in bytes, that the strings of a decoded value may keep alive: up to here they are
 // parts of one copy of the input (one allocation a record), above they are copied one by one.

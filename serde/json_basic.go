@@ -7,12 +7,14 @@ import (
 	"strconv"
 	"unicode/utf8"
 	"unsafe"
+
+	"github.com/mainstemio/mainstem/internal/jsontext"
 )
 
 // text reads the string literal at i.
 func (d *decoder) text(to *string, i int) int {
 	b := d.b
-	end := plainEnd(b, i+1)
+	end := jsontext.PlainEnd(b, i+1)
 	if end < len(b) && b[end] == '"' {
 		*to = d.keep(b[i+1 : end])
 		return end + 1
@@ -34,7 +36,7 @@ func (d *decoder) keep(part []byte) string {
 
 // unescaped returns what the string literal at i stands for: a part of d.b, or new bytes.
 func (d *decoder) unescaped(i int) (text []byte, next int) {
-	end, escaped, ascii, reason := scanString(d.b, i+1)
+	end, escaped, ascii, reason := jsontext.ScanString(d.b, i+1)
 	if reason != "" {
 		return nil, d.fail(end, reason)
 	}
@@ -44,9 +46,9 @@ func (d *decoder) unescaped(i int) (text []byte, next int) {
 	case valid && !escaped:
 		return raw, end + 1
 	case valid && d.owned:
-		return unescape(raw[:0], raw), end + 1
+		return jsontext.Unescape(raw[:0], raw), end + 1
 	}
-	return unescape(make([]byte, 0, len(raw)), raw), end + 1
+	return jsontext.Unescape(make([]byte, 0, len(raw)), raw), end + 1
 }
 
 // magnitude reads the digits of a whole number at i, which is behind its sign.
@@ -67,7 +69,7 @@ func (d *decoder) magnitude(n *node, start, i int) (size uint64, next int) {
 	}
 	switch {
 	case i == first && i > start:
-		return 0, d.badNumber(i)
+		return 0, d.at(jsontext.BadNumber(b, i))
 	case i == first:
 		return 0, d.mismatch(n, i)
 	case b[first] == '0' && i > first+1:

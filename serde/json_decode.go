@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"unicode/utf8"
 	"unsafe"
+
+	"github.com/mainstemio/mainstem/internal/jsontext"
 )
 
 // A decoder reads one text. Its methods take the index where a value begins and return the index behind it, or -1 after
@@ -27,20 +29,20 @@ func (d *decoder) run(p plan, at unsafe.Pointer, b []byte) error {
 	if p.keepsText && len(b) <= maxSharedText {
 		d.b, d.owned = append([]byte(nil), b...), true
 	}
-	i := space(b, 0)
+	i := jsontext.Space(b, 0)
 	if i == len(b) {
 		d.fail(i, "empty input")
 		return d.error()
 	}
 	if b[i] == 'n' && !p.takesNull() {
-		if i = d.literal("null", i); i >= 0 && space(b, i) == len(b) {
+		if i = d.literal("null", i); i >= 0 && jsontext.Space(b, i) == len(b) {
 			return ErrNull
 		}
 	} else {
 		i = d.value(p.node, at, i)
 	}
 	if i >= 0 {
-		if i = space(d.b, i); i < len(d.b) {
+		if i = jsontext.Space(d.b, i); i < len(d.b) {
 			i = d.fail(i, "something behind the value")
 		}
 	}
@@ -220,7 +222,7 @@ func (d *decoder) key(o *object, guess, i int) (k, value int) {
 		if q := o.fields[guess].quoted; len(b)-i > len(q) && string(b[i:i+len(q)]) == q {
 			i += len(q)
 			if b[i] <= ' ' {
-				i = space(b, i)
+				i = jsontext.Space(b, i)
 			}
 			return guess, i
 		}
@@ -228,13 +230,13 @@ func (d *decoder) key(o *object, guess, i int) (k, value int) {
 	if i >= len(b) || b[i] != '"' {
 		return -1, d.failKey(i)
 	}
-	end, escaped, ascii, reason := scanString(b, i+1)
+	end, escaped, ascii, reason := jsontext.ScanString(b, i+1)
 	if reason != "" {
 		return -1, d.fail(end, reason)
 	}
 	name := b[i+1 : end]
 	if escaped || !ascii && !utf8.Valid(name) {
-		name = unescape(nil, name)
+		name = jsontext.Unescape(nil, name)
 	}
 	return o.find(name), d.colon(end + 1)
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unsafe"
+
+	"github.com/mainstemio/mainstem/internal/jsontext"
 )
 
 // An encoder writes one value. Its methods append the value at p and return the longer slice, or nil after having noted why
@@ -39,7 +41,7 @@ func (e *encoder) run(p plan, at unsafe.Pointer, dst []byte) ([]byte, error) {
 func (e *encoder) value(dst []byte, n *node, p unsafe.Pointer) []byte {
 	switch n.enc {
 	case opString:
-		return appendString(dst, *(*string)(p))
+		return jsontext.AppendString(dst, *(*string)(p))
 	case opInt:
 		return strconv.AppendInt(dst, readInt(p, n.size), 10)
 	case opUint:
@@ -111,7 +113,7 @@ func (e *encoder) rare(dst []byte, n *node, p unsafe.Pointer) []byte {
 		if inner == nil {
 			return nil
 		}
-		return appendString(dst, string(inner))
+		return jsontext.AppendString(dst, string(inner))
 	default:
 		return e.fallback(dst, n, p)
 	}
@@ -148,7 +150,7 @@ func (e *encoder) object(dst []byte, n *node, p unsafe.Pointer) []byte {
 		dst = append(dst, lead...)
 		switch f.node.enc {
 		case opString:
-			dst = appendString(dst, *(*string)(at))
+			dst = jsontext.AppendString(dst, *(*string)(at))
 			continue
 		case opInt:
 			dst = strconv.AppendInt(dst, readInt(at, f.node.size), 10)
@@ -246,7 +248,7 @@ func (e *encoder) mapping(dst []byte, n *node, p unsafe.Pointer) []byte {
 			dst = append(dst, ',')
 		}
 		value.Elem().Set(m.MapIndex(key))
-		dst = append(appendString(dst, key.String()), ':')
+		dst = append(jsontext.AppendString(dst, key.String()), ':')
 		if dst = e.value(dst, n.elem, value.UnsafePointer()); dst == nil {
 			e.err.Path = inField("{}", e.err.Path)
 			return nil
@@ -263,15 +265,15 @@ func (e *encoder) textMethod(dst []byte, n *node, p unsafe.Pointer) []byte {
 		if err != nil {
 			return e.refused(n)
 		}
-		return appendString(dst, unsafe.String(unsafe.SliceData(text), len(text)))
+		return jsontext.AppendString(dst, unsafe.String(unsafe.SliceData(text), len(text)))
 	}
 	start := len(dst) + 1
 	dst, err := at(n.methods.appendText, p).AppendText(append(dst, '"'))
 	if err != nil || len(dst) < start {
 		return e.refused(n)
 	}
-	if text := dst[start:]; plainEnd(text, 0) < len(text) {
-		return appendString(dst[:start-1], string(text))
+	if text := dst[start:]; jsontext.PlainEnd(text, 0) < len(text) {
+		return jsontext.AppendString(dst[:start-1], string(text))
 	}
 	return append(dst, '"')
 }
@@ -295,6 +297,6 @@ func (e *encoder) fallback(dst []byte, n *node, p unsafe.Pointer) []byte {
 // checked reports whether text, which others wrote, is one JSON value and not too deep at this place.
 func (e *encoder) checked(text []byte) bool {
 	d := decoder{b: text, depth: e.depth}
-	end := d.skip(space(text, 0))
-	return end >= 0 && space(text, end) == len(text)
+	end := d.skip(jsontext.Space(text, 0))
+	return end >= 0 && jsontext.Space(text, end) == len(text)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/mainstemio/mainstem/internal/jsontext"
 )
 
 // An object is the plan for a struct: its JSON fields in the order in which they are written.
@@ -69,7 +71,7 @@ func (c *compiler) object(typ reflect.Type, path string) *object {
 		if found.quote {
 			f.node = quotedNode(f.node)
 		}
-		text := string(appendString(nil, f.name))
+		text := string(jsontext.AppendString(nil, f.name))
 		f.quoted, f.lead = text+":", ","+text+":"
 		i := len(o.fields)
 		o.fields = append(o.fields, f)

@@ -1,4 +1,4 @@
-package serde
+package jsontext
 
 import (
 	"encoding/binary"
@@ -27,8 +27,8 @@ func isSpecial(c byte) bool {
 	return c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf
 }
 
-// plainEnd returns the index of the first special byte at or behind i, or len(b).
-func plainEnd(b []byte, i int) int {
+// PlainEnd returns the index of the first special byte at or behind i, or len(b).
+func PlainEnd(b []byte, i int) int {
 	for ; i+8 <= len(b); i += 8 {
 		if m := special(binary.LittleEndian.Uint64(b[i:])); m != 0 {
 			return i + bits.TrailingZeros64(m)/8
@@ -52,15 +52,15 @@ func plainEnd(b []byte, i int) int {
 	return i
 }
 
-// scanString checks the rest of a string literal from i on. It returns the index of the closing quote, or the index of the
+// ScanString checks the rest of a string literal from i on. It returns the index of the closing quote, or the index of the
 // first wrong byte and a reason.
-func scanString(b []byte, i int) (end int, escaped, ascii bool, reason string) {
+func ScanString(b []byte, i int) (end int, escaped, ascii bool, reason string) {
 	ascii = true
 	for {
-		i = plainEnd(b, i)
+		i = PlainEnd(b, i)
 		switch {
 		case i >= len(b):
-			return i, escaped, ascii, reasonEnd
+			return i, escaped, ascii, ReasonEnd
 		case b[i] == '"':
 			return i, escaped, ascii, ""
 		case b[i] == '\\':
@@ -119,9 +119,9 @@ func hex4(b []byte) (rune, bool) {
 	return r, true
 }
 
-// unescape appends what the inside of a checked string literal stands for. Half surrogates and bytes that are not UTF-8
+// Unescape appends what the inside of a checked string literal stands for. Half surrogates and bytes that are not UTF-8
 // become U+FFFD. dst may be raw[:0] if raw is valid UTF-8: no escape is shorter than what it stands for.
-func unescape(dst, raw []byte) []byte {
+func Unescape(dst, raw []byte) []byte {
 	for i := 0; i < len(raw); {
 		switch c := raw[i]; {
 		case c == '\\' && raw[i+1] == 'u':
@@ -165,10 +165,11 @@ func unescapeByte(c byte) byte {
 	return c
 }
 
-const hexDigits = "0123456789abcdef"
+// HexDigits are those of \u escapes.
+const HexDigits = "0123456789abcdef"
 
-// appendString appends s as a JSON string.
-func appendString(dst []byte, s string) []byte {
+// AppendString appends s as a JSON string.
+func AppendString(dst []byte, s string) []byte {
 	i := plainEndString(s, 0)
 	if i < len(s) {
 		return appendEscaped(dst, s, i)
@@ -184,7 +185,7 @@ func appendString(dst []byte, s string) []byte {
 	return dst
 }
 
-// appendEscaped is appendString for a string whose first special byte is at i.
+// appendEscaped is AppendString for a string whose first special byte is at i.
 func appendEscaped(dst []byte, s string, i int) []byte {
 	dst = append(dst, '"')
 	for start := 0; ; {
@@ -209,7 +210,7 @@ func appendEscaped(dst []byte, s string, i int) []byte {
 			start = i + n
 		case r == '\u2028' || r == '\u2029': // line ends in JavaScript, escaped as encoding/json does
 			dst = append(dst, s[start:i]...)
-			dst = append(dst, '\\', 'u', '2', '0', '2', hexDigits[r&0xf])
+			dst = append(dst, '\\', 'u', '2', '0', '2', HexDigits[r&0xf])
 			start = i + n
 		}
 		i += n
@@ -232,10 +233,10 @@ func appendEscape(dst []byte, c byte) []byte {
 	case '\t':
 		return append(dst, '\\', 't')
 	}
-	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
+	return append(dst, '\\', 'u', '0', '0', HexDigits[c>>4], HexDigits[c&0xf])
 }
 
-// plainEndString is plainEnd for strings.
+// plainEndString is PlainEnd for strings.
 func plainEndString(s string, i int) int {
-	return plainEnd(unsafe.Slice(unsafe.StringData(s), len(s)), i)
+	return PlainEnd(unsafe.Slice(unsafe.StringData(s), len(s)), i)
 }

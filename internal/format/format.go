@@ -1,0 +1,211 @@
+// Package format turns the keys and values of topics into rows and back, by the formats that SQL names.
+//
+// Callers: SQL's lowering, its INSERT VALUES and the checks of its CREATE statements. It calls row and jsontext, and libraries for Avro
+// and Protobuf.
+//
+// Owner and locks: a codec is immutable and safe for concurrent use.
+//
+// Format: a Codec knows the columns that it reads or writes, in the order of the Row. A record that has more fields is read all the same.
+// JSON: an object by column names in any case, or the bare value of a single unwrapped column. DELIMITED: fields as in CSV. KAFKA: one
+// value as Kafka's own serializers write it. NONE: nothing.
+//
+// Not here: schemas in a registry (see Schemas), what columns mean.
+package format
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mainstemio/mainstem/row"
+	"github.com/mainstemio/mainstem/serde"
+)
+
+// The names of the formats.
+const (
+	None          = "NONE"
+	Kafka         = "KAFKA"
+	Delimited     = "DELIMITED"
+	JSON          = "JSON"
+	JSONSR        = "JSON_SR"
+	Avro          = "AVRO"
+	Protobuf      = "PROTOBUF"
+	ProtobufNoSR  = "PROTOBUF_NOSR"
+	propDelimiter = "delimiter"
+)
+
+// A Spec names a format with what a statement says about it.
+type Spec struct {
+	Name string
+	// Props are the format's own properties by ksqlDB's names: delimiter, fullSchemaName, schemaId, nullableRepresentation, …
+	Props map[string]string
+}
+
+// String is the spec for messages.
+func (s Spec) String() string { return s.Name }
+
+// Equal tells whether both say the same.
+func (s Spec) Equal(o Spec) bool {
+	if s.Name != o.Name || len(s.Props) != len(o.Props) {
+		return false
+	}
+	for k, v := range s.Props {
+		if w, ok := o.Props[k]; !ok || w != v {
+			return false
+		}
+	}
+	return true
+}
+
+// With returns s with another property.
+func (s Spec) With(prop, value string) Spec {
+	props := map[string]string{prop: value}
+	for k, v := range s.Props {
+		if k != prop {
+			props[k] = v
+		}
+	}
+	return Spec{Name: s.Name, Props: props}
+}
+
+// A Side is what a codec is asked for.
+type Side struct {
+	Spec
+	Schema    row.Schema
+	Key       bool
+	Unwrapped bool // a single column stands for itself, not in a structure
+	Topic     string
+	Schemas   Schemas // nil: none; needed by AVRO, PROTOBUF and JSON_SR
+}
+
+// Schemas is where schemas are registered: a schema registry, or a stand-in.
+type Schemas interface {
+	// Register returns the id of a schema under a subject, registering it if need be. kind is AVRO, PROTOBUF or JSON.
+	Register(subject, kind, text string) (id int, err error)
+	// Latest returns the newest schema of a subject, ErrNoSchema if there is none.
+	Latest(subject string) (Registered, error)
+	// ByID returns a schema by its id, ErrNoSchema if there is none.
+	ByID(id int) (Registered, error)
+}
+
+// A Registered schema.
+type Registered struct {
+	ID   int
+	Kind string // AVRO, PROTOBUF or JSON
+	Text string
+}
+
+// ErrNoSchema: the registry has no such schema.
+var ErrNoSchema = errors.New("no such schema")
+
+// A Codec reads and writes rows; null bytes are the null row.
+type Codec = serde.Serde[row.Row]
+
+// A Trait is something that a format can do.
+type Trait struct {
+	Infers     bool // columns can come from a schema registry
+	Wraps      bool // a single column can be wrapped
+	Unwraps    bool // a single column can stand for itself
+	MultiKey   bool // keys of several columns
+	AnyColumns bool
+}
+
+var traits = map[string]Trait{
+	None:         {},
+	Kafka:        {Unwraps: true},
+	Delimited:    {Unwraps: true, MultiKey: true},
+	JSON:         {Wraps: true, Unwraps: true, MultiKey: true},
+	JSONSR:       {Infers: true, Wraps: true, Unwraps: true, MultiKey: true},
+	Avro:         {Infers: true, Wraps: true, Unwraps: true, MultiKey: true},
+	Protobuf:     {Infers: true, Wraps: true, Unwraps: true, MultiKey: true},
+	ProtobufNoSR: {Wraps: true, MultiKey: true},
+}
+
+// TraitOf returns what a format can do; ok is false for names that are no format.
+func TraitOf(name string) (Trait, bool) {
+	t, ok := traits[name]
+	return t, ok
+}
+
+// New returns the codec of a side, or a sentence that says why the format can't do it.
+func New(s Side) (Codec, error) {
+	if _, known := traits[s.Name]; !known {
+		return nil, fmt.Errorf("Unknown format: %s", s.Name)
+	}
+	if s.Name == None || len(s.Schema) == 0 && s.Key {
+		return none{}, nil
+	}
+	switch s.Name {
+	case Kafka:
+		return newKafka(s)
+	case Delimited:
+		return newDelimited(s)
+	case JSON:
+		return newJSON(s), nil
+	default:
+		return nil, fmt.Errorf("format %s is not built in", s.Name)
+	}
+}
+
+// DelimiterOf returns the delimiter that a statement names: one character, SPACE or TAB.
+func DelimiterOf(text string) (byte, error) {
+	const advice = "Delimiter must be a single character or TAB,SPACE"
+	switch {
+	case strings.EqualFold(text, "TAB"):
+		return '\t', nil
+	case strings.EqualFold(text, "SPACE"):
+		return ' ', nil
+	case strings.TrimSpace(text) == "":
+		return 0, errors.New("Delimiter cannot be empty, if you meant to have a tab or space for delimiter, please use the special values 'TAB' or 'SPACE'. " + advice)
+	case len(text) != 1:
+		return 0, fmt.Errorf("Invalid delimiter value: '%s'. %s", text, advice)
+	}
+	return text[0], nil
+}
+
+// none is the format without bytes.
+type none struct{}
+
+func (none) Append([]byte, row.Row) ([]byte, error) { return nil, nil }
+func (none) Decode([]byte) (row.Row, error)         { return "", nil }
+func (none) HoldsNull() bool                        { return true }
+
+// An Internal codec reads and writes rows as they are: those of changelogs and repartition topics.
+type Internal struct{}
+
+// Append implements serde.Serde.
+func (Internal) Append(dst []byte, r row.Row) ([]byte, error) {
+	if r.IsNull() {
+		return nil, nil
+	}
+	return append(dst, r...), nil
+}
+
+// Decode implements serde.Serde.
+func (Internal) Decode(b []byte) (row.Row, error) {
+	if b == nil {
+		return "", nil
+	}
+	if err := row.Check(b); err != nil {
+		return "", err
+	}
+	return row.Row(b), nil
+}
+
+// HoldsNull implements serde.Serde.
+func (Internal) HoldsNull() bool { return true }
+
+// An Error says what of a record could not be read or written. It never quotes the record.
+type Error struct {
+	Format string
+	Column string // empty: the whole
+	Reason string
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Column == "" {
+		return e.Format + ": " + e.Reason
+	}
+	return e.Format + ": column " + e.Column + ": " + e.Reason
+}
