@@ -78,26 +78,6 @@ type Side struct {
 	Schemas   Schemas // nil: none; needed by AVRO, PROTOBUF and JSON_SR
 }
 
-// Schemas is where schemas are registered: a schema registry, or a stand-in.
-type Schemas interface {
-	// Register returns the id of a schema under a subject, registering it if need be. kind is AVRO, PROTOBUF or JSON.
-	Register(subject, kind, text string) (id int, err error)
-	// Latest returns the newest schema of a subject, ErrNoSchema if there is none.
-	Latest(subject string) (Registered, error)
-	// ByID returns a schema by its id, ErrNoSchema if there is none.
-	ByID(id int) (Registered, error)
-}
-
-// A Registered schema.
-type Registered struct {
-	ID   int
-	Kind string // AVRO, PROTOBUF or JSON
-	Text string
-}
-
-// ErrNoSchema: the registry has no such schema.
-var ErrNoSchema = errors.New("no such schema")
-
 // A Codec reads and writes rows; null bytes are the null row.
 type Codec = serde.Serde[row.Row]
 
@@ -208,4 +188,35 @@ func (e *Error) Error() string {
 		return e.Format + ": " + e.Reason
 	}
 	return e.Format + ": column " + e.Column + ": " + e.Reason
+}
+
+// Takes tells whether a format has a property.
+func Takes(name, prop string) bool {
+	switch prop {
+	case propDelimiter:
+		return name == Delimited
+	case "fullSchemaName":
+		return name == Avro || name == JSONSR || name == Protobuf
+	case "schemaId":
+		return traits[name].Infers
+	case "nullableRepresentation":
+		return name == Protobuf || name == ProtobufNoSR
+	}
+	return false
+}
+
+// Check says why a format cannot hold columns; nil: it can.
+func Check(s Spec, schema row.Schema, key bool) error {
+	if s.Name == None {
+		if len(schema) > 0 {
+			return fmt.Errorf("The 'NONE' format can only be used when no columns are defined. Got: [%s]", schema)
+		}
+		return nil
+	}
+	if len(schema) == 0 {
+		return nil
+	}
+	trait := traits[s.Name]
+	_, err := New(Side{Spec: s, Schema: schema, Key: key, Unwrapped: trait.Unwraps && len(schema) == 1})
+	return err
 }

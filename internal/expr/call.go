@@ -1,0 +1,197 @@
+package expr
+
+import (
+	"fmt"
+
+	"github.com/mainstemio/mainstem/internal/sql/ast"
+	"github.com/mainstemio/mainstem/internal/sql/function"
+	"github.com/mainstemio/mainstem/row"
+)
+
+// arguments compiles what can be compiled before the function is known: all but lambdas. Their nodes are nil.
+func (c *compiler) arguments(list []ast.Expr) ([]*node, []function.Arg, error) {
+	nodes, args := make([]*node, len(list)), make([]function.Arg, len(list))
+	for i, e := range list {
+		args[i].Text = ast.Format(e)
+		if l, ok := e.(*ast.Lambda); ok {
+			args[i].Lambda = max(len(l.Params), 1)
+			continue
+		}
+		if unit, ok := c.unit(e); ok {
+			nodes[i] = constant(e, nil, row.NewString(unit.String()))
+			args[i].Unit = true
+			continue
+		}
+		n, err := c.compile(e)
+		if err != nil {
+			return nil, nil, err
+		}
+		nodes[i], args[i].Type = n, n.typ
+		if n.constant && constantArg(n) {
+			args[i].Const = &n.value
+		}
+	}
+	return nodes, args, nil
+}
+
+// constantArg: what may stand where an aggregate wants a literal.
+func constantArg(n *node) bool { return n.literal || n.constant }
+
+// unit reads a unit of time. A word such as DAY may be a column, too: then it is that.
+func (c *compiler) unit(e ast.Expr) (ast.Unit, bool) {
+	switch e := e.(type) {
+	case *ast.IntervalUnit:
+		return e.Unit, true
+	case *ast.ColumnRef:
+		unit, ok := ast.UnitOf(e.Name.Text)
+		if !ok || e.Source.Given() || e.Name.Quoted {
+			return 0, false
+		}
+		for _, v := range c.vars {
+			if v.name == e.Name.Text {
+				return 0, false
+			}
+		}
+		_, _, err := c.scope.Column(e)
+		return unit, err != nil
+	}
+	return 0, false
+}
+
+func (c *compiler) call(e *ast.Call) (*node, error) {
+	switch c.lib.Kind(e.Name.Text) {
+	case function.AggregateFunction:
+		return nil, errorAt(e, CodeUnsupported, "Aggregate function %s cannot be used here", e.Name.Text).hint("aggregates stand in SELECT and HAVING of a query with GROUP BY")
+	case function.TableFunction:
+		return nil, errorAt(e, CodeUnsupported, "Table function %s cannot be used here", e.Name.Text).hint("table functions stand in SELECT only, and not within others")
+	}
+	nodes, args, err := c.arguments(e.Args)
+	if err != nil {
+		return nil, err
+	}
+	m, err := c.lib.Scalar(e.Name.Text, args)
+	if err != nil {
+		return nil, located(e, err)
+	}
+	var lambdas []lambda
+	for i, a := range e.Args {
+		l, ok := a.(*ast.Lambda)
+		if !ok {
+			continue
+		}
+		compiled, err := c.lambda(l, m, i)
+		if err != nil {
+			return nil, err
+		}
+		lambdas = append(lambdas, compiled)
+		nodes[i] = constant(a, nil, row.Null)
+	}
+	bound, err := m.Bind()
+	if err != nil {
+		return nil, located(e, err)
+	}
+	for i, p := range bound.Params {
+		if p == nil || args[i].Lambda > 0 || args[i].Unit {
+			continue
+		}
+		if nodes[i], err = c.argument(nodes[i], p); err != nil {
+			return nil, err
+		}
+	}
+	return c.callNode(e, bound, nodes, lambdas), nil
+}
+
+// argument brings an argument to the type of its parameter.
+func (c *compiler) argument(n *node, t *row.Type) (*node, error) {
+	if n.typ.Equal(t) {
+		return n, nil
+	}
+	if n.typ == nil {
+		return c.convert(n, t)
+	}
+	return c.castNode(n.e, n, t)
+}
+
+// callNode makes the node of a call. The arguments have a part of the frame's scratch memory of their own.
+func (c *compiler) callNode(e *ast.Call, b *function.Bound, nodes []*node, lambdas []lambda) *node {
+	offset, end := c.scratch, c.scratch+len(nodes)
+	c.scratch = max(end, 1) // a call without arguments needs a frame, too
+	args, lambdaArg := evals(nodes), make([]bool, len(nodes))
+	for i, a := range e.Args {
+		_, lambdaArg[i] = a.(*ast.Lambda)
+	}
+	nulls, name := b.Nulls, b.Name
+	compute := b.Eval
+	f := func(e env) (row.Value, error) {
+		values := e.frame.args[offset:end:end]
+		for i, arg := range args {
+			v, err := arg(e)
+			if err != nil {
+				return row.Null, err
+			}
+			if !nulls && v.IsNull() && !lambdaArg[i] {
+				return row.Null, nil
+			}
+			values[i] = v
+		}
+		var v row.Value
+		var err error
+		if compute != nil {
+			v, err = compute(values)
+		} else {
+			v, err = b.Apply(values, closures(lambdas, e))
+		}
+		if err != nil {
+			return row.Null, fmt.Errorf("%s: %w", name, err)
+		}
+		return v, nil
+	}
+	n := newNode(e, b.Returns, f)
+	if b.Varies || len(lambdas) > 0 {
+		return n
+	}
+	return c.fold(n, nodes...)
+}
+
+// A lambda is a compiled lambda: its body reads its parameters from slots of the frame.
+type lambda struct {
+	slot   int
+	params int
+	body   eval
+}
+
+// lambda compiles a lambda for the i-th argument of the function that was chosen.
+func (c *compiler) lambda(l *ast.Lambda, m *function.Match, i int) (lambda, error) {
+	types := m.LambdaTypes(i)
+	slot := len(c.vars)
+	for j, p := range l.Params {
+		c.vars = append(c.vars, variable{p.Text, types[j]})
+	}
+	c.maxVars = max(c.maxVars, len(c.vars))
+	body, err := c.compile(l.Body)
+	if err == nil {
+		var t *row.Type
+		if t, err = m.LambdaReturns(i, body.typ); err != nil {
+			err = located(l.Body, err)
+		} else if t != nil && !t.Equal(body.typ) {
+			body, err = c.argument(body, t)
+		}
+	}
+	c.vars = c.vars[:slot]
+	if err != nil {
+		return lambda{}, err
+	}
+	return lambda{slot, len(l.Params), body.eval}, nil
+}
+
+// closures are the lambdas of a call within one evaluation.
+func closures(lambdas []lambda, e env) []function.Lambda {
+	out := make([]function.Lambda, len(lambdas))
+	for i, l := range lambdas {
+		out[i] = func(args ...row.Value) (row.Value, error) {
+			copy(e.frame.vars[l.slot:l.slot+l.params], args)
+			return l.body(e)
+		}
+	}
+	return out
+}

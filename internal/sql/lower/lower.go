@@ -1,0 +1,230 @@
+// Package lower builds the topology of a planned query.
+//
+// Callers: the session, for queries that run, and the tools that test and explain them. It calls the DSL: SQL's steps are those of
+// package stream over rows, so there is one engine, with one set of semantics.
+//
+// Owner and locks: Build keeps nothing. The functions of the steps belong to their tasks.
+//
+// Format: on every edge keys and values are row.Rows. A key is written as its topic's key format says, also in repartition topics, so that
+// records meet those that other programs put there; values between steps are rows as they are (docs/format/row.md). The key row of a
+// windowed source has the bounds of its window behind the columns. An expression that fails gives null, and a word to Env.Failed.
+//
+// Not here: what a statement means (package plan), topics and their settings, running.
+package lower
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/mainstemio/mainstem/internal/expr"
+	"github.com/mainstemio/mainstem/internal/format"
+	"github.com/mainstemio/mainstem/internal/sql/catalog"
+	"github.com/mainstemio/mainstem/internal/sql/plan"
+	"github.com/mainstemio/mainstem/row"
+	"github.com/mainstemio/mainstem/serde"
+	"github.com/mainstemio/mainstem/stream"
+)
+
+type (
+	rows     = stream.Stream[row.Row, row.Row]
+	table    = stream.Table[row.Row, row.Row]
+	windowed = stream.Windowed[row.Row]
+	windows  = stream.Table[windowed, row.Row]
+)
+
+// Env is what a query runs with.
+type Env struct {
+	Name    string // of the topology
+	Schemas format.Schemas
+	// Failed is told of expressions that failed for a row, which became null, or rows that were left out. Default: nobody.
+	Failed func(step string, err error)
+}
+
+// Build returns the topology of a persistent query.
+func Build(q *plan.Query, env Env) (*stream.Topology, error) {
+	if env.Failed == nil {
+		env.Failed = func(string, error) {}
+	}
+	b := &builder{Builder: stream.New(env.Name), env: env}
+	sink, ok := q.Root.(*plan.Sink)
+	if !ok {
+		return nil, fmt.Errorf("build %s: its last step is a %T, not a sink", env.Name, q.Root)
+	}
+	if err := b.sink(sink); err != nil {
+		return nil, err
+	}
+	return b.Build()
+}
+
+type builder struct {
+	*stream.Builder
+	env Env
+}
+
+// An edge is the result of a step: one of its fields is set.
+type edge struct {
+	stream  *rows
+	table   *table
+	windows *windows // an aggregation over windows
+}
+
+// build builds a step with all in front of it.
+func (b *builder) build(n plan.Node) (edge, error) {
+	switch n := n.(type) {
+	case *plan.Source:
+		return b.source(n)
+	case *plan.Filter:
+		return b.filter(n)
+	case *plan.Rekey:
+		return b.rekey(n)
+	case *plan.Expand:
+		return b.expand(n)
+	case *plan.Aggregate:
+		return b.aggregate(n)
+	case *plan.Join:
+		return b.join(n)
+	case *plan.ForeignJoin:
+		return b.foreign(n)
+	}
+	return edge{}, fmt.Errorf("build %s: there is no step for a %T", b.env.Name, n)
+}
+
+// keyCodec is how keys with a layout are written.
+func (b *builder) keyCodec(topic string, schema row.Schema, s catalog.Serialized, w catalog.Window) (serde.Serde[row.Row], error) {
+	codec, err := format.New(format.Side{Spec: s.Spec, Schema: schema, Key: true, Unwrapped: s.Unwrapped, Topic: topic, Schemas: b.env.Schemas})
+	if err != nil {
+		return nil, err
+	}
+	if w.Windowed() {
+		return windowKeys{codec, w.SizeMs}, nil
+	}
+	return codec, nil
+}
+
+func (b *builder) valueCodec(s *catalog.Source) (serde.Serde[row.Row], error) {
+	return format.New(format.Side{
+		Spec: s.ValueFormat.Spec, Schema: s.Value, Unwrapped: s.ValueFormat.Unwrapped, Topic: s.Topic, Schemas: b.env.Schemas,
+	})
+}
+
+// eval computes an expression; what fails is null.
+func (b *builder) eval(x *expr.Expr, r row.Row, step string) row.Value {
+	v, err := x.EvalReport(r, func(err error) { b.env.Failed(step, err) })
+	if err != nil {
+		b.env.Failed(step, err)
+		return row.Null
+	}
+	return v
+}
+
+// project computes a row.
+func (b *builder) project(exprs []*expr.Expr, step string) func(row.Row) row.Row {
+	return func(r row.Row) row.Row {
+		if r.IsNull() {
+			return ""
+		}
+		var out row.Builder
+		for _, x := range exprs {
+			out.Add(b.eval(x, r, step))
+		}
+		return out.Row()
+	}
+}
+
+// test is a condition.
+func (b *builder) test(x *expr.Expr, step string) func(row.Row) bool {
+	return func(r row.Row) bool { return !r.IsNull() && b.eval(x, r, step).Boolean() }
+}
+
+func (b *builder) filter(n *plan.Filter) (edge, error) {
+	in, err := b.build(n.Inputs()[0])
+	if err != nil {
+		return edge{}, err
+	}
+	pass := b.test(n.Test, n.What)
+	switch {
+	case in.stream != nil:
+		return streamEdge(in.stream.Filter(pass)), nil
+	case in.table != nil:
+		return tableEdge(in.table.Filter(pass)), nil
+	}
+	t := in.windows.Filter(pass)
+	return edge{windows: &t}, nil
+}
+
+// rekey gives the rows the key of PARTITION BY or of a join.
+func (b *builder) rekey(n *plan.Rekey) (edge, error) {
+	in, err := b.build(n.Inputs()[0])
+	if err != nil {
+		return edge{}, err
+	}
+	l := n.Layout()
+	codec, err := b.keyCodec("", l.Key, l.Format, l.Window)
+	if err != nil {
+		return edge{}, err
+	}
+	key := b.key(n.Exprs, "PARTITION BY")
+	return streamEdge(stream.SelectKey(*in.stream, key).WithSerdes(codec, format.Internal{})), nil
+}
+
+// key computes a key; a single null is the null key.
+func (b *builder) key(exprs []*expr.Expr, step string) func(row.Row) row.Row {
+	return func(r row.Row) row.Row {
+		var out row.Builder
+		for _, x := range exprs {
+			v := row.Null
+			if !r.IsNull() {
+				v = b.eval(x, r, step)
+			}
+			if v.IsNull() && len(exprs) == 1 {
+				return ""
+			}
+			out.Add(v)
+		}
+		if len(exprs) == 0 {
+			return ""
+		}
+		return out.Row()
+	}
+}
+
+func (b *builder) expand(n *plan.Expand) (edge, error) {
+	in, err := b.build(n.Inputs()[0])
+	if err != nil {
+		return edge{}, err
+	}
+	return streamEdge(stream.FlatMapValues(*in.stream, func(r row.Row) []row.Row {
+		if r.IsNull() {
+			return nil
+		}
+		columns := make([][]row.Value, len(n.Calls))
+		longest := 0
+		for i, c := range n.Calls {
+			values, err := c.Rows(r)
+			if err != nil {
+				b.env.Failed(c.String(), err)
+			}
+			columns[i] = values
+			longest = max(longest, len(columns[i]))
+		}
+		out := make([]row.Row, longest)
+		for at := range out {
+			var next row.Builder
+			next.AddAll(r)
+			for _, values := range columns {
+				if at < len(values) {
+					next.Add(values[at])
+				} else {
+					next.AddNull()
+				}
+			}
+			out[at] = next.Row()
+		}
+		return out
+	})), nil
+}
+
+func streamEdge(s rows) edge { return edge{stream: &s} }
+func tableEdge(t table) edge { return edge{table: &t} }
+
+func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -1,0 +1,178 @@
+package lower
+
+import (
+	"fmt"
+
+	"github.com/mainstemio/mainstem/internal/format"
+	"github.com/mainstemio/mainstem/internal/sql/catalog"
+	"github.com/mainstemio/mainstem/internal/sql/plan"
+	"github.com/mainstemio/mainstem/processor"
+	"github.com/mainstemio/mainstem/record"
+	"github.com/mainstemio/mainstem/row"
+	"github.com/mainstemio/mainstem/stream"
+)
+
+// source reads a topic and gives its rows the columns that the query uses.
+func (b *builder) source(n *plan.Source) (edge, error) {
+	keys, err := b.keyCodec(n.Of.Topic, n.Of.Key, n.Of.KeyFormat, n.Of.Window)
+	if err != nil {
+		return edge{}, err
+	}
+	values, err := b.valueCodec(n.Of)
+	if err != nil {
+		return edge{}, err
+	}
+	var opts []stream.Option
+	if n.Of.Time.Column != "" {
+		times, err := timesOf(n.Of)
+		if err != nil {
+			return edge{}, err
+		}
+		opts = append(opts, stream.Timestamps(times))
+	}
+	inside := true // columns of key and value only
+	for _, r := range n.Reads {
+		inside = inside && (r.Part == plan.FromKey || r.Part == plan.FromValue || r.Part == plan.WindowStart || r.Part == plan.WindowEnd)
+	}
+	columns := func(k, v row.Row) row.Row { return pick(n, k, v) }
+	if n.Of.Table && inside {
+		t := stream.TableFrom(b.Builder, n.Of.Topic, keys, values, opts...)
+		return tableEdge(stream.MapTableWithKey(t, columns).WithSerde(format.Internal{})), nil
+	}
+	s := stream.From(b.Builder, n.Of.Topic, keys, values, opts...)
+	if inside {
+		return streamEdge(stream.MapValuesWithKey(s, columns).WithSerdes(keys, format.Internal{})), nil
+	}
+	s = stream.ProcessValues(s, func() processor.FixedKey[row.Row, row.Row, row.Row] { return placed{n} }).WithSerdes(keys, format.Internal{})
+	if n.Of.Table {
+		return tableEdge(stream.ToTable(s, format.Internal{})), nil
+	}
+	return streamEdge(s), nil
+}
+
+// pick makes the row of the columns that stand in key and value. A row without a value stays without one.
+func pick(n *plan.Source, k, v row.Row) row.Row {
+	if v.IsNull() {
+		return ""
+	}
+	var out row.Builder
+	for _, r := range n.Reads {
+		addPart(&out, n.Of, r, k, v)
+	}
+	return out.Row()
+}
+
+func addPart(out *row.Builder, of *catalog.Source, r plan.Read, k, v row.Row) {
+	switch {
+	case r.Part == plan.FromValue:
+		out.AddFrom(v, r.Index)
+	case k.IsNull():
+		out.AddNull()
+	case r.Part == plan.FromKey:
+		out.AddFrom(k, r.Index)
+	case r.Part == plan.WindowStart:
+		out.AddFrom(k, len(of.Key))
+	default:
+		out.AddFrom(k, len(of.Key)+1)
+	}
+}
+
+// placed is pick for sources whose rows need to know the record's time, place or headers.
+type placed struct{ n *plan.Source }
+
+func (placed) Init(processor.FixedKeyContext[row.Row]) error { return nil }
+func (placed) Close() error                                  { return nil }
+
+func (p placed) Process(ctx processor.FixedKeyContext[row.Row], r processor.Record[row.Row, row.Row]) error {
+	if r.Value.IsNull() {
+		ctx.Forward("")
+		return nil
+	}
+	var out row.Builder
+	for _, read := range p.n.Reads {
+		switch read.Part {
+		case plan.RowTime:
+			out.Add(row.NewBigint(int64(r.Time)))
+		case plan.RowPartition, plan.RowOffset:
+			at, ok := ctx.Source()
+			switch {
+			case !ok:
+				out.AddNull()
+			case read.Part == plan.RowPartition:
+				out.Add(row.NewInt(at.Partition))
+			default:
+				out.Add(row.NewBigint(int64(at.Offset)))
+			}
+		case plan.FromHeaders:
+			out.Add(headers(p.n.Of.Headers[read.Index], r.Headers))
+		default:
+			addPart(&out, p.n.Of, read, r.Key, r.Value)
+		}
+	}
+	ctx.Forward(out.Row())
+	return nil
+}
+
+// headers is the value of a header column: all headers, or the last one with the key.
+func headers(h catalog.Header, list []record.Header) row.Value {
+	if h.Key != "" {
+		for i := len(list) - 1; i >= 0; i-- {
+			if list[i].Key == h.Key {
+				return bytesValue(list[i].Value)
+			}
+		}
+		return row.Null
+	}
+	all := make([]row.Value, len(list))
+	for i, x := range list {
+		all[i] = row.NewStruct(row.NewString(x.Key), bytesValue(x.Value))
+	}
+	return row.NewArray(all...)
+}
+
+func bytesValue(b []byte) row.Value {
+	if b == nil {
+		return row.Null
+	}
+	return row.NewBytes(string(b))
+}
+
+// timesOf takes the times of records from a column.
+func timesOf(s *catalog.Source) (func(stream.Incoming[row.Row, row.Row]) (record.Timestamp, error), error) {
+	inKey := true
+	i := s.Key.Index(s.Time.Column)
+	schema := s.Key
+	if i < 0 {
+		inKey, i, schema = false, s.Value.Index(s.Time.Column), s.Value
+	}
+	if i < 0 {
+		return nil, fmt.Errorf("source %s: its TIMESTAMP column %s is neither in the key nor in the value", s.Name, s.Time.Column)
+	}
+	read, err := timeReader(schema[i].Type, s.Time.Format)
+	if err != nil {
+		return nil, err
+	}
+	return func(in stream.Incoming[row.Row, row.Row]) (record.Timestamp, error) {
+		r := in.Value
+		if inKey {
+			r = in.Key
+		}
+		if r.IsNull() {
+			return in.Timestamp, nil
+		}
+		return read(r.At(i))
+	}, nil
+}
+
+// timeReader turns a column's value into a time.
+func timeReader(t *row.Type, pattern string) (func(row.Value) (record.Timestamp, error), error) {
+	if t.Kind != row.KindString {
+		return func(v row.Value) (record.Timestamp, error) {
+			if v.IsNull() {
+				return 0, stream.Reject("the TIMESTAMP column is null")
+			}
+			return record.Timestamp(v.Int64()), nil
+		}, nil
+	}
+	return nil, fmt.Errorf("TIMESTAMP_FORMAT %s", pattern)
+}

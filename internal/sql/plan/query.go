@@ -1,0 +1,331 @@
+package plan
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mainstemio/mainstem/internal/expr"
+	"github.com/mainstemio/mainstem/internal/sql/ast"
+	"github.com/mainstemio/mainstem/internal/sql/catalog"
+	"github.com/mainstemio/mainstem/internal/sql/function"
+	"github.com/mainstemio/mainstem/row"
+)
+
+// Context is what planning may look at.
+type Context struct {
+	Catalog   *catalog.Catalog
+	Functions *function.Library
+	// Settings are those of the session by ksqlDB's names.
+	Settings Settings
+}
+
+// A planner plans one query.
+type planner struct {
+	catalog   *catalog.Catalog
+	lib       *function.Library
+	settings  Settings
+	query     *ast.Query
+	sources   []namedSource
+	all       []Column        // what the sources can give
+	used      map[string]bool // names of columns that are read
+	items     []item
+	synthetic bool   // the join has no column for its key: ROWKEY
+	keys      []key  // of the rows at this point
+	into      string // the result's name, for messages
+}
+
+// A key is a key column of the rows between two steps.
+type key struct {
+	texts []string // canonical forms of the expressions that have its value; none: nothing can name it
+	show  []string // the same for messages
+	kind  string   // what it is, for messages: key column, grouping expression, …
+}
+
+// is tells whether an expression is the key column.
+func (k key) is(text string) bool { return slices.Contains(k.texts, text) }
+
+func newPlanner(c Context, q *ast.Query, into string) *planner {
+	return &planner{catalog: c.Catalog, lib: c.Functions, settings: c.Settings, query: q, used: map[string]bool{}, into: into}
+}
+
+// rows plans everything but the end: a step whose rows hold what the items need, the items over its columns.
+func (p *planner) rows() (Node, error) {
+	q := p.query
+	var err error
+	if p.sources, err = p.from(q.From); err != nil {
+		return nil, err
+	}
+	if err := checkSources(p.sources); err != nil {
+		return nil, err
+	}
+	p.all = all(p.sources)
+	if err := p.joinKeys(q.From); err != nil {
+		return nil, err
+	}
+	if err := p.expandItems(); err != nil {
+		return nil, err
+	}
+	for _, i := range p.items {
+		p.use(i.expr)
+	}
+	p.use(q.Where, q.Having)
+	for _, g := range []*ast.Grouping{q.GroupBy, q.PartitionBy} {
+		if g != nil {
+			p.use(g.Exprs...)
+		}
+	}
+	p.useJoins(q.From)
+	root, err := p.relation(q.From)
+	if err != nil {
+		return nil, err
+	}
+	if q.Where != nil {
+		if root, err = p.filter(root, q.Where, "WHERE"); err != nil {
+			return nil, err
+		}
+	}
+	if root, err = p.expand(root); err != nil {
+		return nil, err
+	}
+	if root, err = p.group(root); err != nil {
+		return nil, err
+	}
+	return p.partition(root)
+}
+
+// scope looks names up among the columns of a step.
+func (p *planner) scope(n Node, where string) *scope {
+	s := &scope{layout: n.Layout(), where: where}
+	for _, source := range p.sources {
+		s.aliases = append(s.aliases, source.alias)
+	}
+	return s
+}
+
+// compile gives an expression over the columns of a step.
+func (p *planner) compile(n Node, e ast.Expr, where string) (*expr.Expr, error) {
+	return expr.Compile(e, p.scope(n, where), p.lib)
+}
+
+// typeOf is the type of an expression over all that the sources can give.
+func (p *planner) typeOf(e ast.Expr) (*row.Type, error) {
+	x, err := p.compile(&step{layout: Layout{Columns: p.all}}, e, "SELECT")
+	if err != nil {
+		return nil, err
+	}
+	return x.Type(), nil
+}
+
+// filter keeps rows for which a condition is true.
+func (p *planner) filter(in Node, e ast.Expr, what string) (Node, error) {
+	test, err := p.compile(in, e, what)
+	if err != nil {
+		return nil, clause(err, what)
+	}
+	if !test.Type().Is(row.KindBoolean) {
+		return nil, errorAt(e, "Type error in %s expression: Should evaluate to boolean but is %s (%s) instead.", what, ast.Format(e), test.Type())
+	}
+	return &Filter{step: step{*in.Layout(), []Node{in}}, Test: test, What: what}, nil
+}
+
+// clause says in which clause an expression is wrong, unless the message says so.
+func clause(err error, what string) error {
+	if _, ours := err.(*Error); ours {
+		return err
+	}
+	return &Error{Message: "Error in " + what + " expression: " + err.Error()}
+}
+
+// expandItems expands the SELECT list; with PARTITION BY, * begins with the new key.
+func (p *planner) expandItems() error {
+	items, err := p.selectItems(p.query.Select)
+	if err != nil {
+		return err
+	}
+	if by := p.query.PartitionBy; by != nil {
+		items = p.starPartitioned(items, by)
+	}
+	p.items = items
+	return nil
+}
+
+// starPartitioned orders the columns of * as they are behind PARTITION BY: the new keys, then of each source the values and its old keys. In
+// a join there stand the pseudo columns between the two, as in ksqlDB.
+func (p *planner) starPartitioned(items []item, by *ast.Grouping) []item {
+	star := slices.IndexFunc(items, func(i item) bool { return i.star })
+	if star < 0 {
+		return items
+	}
+	end := star
+	for end < len(items) && items[end].star {
+		end++
+	}
+	isKey := map[string]bool{}
+	var out []item
+	out = append(out, items[:star]...)
+	n := &names{taken: map[string]bool{}}
+	for _, c := range p.all {
+		n.taken[c.Name] = true
+	}
+	for _, e := range by.Exprs {
+		text := canonical(e, p.all)
+		isKey[text] = true
+		if i := slices.IndexFunc(items, func(i item) bool { return canonical(i.expr, p.all) == text }); i < 0 {
+			out = append(out, item{expr: e, name: p.name(&ast.SelectExpr{Expr: e}, n), star: true})
+		} else if items[i].star {
+			out = append(out, items[i])
+		}
+	}
+	for _, s := range p.sources {
+		out = append(out, p.partitioned(s, items[star:end], isKey)...)
+	}
+	return append(out, items[end:]...)
+}
+
+// partitioned orders what of * comes from one source.
+func (p *planner) partitioned(s namedSource, items []item, isKey map[string]bool) []item {
+	var values, old []item
+	for _, i := range items {
+		ref, ok := i.expr.(*ast.ColumnRef)
+		switch {
+		case !ok || ref.Source.Text != s.alias || isKey[canonical(i.expr, p.all)]:
+		case s.Key.Index(ref.Name.Text) >= 0:
+			old = append(old, i)
+		default:
+			values = append(values, i)
+		}
+	}
+	if len(p.sources) > 1 && len(values)+len(old) > 0 {
+		for _, name := range []string{rowTime, rowPartition, rowOffset} {
+			ref := columnRef(p.query, Column{Source: s.alias, Name: name})
+			values = append(values, item{expr: ref, name: s.alias + "_" + name, star: true})
+		}
+	}
+	return append(values, old...)
+}
+
+// expand adds the values of table functions to the rows.
+func (p *planner) expand(in Node) (Node, error) {
+	var calls []*ast.Call
+	for n, i := range p.items {
+		var found error
+		p.items[n].expr = rewrite(i.expr, func(e ast.Expr) ast.Expr {
+			call, ok := e.(*ast.Call)
+			if !ok || p.lib.Kind(call.Name.Text) != function.TableFunction {
+				return nil
+			}
+			for _, arg := range call.Args {
+				ast.Inspect(arg, func(n ast.Node) bool {
+					if c, ok := n.(*ast.Call); ok && p.lib.Kind(c.Name.Text) == function.TableFunction {
+						found = errorAt(c, "Table functions can't be nested: %s", ast.Format(call))
+					}
+					return true
+				})
+			}
+			calls = append(calls, call)
+			return internal(call, "KSQL_SYNTH_", len(calls)-1)
+		})
+		if found != nil {
+			return nil, found
+		}
+	}
+	if len(calls) == 0 {
+		return in, nil
+	}
+	if in.Layout().Table {
+		return nil, errorf("Table source is not supported with table functions")
+	}
+	if p.grouped() {
+		return nil, errorf("Table functions cannot be used with aggregations.")
+	}
+	out := &Expand{step: step{*in.Layout(), []Node{in}}}
+	out.layout.Columns = slices.Clone(out.layout.Columns)
+	for i, call := range calls {
+		c, err := expr.CompileTable(call, p.scope(in, "SELECT"), p.lib)
+		if err != nil {
+			return nil, err
+		}
+		out.Calls = append(out.Calls, c)
+		out.layout.Columns = append(out.layout.Columns, Column{Name: internalName("KSQL_SYNTH_", i), Type: c.Type()})
+	}
+	return out, nil
+}
+
+// partition gives a stream the key of PARTITION BY.
+func (p *planner) partition(in Node) (Node, error) {
+	by := p.query.PartitionBy
+	if by == nil {
+		return in, nil
+	}
+	layout := *in.Layout()
+	if layout.Table {
+		return nil, errorAt(by, "PARTITION BY is not supported for tables: it would change their primary key.")
+	}
+	if len(by.Exprs) == 0 {
+		return nil, errorAt(by, "PARTITION BY requires at least one expression")
+	}
+	if p.isNull(by.Exprs) {
+		if len(by.Exprs) > 1 {
+			return nil, errorAt(by, "Cannot PARTITION BY multiple columns including NULL")
+		}
+		layout.Key, layout.Window, p.keys = nil, catalog.Window{}, nil
+		layout.Format = catalog.Serialized{}
+		layout.Format.Name = "NONE"
+		return &Rekey{step: step{layout, []Node{in}}}, nil
+	}
+	out := &Rekey{}
+	var schema row.Schema
+	var keys []key
+	same := len(by.Exprs) == len(p.keys)
+	for i, e := range by.Exprs {
+		x, err := p.compile(in, e, "PARTITION BY")
+		if err != nil {
+			return nil, partitionError(err)
+		}
+		text := canonical(e, p.all)
+		same = same && p.keys[i].is(text)
+		out.Exprs = append(out.Exprs, x)
+		schema = append(schema, row.Column{Name: p.keyName(e), Type: x.Type()})
+		keys = append(keys, key{texts: []string{text}, show: []string{ast.Format(qualified(e, p.all))}, kind: "partitioning expression"})
+	}
+	if same && !layout.Window.Windowed() {
+		p.keys = keys
+		return in, nil
+	}
+	layout.Key, layout.Window, p.keys = schema, catalog.Window{}, keys
+	out.step = step{layout, []Node{in}}
+	return out, nil
+}
+
+// partitionError says what PARTITION BY sees, when a name is not there.
+func partitionError(err error) error {
+	e, ok := err.(*Error)
+	if ok && strings.HasSuffix(e.Message, "cannot be resolved.") {
+		name, _, _ := strings.Cut(strings.TrimPrefix(e.Message, "PARTITION BY column "), " ")
+		e.Message += " " + name + " must be a column in the source schema since PARTITION BY is applied on the input."
+	}
+	return err
+}
+
+func (p *planner) isNull(exprs []ast.Expr) bool {
+	return slices.ContainsFunc(exprs, func(e ast.Expr) bool { _, null := e.(*ast.NullLiteral); return null })
+}
+
+// keyName is the name that a key column has where nothing else names it.
+func (p *planner) keyName(e ast.Expr) string {
+	if ref, ok := e.(*ast.ColumnRef); ok {
+		return ref.Name.Text
+	}
+	if ref, ok := e.(*ast.FieldRef); ok {
+		return ref.Field.Text
+	}
+	return rowKey
+}
+
+func internalName(prefix string, i int) string { return prefix + strconv.Itoa(i) }
+
+// internal is a reference to a column that a step adds.
+func internal(at ast.Node, prefix string, i int) *ast.ColumnRef {
+	return &ast.ColumnRef{Span: at.Pos(), Name: ast.Name{Text: internalName(prefix, i), Quoted: true}}
+}

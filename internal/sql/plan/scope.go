@@ -1,0 +1,109 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mainstemio/mainstem/internal/sql/ast"
+	"github.com/mainstemio/mainstem/row"
+)
+
+// The pseudo columns.
+const (
+	rowTime      = "ROWTIME"
+	rowPartition = "ROWPARTITION"
+	rowOffset    = "ROWOFFSET"
+	windowStart  = "WINDOWSTART"
+	windowEnd    = "WINDOWEND"
+	rowKey       = "ROWKEY"
+)
+
+// isPseudo tells the names that no column of a source may have.
+func isPseudo(name string) bool {
+	switch name {
+	case rowTime, rowPartition, rowOffset, windowStart, windowEnd:
+		return true
+	}
+	return false
+}
+
+// A scope finds columns among those of a layout.
+type scope struct {
+	layout  *Layout
+	aliases []string
+	where   string // the clause, for messages
+}
+
+// Column implements expr.Scope.
+func (s *scope) Column(ref *ast.ColumnRef) (index int, t *row.Type, err error) {
+	var found []int
+	for i, c := range s.layout.Columns {
+		if c.Name == ref.Name.Text && (!ref.Source.Given() || c.Source == ref.Source.Text) {
+			found = append(found, i)
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], s.layout.Columns[found[0]].Type, nil
+	case len(found) > 1:
+		return 0, nil, errorAt(ref, "Column '%s' is ambiguous. Could be %s.", ref.Name.Text, s.candidates(found))
+	case ref.Source.Given() && !slices.Contains(s.aliases, ref.Source.Text):
+		return 0, nil, errorAt(ref, "'%s' is not a valid stream/table name or alias.", ref.Source.Text)
+	}
+	return 0, nil, &Error{
+		Message: fmt.Sprintf("%s column '%s' cannot be resolved.", s.where, refText(ref)), Span: ref.Span,
+		Hint: nearest(ref.Name.Text, s.layout.Columns),
+	}
+}
+
+func (s *scope) candidates(found []int) string {
+	var names []string
+	for _, i := range found {
+		c := s.layout.Columns[i]
+		names = append(names, c.Source+"."+c.Name)
+	}
+	return strings.Join(names, " or ")
+}
+
+func refText(ref *ast.ColumnRef) string {
+	if ref.Source.Given() {
+		return ref.Source.Text + "." + ref.Name.Text
+	}
+	return ref.Name.Text
+}
+
+// nearest names the column that a wrong name may have meant.
+func nearest(name string, columns []Column) string {
+	best, far := "", 3
+	for _, c := range columns {
+		if d := distance(name, c.Name); d < far {
+			best, far = c.Name, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "did you mean " + row.Quote(best) + "?"
+}
+
+// distance is Levenshtein's.
+func distance(a, b string) int {
+	prev := make([]int, len(b)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := range len(a) {
+		diagonal := prev[0]
+		prev[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = prev[j+1]
+			prev[j+1] = min(cost, prev[j]+1, diagonal+1)
+		}
+	}
+	return prev[len(b)]
+}

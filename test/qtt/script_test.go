@@ -1,0 +1,82 @@
+package qtt
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// splitScript cuts a script into its statements, without their semicolons: those in quotes and comments do not count.
+func splitScript(script string) []string {
+	var statements []string
+	start := 0
+	add := func(end int) {
+		if s := strings.TrimSpace(script[start:end]); s != "" {
+			statements = append(statements, s)
+		}
+	}
+	for i := 0; i < len(script); {
+		switch rest := script[i:]; {
+		case rest[0] == ';':
+			add(i)
+			i++
+			start = i
+		case strings.IndexByte("'\"`", rest[0]) >= 0:
+			i += 1 + through(rest[1:], rest[:1])
+		case strings.HasPrefix(rest, "--"):
+			i += through(rest, "\n")
+		case strings.HasPrefix(rest, "/*"):
+			i += through(rest, "*/")
+		default:
+			i++
+		}
+	}
+	add(len(script))
+	return statements
+}
+
+// through returns the length up to and with the end mark, or all.
+func through(text, end string) int {
+	if i := strings.Index(text, end); i >= 0 {
+		return i + len(end)
+	}
+	return len(text)
+}
+
+var (
+	createSource = regexp.MustCompile(`(?is)^\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:SOURCE\s+)?(?:STREAM|TABLE)\s.*\(.*\bWITH\s*\((.*)\)\s*$`)
+	isQuery      = regexp.MustCompile(`(?is)\bAS\s+SELECT\b`)
+	withProperty = regexp.MustCompile(`(?is)\b(KAFKA_TOPIC|PARTITIONS|REPLICAS)\s*=\s*(?:'((?:[^']|'')*)'|(\d+))`)
+)
+
+// inferTopics returns the topics that the CREATE statements with columns speak of: upstream's runner makes these before it starts.
+func inferTopics(statements []string) []topicNode {
+	var topics []topicNode
+	for _, text := range statements {
+		for _, s := range splitScript(text) {
+			if t, ok := inferTopic(s); ok {
+				topics = append(topics, t)
+			}
+		}
+	}
+	return topics
+}
+
+func inferTopic(statement string) (t topicNode, ok bool) {
+	with := createSource.FindStringSubmatch(statement)
+	if with == nil || isQuery.MatchString(statement) {
+		return t, false
+	}
+	for _, p := range withProperty.FindAllStringSubmatch(with[1], -1) {
+		value := strings.ReplaceAll(p[2], "''", "'") + p[3]
+		switch strings.ToUpper(p[1]) {
+		case "KAFKA_TOPIC":
+			t.Name = value
+		case "PARTITIONS":
+			t.Partitions, _ = strconv.Atoi(value)
+		case "REPLICAS":
+			t.Replicas, _ = strconv.Atoi(value)
+		}
+	}
+	return t, t.Name != ""
+}
