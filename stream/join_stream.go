@@ -14,6 +14,7 @@ type JoinWindow struct {
 	before time.Duration
 	after  time.Duration
 	grace  time.Duration
+	eager  bool
 }
 
 // Within joins a left record with the right ones whose time is at most before ahead of it and at most after behind it: from its time -
@@ -24,6 +25,13 @@ func Within(before, after time.Duration) JoinWindow { return JoinWindow{before: 
 // highest time of their stream so far. A result without a match waits for the end of the window and the grace. Default: 0.
 func (w JoinWindow) Grace(d time.Duration) JoinWindow {
 	w.grace = d
+	return w
+}
+
+// Eager gives the results without a match of a left or outer join at once, and not when their windows are over: a match that comes later
+// is one more result. Kafka Streams did so before 3.1, and ksqlDB does for joins without a GRACE PERIOD.
+func (w JoinWindow) Eager() JoinWindow {
+	w.eager = true
 	return w
 }
 
@@ -117,6 +125,8 @@ func joinStreams[K, V, W, R any](left Stream[K, V], right Stream[K, W], w JoinWi
 	} else {
 		right = right.placedForJoin(o, "-right")
 	}
+	op.Eager = w.eager
+	waits := op.LeftAlone != nil && !w.eager
 	names := joinNamesOf(b, o, op.LeftAlone != nil, op.RightAlone != nil)
 	op.Key, op.Left, op.Right = left.key, left.value, right.value
 	op.Before, op.After, op.Grace = millis(w.before), millis(w.after), millis(w.grace)
@@ -126,7 +136,7 @@ func joinStreams[K, V, W, R any](left Stream[K, V], right Stream[K, W], w JoinWi
 	}
 	n := topology.Node{Name: names.step, Kind: topology.Processor, Inputs: []topology.NodeID{left.node, right.node}, Op: op}
 	n.Stores, n.Retention, n.Unkeyed = []string{names.left, names.right}, changelogRetention(op.Before+op.After+op.Grace), op.LeftAlone != nil
-	if op.LeftAlone != nil {
+	if waits {
 		n.Stores, n.Retentions = append(n.Stores, names.waiting), map[string]time.Duration{names.waiting: 0}
 	}
 	return Stream[K, R]{edge: left.add(n), key: left.key}

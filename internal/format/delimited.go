@@ -189,8 +189,9 @@ func (c *delimitedCodec) appendField(dst []byte, v row.Value, first bool) []byte
 	case row.KindDouble:
 		return row.AppendDouble(dst, v.Double())
 	case row.KindDecimal:
-		dst, _ = v.Decimal().AppendText(dst)
-		return dst
+		return c.appendText(dst, v.Decimal().String(), first)
+	case row.KindDate, row.KindTime, row.KindTimestamp:
+		return c.appendText(dst, strconv.FormatInt(v.Int64(), 10), first)
 	case row.KindString:
 		return c.appendText(dst, v.Text(), first)
 	case row.KindBytes:
@@ -209,7 +210,7 @@ func (c *delimitedCodec) appendText(dst []byte, s string, first bool) []byte {
 		quote = begin <= '#' || s[len(s)-1] <= ' ' || strings.ContainsAny(s, "\r\n\"") || strings.IndexByte(s, c.delimiter) >= 0
 		if first && !quote {
 			letter := begin >= '0' && begin <= '9' || begin >= 'A' && begin <= 'Z' || begin >= 'a' && begin <= 'z'
-			quote = begin < 0x20 || !letter && begin <= '#'
+			quote = !letter
 		}
 	}
 	if !quote {

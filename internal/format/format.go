@@ -7,9 +7,11 @@
 //
 // Format: a Codec knows the columns that it reads or writes, in the order of the Row. A record that has more fields is read all the same.
 // JSON: an object by column names in any case, or the bare value of a single unwrapped column. DELIMITED: fields as in CSV. KAFKA: one
-// value as Kafka's own serializers write it. NONE: nothing.
+// value as Kafka's own serializers write it. NONE: nothing. AVRO, PROTOBUF and JSON_SR: a zero byte and the schema's id in 4 bytes, the
+// highest first, then the record; PROTOBUF_NOSR is PROTOBUF without these. A record is read by the schema of its id. Id 0 is that of
+// records that stay inside.
 //
-// Not here: schemas in a registry (see Schemas), what columns mean.
+// Not here: the registry itself (see Schemas), what columns mean.
 package format
 
 import (
@@ -32,6 +34,14 @@ const (
 	Protobuf      = "PROTOBUF"
 	ProtobufNoSR  = "PROTOBUF_NOSR"
 	propDelimiter = "delimiter"
+)
+
+// ksqlDB's names of properties of the formats with schemas.
+const (
+	PropFullName = "fullSchemaName"         // of the record or the message
+	PropSchemaID = "schemaId"               // the schema in the registry that is meant, not one of the columns
+	PropNullable = "nullableRepresentation" // optional, wrapper, or nothing: null is zero
+	PropUnwrap   = "unwrapPrimitives"       // Protobuf's wrappers stand for their values, which they always do here
 )
 
 // A Spec names a format with what a statement says about it.
@@ -73,9 +83,11 @@ type Side struct {
 	Spec
 	Schema    row.Schema
 	Key       bool
-	Unwrapped bool // a single column stands for itself, not in a structure
-	Topic     string
-	Schemas   Schemas // nil: none; needed by AVRO, PROTOBUF and JSON_SR
+	Unwrapped bool   // a single column stands for itself, not in a structure
+	Topic     string // whose schemas are registered; empty for records that stay inside
+	// Reads: the topic is only read. What is written all the same, to keep it, stays inside: its schema is that of the columns.
+	Reads   bool
+	Schemas Schemas // nil: none; needed by AVRO, PROTOBUF and JSON_SR for records of others
 }
 
 // A Codec reads and writes rows; null bytes are the null row.
@@ -97,7 +109,7 @@ var traits = map[string]Trait{
 	JSON:         {Wraps: true, Unwraps: true, MultiKey: true},
 	JSONSR:       {Infers: true, Wraps: true, Unwraps: true, MultiKey: true},
 	Avro:         {Infers: true, Wraps: true, Unwraps: true, MultiKey: true},
-	Protobuf:     {Infers: true, Wraps: true, Unwraps: true, MultiKey: true},
+	Protobuf:     {Infers: true, Wraps: true, MultiKey: true},
 	ProtobufNoSR: {Wraps: true, MultiKey: true},
 }
 
@@ -122,8 +134,10 @@ func New(s Side) (Codec, error) {
 		return newDelimited(s)
 	case JSON:
 		return newJSON(s), nil
+	case ProtobufNoSR:
+		return newBareProtobuf(s)
 	default:
-		return nil, fmt.Errorf("format %s is not built in", s.Name)
+		return newRegistered(s)
 	}
 }
 
@@ -195,11 +209,11 @@ func Takes(name, prop string) bool {
 	switch prop {
 	case propDelimiter:
 		return name == Delimited
-	case "fullSchemaName":
+	case PropFullName:
 		return name == Avro || name == JSONSR || name == Protobuf
-	case "schemaId":
+	case PropSchemaID:
 		return traits[name].Infers
-	case "nullableRepresentation":
+	case PropNullable:
 		return name == Protobuf || name == ProtobufNoSR
 	}
 	return false

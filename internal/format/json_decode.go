@@ -17,6 +17,7 @@ type jsonCodec struct {
 	cols   row.Schema
 	exact  map[string]int // columns by their names
 	bare   bool           // the only column stands for itself
+	pairs  bool           // maps are written as arrays of objects of key and value
 	upward map[string]int // columns by their names in upper case, where that is another name
 	spans  sync.Pool      // *[]span
 	names  []string       // as JSON text with the colon, for writing
@@ -302,6 +303,9 @@ func (c *jsonCodec) array(t *row.Type, b []byte) (row.Value, error) {
 }
 
 func (c *jsonCodec) mapping(t *row.Type, b []byte) (v row.Value, err error) {
+	if b[0] == '[' && c.name == JSONSR {
+		return c.paired(t, b)
+	}
 	if b[0] != '{' {
 		return row.Null, reason("not an object")
 	}
@@ -312,6 +316,25 @@ func (c *jsonCodec) mapping(t *row.Type, b []byte) (v row.Value, err error) {
 			err = failed
 		}
 		entries = append(entries, row.Entry{Key: row.NewString(string(name)), Value: e})
+	})
+	if err != nil {
+		return row.Null, err
+	}
+	return row.NewMap(entries...), nil
+}
+
+// paired reads a map that is written as an array of objects of key and value.
+func (c *jsonCodec) paired(t *row.Type, b []byte) (row.Value, error) {
+	pair := row.StructType(row.Field{Name: "key", Type: t.Key}, row.Field{Name: "value", Type: t.Elem})
+	var entries []row.Entry
+	err := eachElement(b, func(from, to int) error {
+		v, err := c.structure(pair, b[from:to])
+		if err != nil {
+			return err
+		}
+		r := v.Row()
+		entries = append(entries, row.Entry{Key: r.At(0), Value: r.At(1)})
+		return nil
 	})
 	if err != nil {
 		return row.Null, err

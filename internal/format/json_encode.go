@@ -18,7 +18,7 @@ func (c *jsonCodec) Append(dst []byte, r row.Row) ([]byte, error) {
 		if v.IsNull() && c.cols[0].Type.Kind != row.KindStruct {
 			return append(dst, "null"...), nil
 		}
-		return AppendJSON(dst, c.cols[0].Type, v), nil
+		return jsonWriter{c.pairs}.append(dst, c.cols[0].Type, v), nil
 	}
 	dst = append(dst, '{')
 	for i := range c.cols {
@@ -26,20 +26,30 @@ func (c *jsonCodec) Append(dst []byte, r row.Row) ([]byte, error) {
 			dst = append(dst, ',')
 		}
 		dst = append(dst, c.names[i]...)
-		dst = AppendJSON(dst, c.cols[i].Type, r.At(i))
+		dst = jsonWriter{c.pairs}.append(dst, c.cols[i].Type, r.At(i))
 	}
 	return append(dst, '}'), nil
 }
 
 // AppendJSON appends a value of the type as JSON: decimals are plain numbers with their scale, doubles as Java prints them, bytes in base64,
 // dates, times and timestamps numbers.
-func AppendJSON(dst []byte, t *row.Type, v row.Value) []byte {
+func AppendJSON(dst []byte, t *row.Type, v row.Value) []byte { return jsonWriter{}.append(dst, t, v) }
+
+// A jsonWriter writes values.
+type jsonWriter struct {
+	pairs bool // maps as arrays of objects of key and value
+}
+
+func (w jsonWriter) append(dst []byte, t *row.Type, v row.Value) []byte {
 	switch v.Kind() {
 	case row.KindNull:
 		return append(dst, "null"...)
 	case row.KindBoolean:
 		return strconv.AppendBool(dst, v.Boolean())
 	case row.KindDouble:
+		if f := v.Double(); f-f != 0 { // NaN and the infinities have no number in JSON
+			return append(row.AppendDouble(append(dst, '"'), f), '"')
+		}
 		return row.AppendDouble(dst, v.Double())
 	case row.KindDecimal:
 		dst, _ = v.Decimal().AppendJSON(dst)
@@ -51,28 +61,31 @@ func AppendJSON(dst []byte, t *row.Type, v row.Value) []byte {
 		dst = base64.StdEncoding.AppendEncode(dst, []byte(v.Text()))
 		return append(dst, '"')
 	case row.KindArray:
-		return appendJSONArray(dst, t, v.Row())
+		return w.array(dst, t, v.Row())
 	case row.KindMap:
-		return appendJSONMap(dst, t, v.Row())
+		return w.mapping(dst, t, v.Row())
 	case row.KindStruct:
-		return appendJSONStruct(dst, t, v.Row())
+		return w.structure(dst, t, v.Row())
 	default:
 		return strconv.AppendInt(dst, v.Int64(), 10)
 	}
 }
 
-func appendJSONArray(dst []byte, t *row.Type, r row.Row) []byte {
+func (w jsonWriter) array(dst []byte, t *row.Type, r row.Row) []byte {
 	dst = append(dst, '[')
 	for i := range r.Len() {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = AppendJSON(dst, t.Elem, r.At(i))
+		dst = w.append(dst, t.Elem, r.At(i))
 	}
 	return append(dst, ']')
 }
 
-func appendJSONMap(dst []byte, t *row.Type, r row.Row) []byte {
+func (w jsonWriter) mapping(dst []byte, t *row.Type, r row.Row) []byte {
+	if w.pairs {
+		return w.paired(dst, t, r)
+	}
 	dst = append(dst, '{')
 	for i := 0; i < r.Len(); i += 2 {
 		if i > 0 {
@@ -84,15 +97,15 @@ func appendJSONMap(dst []byte, t *row.Type, r row.Row) []byte {
 		case row.KindNull:
 			dst = append(dst, `""`...)
 		default:
-			dst = jsontext.AppendString(dst, string(AppendJSON(nil, t.Key, key)))
+			dst = jsontext.AppendString(dst, string(w.append(nil, t.Key, key)))
 		}
 		dst = append(dst, ':')
-		dst = AppendJSON(dst, t.Elem, r.At(i+1))
+		dst = w.append(dst, t.Elem, r.At(i+1))
 	}
 	return append(dst, '}')
 }
 
-func appendJSONStruct(dst []byte, t *row.Type, r row.Row) []byte {
+func (w jsonWriter) structure(dst []byte, t *row.Type, r row.Row) []byte {
 	dst = append(dst, '{')
 	for i, f := range t.Fields {
 		if i > 0 {
@@ -100,7 +113,19 @@ func appendJSONStruct(dst []byte, t *row.Type, r row.Row) []byte {
 		}
 		dst = jsontext.AppendString(dst, f.Name)
 		dst = append(dst, ':')
-		dst = AppendJSON(dst, f.Type, r.At(i))
+		dst = w.append(dst, f.Type, r.At(i))
 	}
 	return append(dst, '}')
+}
+
+func (w jsonWriter) paired(dst []byte, t *row.Type, r row.Row) []byte {
+	dst = append(dst, '[')
+	for i := 0; i < r.Len(); i += 2 {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = w.append(append(dst, `{"key":`...), t.Key, r.At(i))
+		dst = append(w.append(append(dst, `,"value":`...), t.Elem, r.At(i+1)), '}')
+	}
+	return append(dst, ']')
 }

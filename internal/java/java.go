@@ -13,13 +13,16 @@
 package java
 
 import (
+	"bytes"
 	"math"
+	"math/bits"
 	"strconv"
 	"strings"
 )
 
 // AppendDouble appends f as Double.toString prints it: plain from 10^-3 to below 10^7, else with an exponent, and always with a digit
-// behind the point. The digits are the fewest that read back as f (JDK 19 and later).
+// behind the point. The digits are the fewest that read back as f, except of whole numbers beyond 2^53, of which the JDK that ksqlDB runs
+// on (17) prints some more.
 func AppendDouble(dst []byte, f float64) []byte {
 	switch {
 	case f != f:
@@ -37,26 +40,45 @@ func AppendDouble(dst []byte, f float64) []byte {
 		}
 		return dst
 	}
-	return appendScientific(dst, f)
+	if a := math.Abs(f); a > 1<<53 && a < 1<<63 {
+		return appendWhole(dst, f)
+	}
+	var buf [32]byte
+	return appendScientific(dst, strconv.AppendFloat(buf[:0], f, 'e', -1, 64))
 }
 
-func hasPoint(b []byte) bool {
-	for _, c := range b {
-		if c == '.' {
-			return true
+// appendWhole writes a whole number of more than 53 bits as JDK 17: all digits but those that the bits it lacks cannot tell.
+func appendWhole(dst []byte, f float64) []byte {
+	n := uint64(math.Abs(f))
+	unit := uint64(1)
+	if lacks := bits.Len64(n) - 55; lacks > 1 {
+		for range lacks * 30103 / 100000 { // decimal digits in so many bits
+			unit *= 10
 		}
 	}
-	return false
+	digits, rest := n/unit, n%unit
+	if rest >= unit-rest && unit > 1 {
+		digits++
+	}
+	var buf [32]byte
+	b := strconv.AppendUint(buf[:0], digits, 10)
+	exp := len(b) - 1 + len(strconv.FormatUint(unit, 10)) - 1
+	b = bytes.TrimRight(b, "0")
+	if f < 0 {
+		dst = append(dst, '-')
+	}
+	dst = append(dst, b[0], '.')
+	if dst = append(dst, b[1:]...); len(b) == 1 {
+		dst = append(dst, '0')
+	}
+	return strconv.AppendInt(append(dst, 'E'), int64(exp), 10)
 }
 
+func hasPoint(b []byte) bool { return bytes.IndexByte(b, '.') >= 0 }
+
 // appendScientific turns Go's "1.5e-07" into "1.5E-7" and "1e+21" into "1.0E21".
-func appendScientific(dst []byte, f float64) []byte {
-	var buf [32]byte
-	b := strconv.AppendFloat(buf[:0], f, 'e', -1, 64)
-	e := len(b) - 1
-	for b[e] != 'e' {
-		e--
-	}
+func appendScientific(dst, b []byte) []byte {
+	e := bytes.IndexByte(b, 'e')
 	dst = append(dst, b[:e]...)
 	if !hasPoint(b[:e]) {
 		dst = append(dst, '.', '0')
@@ -66,10 +88,7 @@ func appendScientific(dst []byte, f float64) []byte {
 	if exp[0] == '-' {
 		dst = append(dst, '-')
 	}
-	for exp = exp[1:]; len(exp) > 1 && exp[0] == '0'; {
-		exp = exp[1:]
-	}
-	return append(dst, exp...)
+	return append(dst, bytes.TrimLeft(exp[1:], "0")...)
 }
 
 // Double is AppendDouble as a string.

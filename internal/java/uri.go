@@ -12,9 +12,9 @@ var ErrURI = errors.New("not a URI")
 
 // A URI is a text in its parts, as java.net.URI takes it apart. The parts are as written; Has tells a missing part from an empty one.
 type URI struct {
-	Scheme, Host, Path, Query, Fragment           string
+	Scheme, Host, Path, Query, Fragment                string
 	HasScheme, HasHost, HasPath, HasQuery, HasFragment bool
-	Port                                          int // -1: none
+	Port                                               int // -1: none
 }
 
 // ParseURI takes s apart. A URI without "//" behind its scheme and with a path that does not start with "/" has no path (Java calls it

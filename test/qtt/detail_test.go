@@ -18,7 +18,7 @@ func (r *caseRun) detail() string {
 	for i, n := range r.c.Inputs {
 		fmt.Fprintf(&b, "input  %s\n", n)
 		if i < len(r.inputs) {
-			fmt.Fprintf(&b, "       as key %q value %q\n", r.inputs[i].Key, r.inputs[i].Value)
+			fmt.Fprintf(&b, "       as key %s value %s\n", quotedBytes(r.inputs[i].Key), quotedBytes(r.inputs[i].Value))
 		}
 	}
 	var topics []string
@@ -45,7 +45,7 @@ func (r *caseRun) detail() string {
 func (r *caseRun) show(topic string, record Record) string {
 	c, err := r.codecs.of(topic)
 	if err != nil {
-		return fmt.Sprintf("%s key %q value %q: %v", topic, record.Key, record.Value, err)
+		return fmt.Sprintf("%s key %s value %s: %v", topic, quotedBytes(record.Key), quotedBytes(record.Value), err)
 	}
 	d, err := c.decode(record)
 	if err != nil {
@@ -79,6 +79,13 @@ func (n recordNode) String() string {
 		headers = append(headers, Header(h))
 	}
 	return fmt.Sprintf("%s key %s%s value %s%s%s", n.Topic, oneLine(n.Key), window, oneLine(n.Value), at, headersText(headers))
+}
+
+func quotedBytes(b []byte) string {
+	if b == nil {
+		return "null"
+	}
+	return fmt.Sprintf("%q", b)
 }
 
 func headersText(headers []Header) string {

@@ -3,8 +3,9 @@ package qtt
 // A Driver runs statements and their queries in memory: the SQL engine as this suite sees it. One driver serves one case and one
 // goroutine.
 //
-// Its world is fixed: service id "some.ksql.service.id", auto.offset.reset earliest, every update emitted (no record cache), record
-// headers kept, the wall clock stands at 1970-01-01T00:00Z, all records in partition 0 with increasing offsets by topic.
+// Its world is fixed: service id "some.ksql.service.id", auto.offset.reset earliest, every update emitted (no record cache), record headers
+// kept, all records in partition 0 with increasing offsets by topic. Time is that of the records; only functions that ask for the current
+// time read the machine's clock.
 type Driver interface {
 	// CreateTopic makes an empty topic before the statements run.
 	CreateTopic(name string, partitions, replicas int) error
@@ -84,13 +85,13 @@ type Window struct {
 	Size int64  // ms; 0 for sessions
 }
 
-// A Topic is a topic of the broker. Internal topics carry the formats of their records.
+// A Topic is a topic of the broker.
 type Topic struct {
 	Name       string
 	Partitions int
 	Replicas   int
-	Internal   bool // repartition topics and changelogs
-	Key, Value Format
+	Internal   bool   // repartition topics and changelogs
+	Key, Value Format // of internal topics, where the driver knows them
 }
 
 // A Phase is where a statement fails.

@@ -5,9 +5,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
+	"sync"
 
-	"github.com/mainstemio/mainstem/internal/clock"
 	"github.com/mainstemio/mainstem/internal/format"
 	"github.com/mainstemio/mainstem/internal/sql/ast"
 	"github.com/mainstemio/mainstem/internal/sql/catalog"
@@ -169,8 +168,8 @@ func registered(s Schema, id int, ok bool) (format.Registered, error) {
 	return format.Registered{ID: id, Definition: d}, nil
 }
 
-// functions is the library of the cases: the product's own, and those that only the suite has.
-func functions() (*function.Library, error) {
-	lib := builtin.New(builtin.Options{Clock: clock.NewManual(time.UnixMilli(0))})
+// functions is the library of the cases, which they share: the product's own, and those that only the suite has.
+var functions = sync.OnceValues(func() (*function.Library, error) {
+	lib := builtin.New(builtin.Options{}) // cases that ask for the time want the machine's
 	return lib, addTestFunctions(lib)
-}
+})

@@ -222,11 +222,44 @@ func TestWhatMustBeThereAfterwards(t *testing.T) {
 		`"topics": {"topics": [{"name": "BILLED", "keyFormat": {"format": "JSON"}, "valueFormat": {"format": "JSON"}, "partitions": 4}]}`: "",
 		`"topics": {"topics": [{"name": "BILLED", "keyFormat": {"format": "JSON"}, "valueFormat": {"format": "JSON"}, "partitions": 5}]}`: "want 5 partitions",
 		`"topics": {"topics": [{"name": "BILLED", "keyFormat": {"format": "KAFKA"}, "valueFormat": {"format": "JSON"}}]}`:                 "key format",
-		`"topics": {"topics": [{"name": "x", "keyFormat": {"format": "KAFKA"}, "valueFormat": {"format": "JSON"}}]}`:                      "no topic as x",
+		`"topics": {"topics": [` + internal("p_query_COPY_BILLED_0-a-repartition", "JSON") + `]}`:                                         "",
+		`"topics": {"topics": [` + internal("p_query_COPY_BILLED_0-a-repartition", "AVRO") + `]}`:                                         "no topic as p_query",
+		`"topics": {"topics": [` + internal("p_query_OTHER_0-a-repartition", "JSON") + `]}`:                                               "no topic as p_query",
+		`"topics": {"topics": [` + internal("p_query_COPY_BILLED_0-a-changelog", "JSON") + `]}`:                                           "",
+		`"topics": {"topics": [` + internal("p_query_COPY_BILLED_0-a-repartition", "JSON") + "," +
+			internal("p_query_COPY_BILLED_0-b-repartition", "JSON") + `]}`: "no topic as p_query_COPY_BILLED_0-b",
+		`"topics": {"topics": [{"name": "x", "keyFormat": {"format": "KAFKA"}, "valueFormat": {"format": "JSON"}}]}`: "no topic as x",
 	} {
 		t.Run(post, func(t *testing.T) {
-			v := judge(t, `"statements": ["`+readings+billed+`"], "post": {`+post+`}`, &fakeDriver{})
+			json := Format{Name: "JSON"}
+			f := &fakeDriver{topics: []Topic{{Name: "COPY_BILLED_0-step-repartition", Internal: true, Key: json, Value: json}}}
+			if strings.Contains(post, "blacklist") {
+				f.topics = nil
+			}
+			v := judge(t, `"statements": ["`+readings+billed+`"], "post": {`+post+`}`, f)
 			wantVerdict(t, v, want)
 		})
+	}
+}
+
+// internal is a topic of a query that a case wants.
+func internal(name, format string) string {
+	return fmt.Sprintf(`{"name": %q, "keyFormat": {"format": %q}, "valueFormat": {"format": %[2]q}}`, name, format)
+}
+
+func TestDetailOfAFailedCase(t *testing.T) {
+	t.Setenv("QTT", "own")
+	v := judge(t, copying, &fakeDriver{copied: changed(`{"kwh": 1.5}`)})
+	for _, want := range []string{
+		"statement 2: CREATE STREAM BILLED AS SELECT * FROM READINGS\n",
+		`input  readings key "m1" value {"kwh":1.50,"at":[1,null,{"x":true}]} at 7 header h="\x01"`,
+		`       as key "\"m2\"" value null`,
+		`want   BILLED key "m2" value null at 0`,
+		`got    BILLED key "m1" value {"kwh":1.5} at 7 header h="\x01"`,
+		"source stream BILLED (METER STRING KEY, KWH DECIMAL(5, 2)) topic BILLED",
+	} {
+		if !strings.Contains(v.detail, want) {
+			t.Errorf("no %q in\n%s", want, v.detail)
+		}
 	}
 }

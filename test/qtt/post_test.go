@@ -64,12 +64,15 @@ func (r *caseRun) comparePost() error {
 		differ = append(differ, compareBlacklist(blacklist, topics))
 	}
 	for _, want := range r.c.Post.Topics.Topics {
+		if want.isChangelog() {
+			continue
+		}
 		i := slices.IndexFunc(topics, want.names)
 		if i < 0 {
 			differ = append(differ, fmt.Errorf("there is no topic as %s; topics: %v", want.Name, topicNames(topics)))
 			continue
 		}
-		if err := r.compareTopicFormats(want, topics[i]); err != nil {
+		if err := r.compareTopicFormats(want, topics[i]); !topics[i].Internal && err != nil {
 			differ = append(differ, fmt.Errorf("topic %s: %w", want.Name, err))
 		}
 		topics = slices.Delete(slices.Clone(topics), i, i+1) // one topic stands for one
@@ -154,17 +157,24 @@ func topicNames(topics []Topic) []string {
 	return names
 }
 
-// internalName takes the names of topics apart that upstream gives to the repartition topics and changelogs of a query.
-var internalName = regexp.MustCompile(`query_(\w+_\d+)-.*-(repartition|changelog)$`)
+// internalName takes the names of topics apart that belong to a query: in its world, "<query>-<step>-repartition"; on a broker a prefix of
+// the service stands before it.
+var internalName = regexp.MustCompile(`(?:^|query_)([A-Z]\w*_\d+)-.*-(repartition|changelog)$`)
 
-// names tells whether a topic can stand for the wanted one. Internal topics are called after upstream's plan steps, of which some are
-// numbered by Kafka Streams; what counts is that the query has one of that kind and format.
+// isChangelog tells the topics that are not compared: which stores a query has is the engine's own affair.
+func (want postTopicNode) isChangelog() bool {
+	w := internalName.FindStringSubmatch(want.Name)
+	return w != nil && w[2] == "changelog"
+}
+
+// names tells whether a topic can stand for the wanted one. Repartition topics are called after upstream's plan steps, of which some are
+// numbered by Kafka Streams; what counts is that the query has as many, of these formats if the driver knows them.
 func (want postTopicNode) names(got Topic) bool {
 	w, g := internalName.FindStringSubmatch(want.Name), internalName.FindStringSubmatch(got.Name)
 	if w == nil || g == nil {
 		return want.Name == got.Name
 	}
-	return w[1] == g[1] && w[2] == g[2] && want.KeyFormat.same(got.Key) && want.ValueFormat.same(got.Value)
+	return w[1] == g[1] && w[2] == g[2] && (got.Key.Name == "" || want.KeyFormat.same(got.Key) && want.ValueFormat.same(got.Value))
 }
 
 func (f formatNode) same(got Format) bool {

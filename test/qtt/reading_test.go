@@ -2,6 +2,7 @@ package qtt
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,16 +59,21 @@ func TestScriptsAreSplitWhereStatementsEnd(t *testing.T) {
 	}
 }
 
-func TestTopicsOfCreateStatements(t *testing.T) {
-	got := inferTopics([]string{
+func TestTopicsBeforeTheStatements(t *testing.T) {
+	c := caseFrom(t, `"topics": [{"name": "d"}, {"name": "e", "partitions": 7, "replicas": 3}], "statements": [
 		"CREATE STREAM A (K STRING KEY) WITH (kafka_topic='a', partitions=3, REPLICAS='2');",
 		"create or replace source table B (ID INT PRIMARY KEY, V DECIMAL(4,2)) with (VALUE_FORMAT='JSON', Kafka_Topic='b''s');",
-		"CREATE STREAM C WITH (kafka_topic='c', value_format='AVRO');", // its columns are the registry's: the topic must be there
-		"CREATE STREAM D WITH (kafka_topic='d') AS SELECT * FROM A;",
-		"CREATE TYPE T AS STRUCT<A INT>; DROP STREAM A;",
-	})
-	if len(got) != 2 || got[0].Name != "a" || got[0].Partitions != 3 || got[0].Replicas != 2 || got[1].Name != "b's" || got[1].Partitions != 0 {
-		t.Errorf("%+v", got)
+		"CREATE STREAM C WITH (kafka_topic='c', value_format='AVRO');",
+		"CREATE STREAM D WITH (kafka_topic='d', partitions=128); CREATE STREAM E WITH (kafka_topic='e', partitions=128);",
+		"CREATE STREAM F WITH (kafka_topic='f') AS SELECT * FROM A WHERE (1) = 1;",
+		"CREATE TYPE T AS STRUCT<A INT>; DROP STREAM A;"],
+		"inputs": [{"topic": "a"}, {"topic": "g"}], "outputs": [{"topic": "h"}]`)
+	var got []string
+	for _, topic := range c.allTopics() {
+		got = append(got, fmt.Sprintf("%s %d %d", topic.Name, topic.Partitions, topic.Replicas))
+	}
+	if want := []string{"d 128 1", "e 7 3", "a 3 2", "b's 4 1", "g 4 1", "h 4 1"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

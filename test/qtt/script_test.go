@@ -44,14 +44,19 @@ func through(text, end string) int {
 }
 
 var (
-	createSource = regexp.MustCompile(`(?is)^\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:SOURCE\s+)?(?:STREAM|TABLE)\s.*\(.*\bWITH\s*\((.*)\)\s*$`)
+	createSource = regexp.MustCompile(`(?is)^\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:SOURCE\s+)?(?:STREAM|TABLE)\s(.*)\bWITH\s*\((.*)\)\s*$`)
 	isQuery      = regexp.MustCompile(`(?is)\bAS\s+SELECT\b`)
 	withProperty = regexp.MustCompile(`(?is)\b(KAFKA_TOPIC|PARTITIONS|REPLICAS)\s*=\s*(?:'((?:[^']|'')*)'|(\d+))`)
 )
 
-// inferTopics returns the topics that the CREATE statements with columns speak of: upstream's runner makes these before it starts.
-func inferTopics(statements []string) []topicNode {
-	var topics []topicNode
+// An inferredTopic is one that a CREATE statement speaks of.
+type inferredTopic struct {
+	topicNode
+	columns bool // the statement has columns: upstream's runner makes the topic before it starts
+}
+
+func inferTopics(statements []string) []inferredTopic {
+	var topics []inferredTopic
 	for _, text := range statements {
 		for _, s := range splitScript(text) {
 			if t, ok := inferTopic(s); ok {
@@ -62,12 +67,13 @@ func inferTopics(statements []string) []topicNode {
 	return topics
 }
 
-func inferTopic(statement string) (t topicNode, ok bool) {
+func inferTopic(statement string) (t inferredTopic, ok bool) {
 	with := createSource.FindStringSubmatch(statement)
 	if with == nil || isQuery.MatchString(statement) {
 		return t, false
 	}
-	for _, p := range withProperty.FindAllStringSubmatch(with[1], -1) {
+	t.columns = strings.Contains(with[1], "(")
+	for _, p := range withProperty.FindAllStringSubmatch(with[2], -1) {
 		value := strings.ReplaceAll(p[2], "''", "'") + p[3]
 		switch strings.ToUpper(p[1]) {
 		case "KAFKA_TOPIC":

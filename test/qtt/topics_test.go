@@ -12,9 +12,15 @@ import (
 const defaultPartitions = 4
 
 // allTopics returns the topics that are there before the statements run: the case's own, those of its CREATE statements, and those of
-// its records.
+// its records. Where the case does not say how many partitions its topic has, the statement does.
 func (c *testCase) allTopics() []topicNode {
-	named := slices.Concat(c.Topics, inferTopics(c.Statements))
+	inferred := inferTopics(c.Statements)
+	named := slices.Clone(c.Topics)
+	for _, t := range inferred {
+		if t.columns {
+			named = append(named, t.topicNode)
+		}
+	}
 	for _, n := range slices.Concat(c.Inputs, c.Outputs) {
 		named = append(named, topicNode{Name: n.Topic})
 	}
@@ -23,13 +29,18 @@ func (c *testCase) allTopics() []topicNode {
 		if slices.ContainsFunc(topics, func(other topicNode) bool { return other.Name == t.Name }) {
 			continue
 		}
+		for _, i := range inferred {
+			if i.Name == t.Name {
+				t.Partitions, t.Replicas = cmp.Or(t.Partitions, i.Partitions), cmp.Or(t.Replicas, i.Replicas)
+			}
+		}
 		t.Partitions, t.Replicas = cmp.Or(t.Partitions, defaultPartitions), cmp.Or(t.Replicas, 1)
 		topics = append(topics, t)
 	}
 	return topics
 }
 
-// registerSchemas registers the schemas of a topic's keys and values, and first those that they import.
+// registerSchemas registers the schemas of a topic's keys and values, and those that they import.
 func registerSchemas(t topicNode, registry *Registry) error {
 	keyFormat, valueFormat := t.KeyFormat, cmp.Or(t.ValueFormat, t.OldFormat)
 	valueSchema := t.ValueSchema
@@ -57,17 +68,20 @@ func registerSchema(subject string, n schemaNode, registry *Registry) error {
 	}
 	s := Schema{Type: schemaType(n.format), Text: text}
 	for _, ref := range n.references {
+		s.References = append(s.References, Reference{Name: ref.Name, Subject: ref.Name, Version: 1})
+	}
+	if n.id == nil {
+		registry.Register(subject, s) // cases count on its id, and not on those of what it imports
+	} else if err := registry.RegisterAs(subject, s, *n.id); err != nil {
+		return err
+	}
+	for _, ref := range n.references {
 		imported, err := schemaText(ref.Schema)
 		if err != nil {
 			return fmt.Errorf("reference %s: %w", ref.Name, err)
 		}
 		registry.Register(ref.Name, Schema{Type: schemaType(ref.Format), Text: imported})
-		s.References = append(s.References, Reference{Name: ref.Name, Subject: ref.Name, Version: 1})
 	}
-	if n.id != nil {
-		return registry.RegisterAs(subject, s, *n.id)
-	}
-	registry.Register(subject, s)
 	return nil
 }
 

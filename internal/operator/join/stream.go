@@ -23,9 +23,10 @@ type Streams[K, V, W, R any] struct {
 	Before, After, Grace record.Timestamp // in ms, at least 0
 
 	LeftStore, RightStore string
-	WaitingStore          string // with LeftAlone: of the rows that have no match so far
+	WaitingStore          string // with LeftAlone, unless Eager: of the rows that have no match so far
 
 	Pair       func(K, V, W) R
+	Eager      bool         // a row without a match is a result at once; a match that comes later is one more
 	LeftAlone  func(K, V) R // nil: a left row without a match is no result
 	RightAlone func(K, W) R // the same for right rows; needs LeftAlone
 }
@@ -49,7 +50,7 @@ func (o Streams[K, V, W, R]) Instance(s *operator.Site) (any, error) {
 		out: out, pair: func(k K, w W, v V) R { return o.Pair(k, v, w) }, alone: o.RightAlone,
 		keyNull: operator.NullTest[K](), valueNull: operator.NullTest[W](),
 	}
-	if o.LeftAlone != nil {
+	if o.LeftAlone != nil && !o.Eager {
 		waits := newWaiting(s, o.WaitingStore, o.After+o.Grace, o.Before+o.Grace)
 		l.waits, r.waits = waits, waits
 		l.waited = func(d *dueRow, b *operator.Rows, i int32) error { return o.emitWaited(d, out, b, i, &left.rows.Row) }
@@ -62,7 +63,7 @@ func (o Streams[K, V, W, R]) Instance(s *operator.Site) (any, error) {
 type side[K, V, W, R any] struct {
 	own    *window[K, V]
 	other  *window[K, W]
-	waits  *waiting         // nil: there are no results without a match
+	waits  *waiting         // nil: there are no results without a match, or they are eager
 	before record.Timestamp // a row of the other side matches from the own time - before to the own time + after
 	after  record.Timestamp
 	number byte
@@ -119,7 +120,7 @@ func (s *side[K, V, W, R]) receive(b *operator.Batch[K, V], known [][]byte, i in
 	if err != nil {
 		return err
 	}
-	if !matched && s.alone != nil && b.Timestamps[i]+s.after < now {
+	if !matched && s.alone != nil && (s.waits == nil || b.Timestamps[i]+s.after < now) {
 		if err := s.emitAlone(b, i); err != nil {
 			return err
 		}

@@ -54,7 +54,9 @@ func pick(from, to *row.Type) Func {
 		return func(v row.Value) (row.Value, error) { return row.NewString(Text(v, from)), nil }
 	case row.KindBoolean:
 		if from.Kind == row.KindString {
-			return func(v row.Value) (row.Value, error) { return row.NewBoolean(strings.EqualFold(java.Trim(v.Text()), "true")), nil }
+			return func(v row.Value) (row.Value, error) {
+				return row.NewBoolean(strings.EqualFold(java.Trim(v.Text()), "true")), nil
+			}
 		}
 	case row.KindInt:
 		return toInt[from.Kind]
@@ -181,7 +183,9 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-func invalid(typ, text string) error { return fmt.Errorf("invalid input syntax for type %s: %q", typ, text) }
+func invalid(typ, text string) error {
+	return fmt.Errorf("invalid input syntax for type %s: %q", typ, text)
+}
 
 // nested casts the parts of arrays, maps and structs.
 func nested(from, to *row.Type) (Func, error) {

@@ -62,6 +62,7 @@ type Source struct {
 	Topic   string
 	// KeyFormat and ValueFormat say how the topic's records are written.
 	KeyFormat, ValueFormat Serialized
+	KeySpec                format.Spec // what was said of keys, also where there are none: what queries on the source begin with
 	Window                 Window
 	Time                   Time
 	ReadOnly               bool   // CREATE SOURCE

@@ -38,13 +38,14 @@ func (a Arg) String() string {
 
 // param is the pattern for the i-th of n arguments.
 func (s *signature) param(i, n int) *pattern {
-	if s.variadic < 0 || i < s.variadic {
+	times := n - len(s.params) + 1 // that the variadic one is there
+	switch {
+	case s.variadic < 0 || i < s.variadic:
 		return s.params[i]
+	case i < s.variadic+times:
+		return s.params[s.variadic]
 	}
-	if extra := n - len(s.params); i > s.variadic {
-		return s.params[max(i-extra, s.variadic)]
-	}
-	return s.params[s.variadic]
+	return s.params[i-times+1]
 }
 
 // match tells whether the signature takes the arguments, what its letters stand for then and how far types were widened.

@@ -48,22 +48,23 @@ func (b *builder) overWindows(n *plan.Aggregate, f folding, g stream.Grouped[row
 		grace = max(dayMs-n.Over.Size, 0) // as Kafka Streams' windows had it by default
 	}
 	var t windows
+	var opts []stream.Option
+	if n.Final {
+		opts = append(opts, stream.EmitOnClose())
+	}
 	switch n.Over.Kind {
 	case catalog.Session:
 		w := stream.Sessions(ms(n.Over.Size), ms(grace))
 		if n.Over.HasRetention {
 			w = w.Retention(ms(n.Over.Retention))
 		}
-		t = stream.AggregateSessions(stream.WindowedBySessions(g, w), f.initial, f.add, f.merge, format.Internal{})
+		t = stream.AggregateSessions(stream.WindowedBySessions(g, w), f.initial, f.add, f.merge, format.Internal{}, opts...)
 	default:
 		w := stream.Hopping(ms(n.Over.Size), ms(n.Over.Advance), ms(grace))
 		if n.Over.HasRetention {
 			w = w.Retention(ms(n.Over.Retention))
 		}
-		t = stream.AggregateWindows(stream.WindowedBy(g, w), f.initial, f.add, format.Internal{})
-	}
-	if n.Final {
-		t = stream.SuppressUntilClose(t)
+		t = stream.AggregateWindows(stream.WindowedBy(g, w), f.initial, f.add, format.Internal{}, opts...)
 	}
 	t = stream.MapTableWithKey(t, func(k windowed, states row.Row) row.Row {
 		if states.IsNull() {
@@ -71,8 +72,10 @@ func (b *builder) overWindows(n *plan.Aggregate, f folding, g stream.Grouped[row
 		}
 		var out row.Builder
 		f.addResults(&out, k.Key, states)
-		out.Add(row.NewBigint(int64(k.Start)))
-		out.Add(row.NewBigint(int64(k.End)))
+		if n.Bounds {
+			out.Add(row.NewBigint(int64(k.Start)))
+			out.Add(row.NewBigint(int64(k.End)))
+		}
 		return out.Row()
 	})
 	return edge{windows: &t}

@@ -16,7 +16,9 @@ type pairing struct {
 func pairingOf(n plan.Node) pairing {
 	in := n.Inputs()
 	p := pairing{left: len(in[0].Layout().Columns), right: len(in[1].Layout().Columns)}
-	p.key = len(n.Layout().Columns) > p.left+p.right
+	if j, ok := n.(*plan.Join); ok {
+		p.key = j.Keyed
+	}
 	return p
 }
 

@@ -36,6 +36,8 @@ type (
 type Env struct {
 	Name    string // of the topology
 	Schemas format.Schemas
+	// StrictTimes ends a query at a record whose TIMESTAMP column gives no time; otherwise it is left out.
+	StrictTimes bool
 	// Failed is told of expressions that failed for a row, which became null, or rows that were left out. Default: nobody.
 	Failed func(step string, err error)
 }
@@ -89,9 +91,18 @@ func (b *builder) build(n plan.Node) (edge, error) {
 	return edge{}, fmt.Errorf("build %s: there is no step for a %T", b.env.Name, n)
 }
 
-// keyCodec is how keys with a layout are written.
+// keyCodec is how keys with a layout are written. Between steps, where no topic has a say, a format that cannot hold the key gives way to
+// JSON.
 func (b *builder) keyCodec(topic string, schema row.Schema, s catalog.Serialized, w catalog.Window) (serde.Serde[row.Row], error) {
-	codec, err := format.New(format.Side{Spec: s.Spec, Schema: schema, Key: true, Unwrapped: s.Unwrapped, Topic: topic, Schemas: b.env.Schemas})
+	if topic == "" && (s.Name == format.None || s.Name == "" || format.Check(s.Spec, schema, true) != nil) {
+		s.Spec, s.Unwrapped = format.Spec{Name: format.JSON}, len(schema) == 1
+	}
+	return b.keys(format.Side{Spec: s.Spec, Schema: schema, Unwrapped: s.Unwrapped, Topic: topic}, w)
+}
+
+func (b *builder) keys(s format.Side, w catalog.Window) (serde.Serde[row.Row], error) {
+	s.Key, s.Schemas = true, b.env.Schemas
+	codec, err := format.New(s)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +175,31 @@ func (b *builder) rekey(n *plan.Rekey) (edge, error) {
 		return edge{}, err
 	}
 	key := b.key(n.Exprs, "PARTITION BY")
-	return streamEdge(stream.SelectKey(*in.stream, key).WithSerdes(codec, format.Internal{})), nil
+	of, direct := n.Inputs()[0].(*plan.Source)
+	by := func(k, v row.Row) row.Row {
+		if v.IsNull() && direct && !k.IsNull() {
+			v = keysOnly(of, k)
+		}
+		return key(v)
+	}
+	if in.table != nil {
+		s := stream.SelectKeyWithKey(in.table.Updates(), by).WithSerdes(codec, format.Internal{})
+		return tableEdge(stream.ToTable(s, format.Internal{})), nil
+	}
+	return streamEdge(stream.SelectKeyWithKey(*in.stream, by).WithSerdes(codec, format.Internal{})), nil
+}
+
+// keysOnly is the row of a record without a value: what stands in its key, and nulls.
+func keysOnly(n *plan.Source, k row.Row) row.Row {
+	var out row.Builder
+	for _, r := range n.Reads {
+		if r.Part == plan.FromKey {
+			out.AddFrom(k, r.Index)
+		} else {
+			out.AddNull()
+		}
+	}
+	return out.Row()
 }
 
 // key computes a key; a single null is the null key.

@@ -5,7 +5,6 @@ import (
 	"github.com/mainstemio/mainstem/internal/sql/catalog"
 	"github.com/mainstemio/mainstem/internal/sql/plan"
 	"github.com/mainstemio/mainstem/processor"
-	"github.com/mainstemio/mainstem/record"
 	"github.com/mainstemio/mainstem/row"
 	"github.com/mainstemio/mainstem/stream"
 )
@@ -37,7 +36,7 @@ func (b *builder) sink(n *plan.Sink) error {
 		s = stream.MapValues(*in.stream, project)
 	}
 	if n.To.Time.Column != "" {
-		if s, err = timed(s, n.To); err != nil {
+		if s, err = timed(b, s, n.To); err != nil {
 			return err
 		}
 	}
@@ -60,7 +59,7 @@ func (b *builder) sinkWindows(n *plan.Sink, in edge, project func(row.Row) row.R
 	}
 	s := stream.MapTable(*in.windows, project).Updates()
 	if n.To.Time.Column != "" {
-		if s, err = timed(s, n.To); err != nil {
+		if s, err = timed(b, s, n.To); err != nil {
 			return err
 		}
 	}
@@ -68,28 +67,49 @@ func (b *builder) sinkWindows(n *plan.Sink, in edge, project func(row.Row) row.R
 	return nil
 }
 
-// timed gives records the time of a column.
-func timed[K any](s stream.Stream[K, row.Row], to *catalog.Source) (stream.Stream[K, row.Row], error) {
-	i := to.Value.Index(to.Time.Column)
-	if i < 0 {
-		return s, nil // a key column: the time stays
+// timed gives records the time of a column, of the value or of a plain key.
+func timed[K any](b *builder, s stream.Stream[K, row.Row], to *catalog.Source) (stream.Stream[K, row.Row], error) {
+	schema, i := to.Value, to.Value.Index(to.Time.Column)
+	inKey := i < 0
+	if inKey {
+		schema, i = to.Key, to.Key.Index(to.Time.Column)
 	}
-	read, err := timeReader(to.Value[i].Type, to.Time.Format)
+	read, err := timeReader(schema[i].Type, to.Time.Format)
 	if err != nil {
 		return s, err
 	}
-	return stream.ProcessValues(s, func() processor.FixedKey[K, row.Row, row.Row] {
-		return processor.FixedKeyFunc[K, row.Row, row.Row](func(ctx processor.FixedKeyContext[row.Row], r processor.Record[K, row.Row]) error {
-			if r.Value.IsNull() {
-				ctx.Forward(r.Value)
-				return nil
-			}
-			at, err := read(r.Value.At(i))
-			if err != nil || at < 0 {
-				return err
-			}
-			ctx.ForwardAt(r.Value, record.Timestamp(at))
+	process := func(ctx processor.FixedKeyContext[row.Row], r processor.Record[K, row.Row]) error {
+		from := r.Value
+		if inKey {
+			from = keyRow(r.Key)
+		}
+		if from.IsNull() {
+			ctx.Forward(r.Value)
 			return nil
-		})
+		}
+		at, err := read(from.At(i))
+		switch {
+		case err == nil && at >= 0:
+			ctx.ForwardAt(r.Value, at)
+		case b.env.StrictTimes && err != nil:
+			return err
+		case b.env.StrictTimes:
+			return stream.Reject("the TIMESTAMP column is negative")
+		default:
+			b.env.Failed("TIMESTAMP", err)
+		}
+		return nil
+	}
+	return stream.ProcessValues(s, func() processor.FixedKey[K, row.Row, row.Row] {
+		return processor.FixedKeyFunc[K, row.Row, row.Row](process)
 	}), nil
+}
+
+// keyRow is the row in a key, windowed or not.
+func keyRow(k any) row.Row {
+	if w, ok := k.(windowed); ok {
+		return w.Key
+	}
+	r, _ := k.(row.Row)
+	return r
 }

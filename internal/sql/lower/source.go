@@ -2,8 +2,10 @@ package lower
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/mainstemio/mainstem/internal/format"
+	"github.com/mainstemio/mainstem/internal/java/datetime"
 	"github.com/mainstemio/mainstem/internal/sql/catalog"
 	"github.com/mainstemio/mainstem/internal/sql/plan"
 	"github.com/mainstemio/mainstem/processor"
@@ -14,21 +16,25 @@ import (
 
 // source reads a topic and gives its rows the columns that the query uses.
 func (b *builder) source(n *plan.Source) (edge, error) {
-	keys, err := b.keyCodec(n.Of.Topic, n.Of.Key, n.Of.KeyFormat, n.Of.Window)
+	side := format.Side{Spec: n.Of.KeyFormat.Spec, Schema: n.Of.Key, Unwrapped: n.Of.KeyFormat.Unwrapped, Topic: n.Of.Topic, Reads: true}
+	keys, err := b.keys(side, n.Of.Window)
 	if err != nil {
 		return edge{}, err
 	}
-	values, err := b.valueCodec(n.Of)
+	values, err := format.New(format.Side{
+		Spec: n.Of.ValueFormat.Spec, Schema: n.Of.Value, Unwrapped: n.Of.ValueFormat.Unwrapped, Topic: n.Of.Topic, Reads: true,
+		Schemas: b.env.Schemas,
+	})
 	if err != nil {
 		return edge{}, err
 	}
 	var opts []stream.Option
 	if n.Of.Time.Column != "" {
-		times, err := timesOf(n.Of)
+		times, err := b.timesOf(n.Of)
 		if err != nil {
 			return edge{}, err
 		}
-		opts = append(opts, stream.Timestamps(times))
+		opts = append(opts, stream.Timestamps(times), stream.SkipInvalidTime())
 	}
 	inside := true // columns of key and value only
 	for _, r := range n.Reads {
@@ -138,7 +144,7 @@ func bytesValue(b []byte) row.Value {
 }
 
 // timesOf takes the times of records from a column.
-func timesOf(s *catalog.Source) (func(stream.Incoming[row.Row, row.Row]) (record.Timestamp, error), error) {
+func (b *builder) timesOf(s *catalog.Source) (func(stream.Incoming[row.Row, row.Row]) (record.Timestamp, error), error) {
 	inKey := true
 	i := s.Key.Index(s.Time.Column)
 	schema := s.Key
@@ -160,7 +166,12 @@ func timesOf(s *catalog.Source) (func(stream.Incoming[row.Row, row.Row]) (record
 		if r.IsNull() {
 			return in.Timestamp, nil
 		}
-		return read(r.At(i))
+		at, err := read(r.At(i))
+		if err != nil && !b.env.StrictTimes {
+			b.env.Failed("TIMESTAMP", err)
+			return -1, nil // left out
+		}
+		return at, err
 	}, nil
 }
 
@@ -174,5 +185,18 @@ func timeReader(t *row.Type, pattern string) (func(row.Value) (record.Timestamp,
 			return record.Timestamp(v.Int64()), nil
 		}, nil
 	}
-	return nil, fmt.Errorf("TIMESTAMP_FORMAT %s", pattern)
+	f, err := datetime.Compile(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("TIMESTAMP_FORMAT: %w", err)
+	}
+	return func(v row.Value) (record.Timestamp, error) {
+		if v.IsNull() {
+			return 0, stream.Reject("the TIMESTAMP column is null")
+		}
+		at, err := f.ParseTimestamp(v.Text(), time.UTC)
+		if err != nil {
+			return 0, stream.Reject("the TIMESTAMP column does not fit its TIMESTAMP_FORMAT")
+		}
+		return record.Timestamp(at), nil
+	}, nil
 }

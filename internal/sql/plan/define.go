@@ -33,6 +33,9 @@ func Define(c Context, s *ast.CreateSource) (*catalog.Source, error) {
 	if err := windowing(w, out); err != nil {
 		return nil, err
 	}
+	if err := inferred(c, w, out); err != nil {
+		return nil, err
+	}
 	if err := serialized(c, w, out); err != nil {
 		return nil, err
 	}
@@ -65,9 +68,6 @@ func columns(c Context, s *ast.CreateSource, out *catalog.Source) error {
 		case ast.Headers:
 			if !t.Equal(headersType) {
 				return errorAt(e, "Invalid type for HEADERS column: expected %s, got %s", headersType, t)
-			}
-			if s.Table {
-				return errorAt(e, "Tables cannot have HEADERS columns")
 			}
 			out.Headers = append(out.Headers, catalog.Header{Column: col})
 		case ast.Header:
@@ -161,9 +161,11 @@ func serialized(c Context, w with, out *catalog.Source) error {
 			return errorf("Unknown format: %s", key)
 		}
 	}
+	out.KeySpec = format.Spec{Name: key}
 	if out.KeyFormat, err = w.keyFormat(format.Spec{Name: key}, out.Key); err != nil {
 		return err
 	}
+	out.KeyFormat = named(out.KeyFormat, out.Name)
 	out.ValueFormat, err = w.valueFormat(format.Spec{Name: value}, out.Value, c.Settings)
 	return err
 }
@@ -202,7 +204,7 @@ func columnName(text string) string {
 func checkDefined(s *catalog.Source) error {
 	switch {
 	case len(s.Key)+len(s.Value)+len(s.Headers) == 0:
-		return errorf("The statement does not define any columns.")
+		return errorf("No columns supplied.")
 	case s.Table && len(s.Key) == 0:
 		return errorf("Tables require a PRIMARY KEY. Please define the PRIMARY KEY.")
 	case s.Window.Windowed() && len(s.Key) == 0:

@@ -242,8 +242,8 @@ func (g *grouping) behind(e ast.Expr, _ string) (ast.Expr, error) {
 				return internal(x, resultColumn, i)
 			}
 		case *ast.ColumnRef:
-			if g.out.Over != nil && (x.Name.Text == windowStart || x.Name.Text == windowEnd) && !x.Source.Given() {
-				return x
+			if g.isBound(x) {
+				return &ast.ColumnRef{Span: x.Span, Name: x.Name}
 			}
 			wrong = wrong || g.p.known(x)
 			return x
@@ -254,6 +254,15 @@ func (g *grouping) behind(e ast.Expr, _ string) (ast.Expr, error) {
 		g.wrong = append(g.wrong, g.p.shown(e))
 	}
 	return out, nil
+}
+
+// isBound tells whether a name is a bound of the aggregation's windows. Over a join there are none, as in ksqlDB.
+func (g *grouping) isBound(ref *ast.ColumnRef) bool {
+	sources := g.p.sources
+	if g.out.Over == nil || len(sources) > 1 || ref.Name.Text != windowStart && ref.Name.Text != windowEnd {
+		return false
+	}
+	return !ref.Source.Given() || ref.Source.Text == sources[0].alias
 }
 
 // known tells whether a name is a column of a source: others are told when the expression is compiled.
@@ -280,12 +289,15 @@ func (g *grouping) window() error {
 	if err != nil {
 		return err
 	}
-	g.out.Over, g.out.Bounds = w, true
+	g.out.Over = w
 	g.out.layout.Window = catalog.Window{Kind: w.Kind, SizeMs: w.Size}
 	if w.Kind == catalog.Session {
 		g.out.layout.Window.SizeMs = 0
 	}
-	g.out.layout.Columns = append(g.out.layout.Columns, Column{Name: windowStart, Type: row.Bigint}, Column{Name: windowEnd, Type: row.Bigint})
+	if len(g.p.sources) == 1 {
+		g.out.Bounds = true
+		g.out.layout.Columns = append(g.out.layout.Columns, Column{Name: windowStart, Type: row.Bigint}, Column{Name: windowEnd, Type: row.Bigint})
+	}
 	return nil
 }
 

@@ -2,9 +2,11 @@ package plan
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mainstemio/mainstem/internal/expr"
+	"github.com/mainstemio/mainstem/internal/format"
 	"github.com/mainstemio/mainstem/internal/sql/ast"
 	"github.com/mainstemio/mainstem/internal/sql/catalog"
 	"github.com/mainstemio/mainstem/row"
@@ -71,27 +73,68 @@ func (p *planner) side(j *ast.Join, on *ast.Binary, e ast.Expr) (string, error) 
 	return found[0], nil
 }
 
-// joinKeys finds out whether the joins leave a key that no column has: ROWKEY then.
-func (p *planner) joinKeys(r ast.Relation) error {
+// nameSynthetic finds out whether the joins leave a key that no column has, and names it: ROWKEY, or with a number where that is taken.
+func (p *planner) nameSynthetic(r ast.Relation) error {
+	k, t, err := p.keyOf(r)
+	if err != nil || !isJoin(r) || len(k.texts) > 0 {
+		return err
+	}
+	p.synthetic = rowKey
+	for i := 1; slices.ContainsFunc(p.all, func(c Column) bool { return c.Name == p.synthetic }); i++ {
+		p.synthetic = rowKey + "_" + strconv.Itoa(i)
+	}
+	p.all = append(p.all, Column{Name: p.synthetic, Type: t})
+	return nil
+}
+
+// keyOf is the key that a relation will have, and its type.
+func (p *planner) keyOf(r ast.Relation) (key, *row.Type, error) {
 	j, ok := r.(*ast.Join)
 	if !ok {
-		return nil
+		if s := p.named(r.(*ast.Source)); len(s.Key) == 1 {
+			return sourceKeys(s)[0], s.Key[0].Type, nil
+		}
+		return key{}, nil, nil
+	}
+	left, _, err := p.keyOf(j.Left)
+	if err != nil {
+		return key{}, nil, err
 	}
 	c, err := p.criterion(j)
 	if err != nil {
-		return err
+		return key{}, nil, err
 	}
-	_, left := c.left.(*ast.ColumnRef)
-	_, right := c.right.(*ast.ColumnRef)
-	if j.Kind == ast.FullJoin || !left && !right {
-		t, err := p.typeOf(c.left)
-		if err != nil {
-			return err
+	t, err := p.typeOf(c.left)
+	if p.named(j.Right.(*ast.Source)).Table && !left.is(p.text(c.left)) && p.isTable(j.Left) {
+		return left, t, err // a join on a foreign key keeps the left key
+	}
+	return p.joinedKey(c, left), t, err
+}
+
+// isTable tells whether a relation gives a table: its first source does.
+func (p *planner) isTable(r ast.Relation) bool {
+	for {
+		j, ok := r.(*ast.Join)
+		if !ok {
+			return p.named(r.(*ast.Source)).Table
 		}
-		p.synthetic = true
-		p.all = append(p.all, Column{Name: rowKey, Type: t})
+		r = j.Left
 	}
-	return nil
+}
+
+// joinedKey is the key of a join's rows. It has the value of both sides of the criterion, and of all that the left key has if that is the
+// left side. Rows of a full join may have either side's only.
+func (p *planner) joinedKey(c criterion, left key) key {
+	k := key{kind: "join expression"}
+	if c.at.Kind == ast.FullJoin {
+		return k
+	}
+	if left.is(p.text(c.left)) {
+		k.texts, k.equal, k.show = slices.Clone(left.texts), slices.Clone(left.equal), slices.Clone(left.show)
+	}
+	p.viable(&k, c.left)
+	p.viable(&k, c.right)
+	return k
 }
 
 // useJoins notes the columns that the criteria read.
@@ -107,7 +150,7 @@ func (p *planner) relation(r ast.Relation) (Node, error) {
 	j, ok := r.(*ast.Join)
 	if !ok {
 		n := p.source(p.named(r.(*ast.Source)))
-		p.keys = sourceKeys(n)
+		p.keys = sourceKeys(p.named(r.(*ast.Source)))
 		return n, nil
 	}
 	left, err := p.relation(j.Left)
@@ -127,10 +170,10 @@ func (p *planner) named(s *ast.Source) namedSource {
 }
 
 // sourceKeys are the key columns of a source.
-func sourceKeys(s *Source) []key {
+func sourceKeys(s namedSource) []key {
 	var keys []key
-	for _, c := range s.Of.Key {
-		text := ast.Format(columnRef(&ast.NullLiteral{}, Column{Source: s.Alias, Name: c.Name}))
+	for _, c := range s.Key {
+		text := ast.Format(columnRef(&ast.NullLiteral{}, Column{Source: s.alias, Name: c.Name}))
 		keys = append(keys, key{texts: []string{text}, show: []string{text}, kind: "key column"})
 	}
 	return keys
@@ -153,7 +196,7 @@ func (p *planner) join(c criterion, left Node, right *Source) (Node, error) {
 		return nil, errorAt(c.at, "Invalid join condition: types don't match. Got %s{%s} = %s{%s}.", p.text(c.left), lx.Type(), p.text(c.right), rx.Type())
 	}
 	leftSame := len(p.keys) == 1 && p.keys[0].is(p.text(c.left))
-	rightKeys := sourceKeys(right)
+	rightKeys := sourceKeys(namedSource{right.Of, right.Alias, c.at})
 	rightSame := len(rightKeys) == 1 && rightKeys[0].is(p.text(c.right))
 	if right.Of.Table && !rightSame {
 		return nil, p.notPrimary(c, left.Layout().Table)
@@ -162,18 +205,16 @@ func (p *planner) join(c criterion, left Node, right *Source) (Node, error) {
 		return p.foreign(c, left, right)
 	}
 	var r Node = right
-	format := right.layout.Format
-	if !rightSame {
-		format = left.Layout().Format
-		if !leftSame && format.Name == "NONE" {
-			format = right.layout.Format
-		}
+	// Both sides are written in one format where they meet: that of the side that stays where it is, the left one's if both do.
+	shared := left.Layout().Format
+	if !leftSame && rightSame {
+		shared = right.layout.Format
 	}
-	if !leftSame || !right.Of.Table && !left.Layout().Table && !left.Layout().Format.Spec.Equal(format.Spec) {
-		left = p.rekey(left, lx, row.Column{Name: p.keyName(c.left), Type: lx.Type()}, format)
+	if !leftSame {
+		left = p.rekey(left, lx, row.Column{Name: p.keyName(c.left), Type: lx.Type()}, shared)
 	}
-	if !rightSame {
-		r = p.rekey(right, rx, row.Column{Name: p.keyName(c.right), Type: rx.Type()}, format)
+	if !rightSame || !right.layout.Format.Spec.Equal(shared.Spec) {
+		r = p.rekey(right, rx, row.Column{Name: p.keyName(c.right), Type: rx.Type()}, shared)
 	}
 	out := &Join{step: step{in: []Node{left, r}}, Kind: kindOf(c.at.Kind)}
 	if err := within(out, c.at); err != nil {
@@ -183,34 +224,43 @@ func (p *planner) join(c criterion, left Node, right *Source) (Node, error) {
 		Table: left.Layout().Table, Key: left.Layout().Key, Format: left.Layout().Format, Window: left.Layout().Window,
 		Columns: slices.Concat(left.Layout().Columns, right.layout.Columns),
 	}
-	p.joined(out, c, leftSame)
+	p.joined(out, c)
 	return out, nil
 }
 
-// joined says what the key of a join's rows is.
-func (p *planner) joined(out *Join, c criterion, leftSame bool) {
-	k := key{kind: "join expression"}
-	if leftSame {
-		k.texts, k.show = slices.Clone(p.keys[0].texts), slices.Clone(p.keys[0].show)
-	} else {
-		p.viable(&k, c.left)
+// joined says what the key of a join's rows is. A key that no column has becomes a column.
+func (p *planner) joined(out *Join, c criterion) {
+	var left key
+	if len(p.keys) == 1 {
+		left = p.keys[0]
 	}
-	p.viable(&k, c.right)
-	if c.at.Kind == ast.FullJoin || len(k.texts) == 0 {
-		ref := &ast.ColumnRef{Name: ast.Name{Text: rowKey, Quoted: true}}
-		k.texts, k.show = []string{ast.Format(ref)}, []string{rowKey}
-		out.layout.Columns = slices.DeleteFunc(out.layout.Columns, func(c Column) bool { return c.Source == "" && c.Name == rowKey })
-		out.layout.Columns = append(out.layout.Columns, Column{Name: rowKey, Type: out.layout.Key[0].Type})
+	k := p.joinedKey(c, left)
+	for i, col := range out.layout.Columns { // that of a join in front means nothing any more
+		if col.Source == "" {
+			out.layout.Columns[i].Name = ""
+		}
+	}
+	if len(k.texts) == 0 {
+		name := p.synthetic
+		if name == "" {
+			name = rowKey
+		}
+		ref := &ast.ColumnRef{Name: ast.Name{Text: name, Quoted: true}}
+		k.texts, k.show = []string{ast.Format(ref)}, []string{name}
+		out.layout.Columns = append(out.layout.Columns, Column{Name: name, Type: out.layout.Key[0].Type})
+		out.Keyed = true
 	}
 	p.keys = []key{k}
 }
 
-// viable adds an expression that is the key if it is a column.
+// viable adds an expression that has the value of the key; a projection can name it if it is a column.
 func (p *planner) viable(k *key, e ast.Expr) {
+	text := p.text(e)
 	if _, column := e.(*ast.ColumnRef); !column {
+		k.equal = append(k.equal, text)
 		return
 	}
-	if text := p.text(e); !k.is(text) {
+	if !k.is(text) {
 		k.texts, k.show = append(k.texts, text), append(k.show, text)
 	}
 }
@@ -256,6 +306,9 @@ const dayMs = 24 * 60 * 60 * 1000
 func (p *planner) checkJoin(c criterion, left *Layout, right *Source) error {
 	j := c.at
 	streams := !left.Table && !right.Of.Table
+	if err := p.checkFormats(); err != nil {
+		return err
+	}
 	leftName := "?"
 	if s, ok := j.Left.(*ast.Source); ok {
 		leftName = s.Known().Text
@@ -271,8 +324,8 @@ func (p *planner) checkJoin(c criterion, left *Layout, right *Source) error {
 		return errorAt(j, "A window definition was provided for a join that involves a table: WITHIN is for stream-stream joins only.")
 	case !left.Table && right.Of.Table && (j.Kind == ast.FullJoin || j.Kind == ast.RightJoin):
 		return errorAt(j, "%s joins between streams and tables are not supported.", strings.ReplaceAll(strings.Trim(joinWords(j.Kind), " "), " JOIN", ""))
-	case left.Window.Windowed() != right.layout.Window.Windowed():
-		return errorAt(j, "Implicit repartitioning of windowed sources is not supported: %s and %s must both be windowed, or neither", leftName, right.Alias)
+	case !sameWindows(left.Window, right.layout.Window):
+		return errorAt(j, "Implicit repartitioning of windowed sources is not supported. %s and %s must have windows of the same kind and size, or none", leftName, right.Alias)
 	}
 	return nil
 }
@@ -309,10 +362,10 @@ func (p *planner) notPrimary(c criterion, tables bool) error {
 	return errorAt(c.at, "Invalid join condition: stream-table joins require to join on the table's primary key. Got %s = %s.", p.text(on.Left), p.text(on.Right))
 }
 
-// rekey moves a stream to another key.
-func (p *planner) rekey(in Node, x *expr.Expr, name row.Column, format catalog.Serialized) Node {
+// rekey moves rows to another key.
+func (p *planner) rekey(in Node, x *expr.Expr, name row.Column, as catalog.Serialized) Node {
 	layout := *in.Layout()
-	layout.Key, layout.Format = row.Schema{name}, format
+	layout.Key, layout.Format = row.Schema{name}, as
 	layout.Window = catalog.Window{}
 	return &Rekey{step: step{layout, []Node{in}}, Exprs: []*expr.Expr{x}}
 }
@@ -343,3 +396,22 @@ func (p *planner) foreign(c criterion, left Node, right *Source) (Node, error) {
 }
 
 func isJoin(r ast.Relation) bool { _, ok := r.(*ast.Join); return ok }
+
+// checkFormats refuses sources whose values are too bare to be joined, as ksqlDB does.
+func (p *planner) checkFormats() error {
+	var bare []string
+	for _, s := range p.sources {
+		if s.ValueFormat.Name == format.Kafka {
+			bare = append(bare, s.Name)
+		}
+	}
+	if len(bare) == 0 {
+		return nil
+	}
+	return errorf("Source(s) %s are using the 'KAFKA' value format. This format does not yet support JOIN.", strings.Join(bare, ", "))
+}
+
+// sameWindows tells whether keys with the windows can be the same. Windows of a fixed size are the same whatever their advance.
+func sameWindows(a, b catalog.Window) bool {
+	return a.Windowed() == b.Windowed() && (a.Kind == catalog.Session) == (b.Kind == catalog.Session) && a.SizeMs == b.SizeMs
+}

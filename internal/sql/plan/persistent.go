@@ -68,7 +68,10 @@ func (p *planner) sinkFormats(w with, pr *projection, sink *catalog.Source) erro
 	if err != nil {
 		return err
 	}
-	keySpec := pr.root.Layout().Format.Spec
+	keySpec := p.sources[0].KeyFormat.Spec
+	if keySpec.Name == format.None {
+		keySpec = p.sources[0].KeySpec
+	}
 	switch {
 	case key != "" && len(pr.key) == 0 && key != format.None && w.props[withFormat] == nil:
 		return errorf("Key format specified for stream without key columns.")
@@ -77,13 +80,17 @@ func (p *planner) sinkFormats(w with, pr *projection, sink *catalog.Source) erro
 	case keySpec.Name == format.None || keySpec.Name == "":
 		keySpec = format.Spec{Name: strings.ToUpper(p.settings.get(settingKeyFormat, format.Kafka))}
 	}
-	if sink.KeyFormat, err = w.keyFormat(keySpec, pr.key); err != nil {
-		return err
-	}
 	valueSpec := p.sources[0].ValueFormat.Spec
 	if value != "" && value != valueSpec.Name {
 		valueSpec = format.Spec{Name: value}
 	}
+	if err := w.schemaIDs(keySpec.Name, valueSpec.Name); err != nil {
+		return err
+	}
+	if sink.KeyFormat, err = w.keyFormat(inherited(keySpec), pr.key); err != nil {
+		return err
+	}
+	sink.KeyFormat = named(sink.KeyFormat, sink.Name)
 	sink.ValueFormat, err = w.valueFormat(inherited(valueSpec), pr.value, p.settings)
 	return err
 }
@@ -156,7 +163,7 @@ func (p *planner) projection() (*projection, error) {
 		if x.Type() == nil {
 			return nil, errorf("Can't infer a type of null. Please explicitly cast it to a required type, e.g. CAST(null AS VARCHAR).")
 		}
-		if j := pr.value.Index(i.name); j >= 0 {
+		if pr.value.Index(i.name) >= 0 || pr.key.Index(i.name) >= 0 {
 			return nil, errorf("Duplicate value columns found in schema: %s %s", row.Quote(i.name), x.Type())
 		}
 		pr.exprs = append(pr.exprs, x)

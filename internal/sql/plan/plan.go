@@ -151,6 +151,7 @@ type Join struct {
 	Kind          JoinKind
 	Before, After int64 // of streams, ms
 	Grace         int64
+	Keyed         bool // the columns end with the key: ROWKEY
 	Eager         bool // a left or outer result without a partner is made at once, as without GRACE PERIOD
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mainstemio/mainstem/internal/expr"
+	"github.com/mainstemio/mainstem/internal/format"
 	"github.com/mainstemio/mainstem/internal/sql/ast"
 	"github.com/mainstemio/mainstem/internal/sql/catalog"
 	"github.com/mainstemio/mainstem/internal/sql/function"
@@ -18,6 +19,7 @@ type Context struct {
 	Functions *function.Library
 	// Settings are those of the session by ksqlDB's names.
 	Settings Settings
+	Schemas  format.Schemas // nil: there is no schema registry
 }
 
 // A planner plans one query.
@@ -30,20 +32,23 @@ type planner struct {
 	all       []Column        // what the sources can give
 	used      map[string]bool // names of columns that are read
 	items     []item
-	synthetic bool   // the join has no column for its key: ROWKEY
+	synthetic string // the name of the key column that a join gives its rows where no column has the key; empty: there is none
 	keys      []key  // of the rows at this point
 	into      string // the result's name, for messages
 }
 
 // A key is a key column of the rows between two steps.
 type key struct {
-	texts []string // canonical forms of the expressions that have its value; none: nothing can name it
+	texts []string // canonical forms of the columns that have its value, by which a projection names it
+	equal []string // those of all expressions that have its value
 	show  []string // the same for messages
 	kind  string   // what it is, for messages: key column, grouping expression, …
 }
 
 // is tells whether an expression is the key column.
-func (k key) is(text string) bool { return slices.Contains(k.texts, text) }
+func (k key) is(text string) bool {
+	return slices.Contains(k.texts, text) || slices.Contains(k.equal, text)
+}
 
 func newPlanner(c Context, q *ast.Query, into string) *planner {
 	return &planner{catalog: c.Catalog, lib: c.Functions, settings: c.Settings, query: q, used: map[string]bool{}, into: into}
@@ -60,7 +65,7 @@ func (p *planner) rows() (Node, error) {
 		return nil, err
 	}
 	p.all = all(p.sources)
-	if err := p.joinKeys(q.From); err != nil {
+	if err := p.nameSynthetic(q.From); err != nil {
 		return nil, err
 	}
 	if err := p.expandItems(); err != nil {

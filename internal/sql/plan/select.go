@@ -125,8 +125,8 @@ func (p *planner) sourceOf(ref *ast.ColumnRef) string {
 func (p *planner) star(s *ast.SelectAll) ([]item, error) {
 	var out []item
 	known := false
-	if len(p.sources) > 1 && !s.Source.Given() && p.synthetic {
-		out = append(out, item{expr: &ast.ColumnRef{Span: s.Span, Name: ast.Name{Text: rowKey, Quoted: true}}, name: rowKey, star: true})
+	if len(p.sources) > 1 && !s.Source.Given() && p.synthetic != "" {
+		out = append(out, item{expr: &ast.ColumnRef{Span: s.Span, Name: ast.Name{Text: p.synthetic, Quoted: true}}, name: p.synthetic, star: true})
 	}
 	for _, source := range p.sources {
 		if s.Source.Given() && s.Source.Text != source.alias {

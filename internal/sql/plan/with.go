@@ -193,7 +193,13 @@ func (w with) properties(spec format.Spec, key bool) (format.Spec, error) {
 		if !format.Takes(spec.Name, f.prop) {
 			return spec, errorf("%s does not support the following configs: [%s]", spec.Name, f.prop)
 		}
+		if f.prop == format.PropNullable {
+			text = strings.ToLower(text)
+		}
 		spec = spec.With(f.prop, text)
+	}
+	if spec.Name == format.Protobuf {
+		spec = spec.With(format.PropUnwrap, "true")
 	}
 	return spec, nil
 }

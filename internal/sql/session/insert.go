@@ -53,15 +53,12 @@ func (s *Session) encode(source *catalog.Source, values map[string]row.Value) (R
 	if source.Table && pick(source.Key).IsNull() {
 		return Record{}, fmt.Errorf("Value for primary key column(s) %s is required for tables", source.Key)
 	}
-	keys, err := format.New(format.Side{
-		Spec: source.KeyFormat.Spec, Schema: source.Key, Key: true, Unwrapped: source.KeyFormat.Unwrapped, Topic: source.Topic, Schemas: s.o.Schemas,
-	})
+	key, value := s.sides(source)
+	keys, err := format.New(key)
 	if err != nil {
 		return Record{}, err
 	}
-	codec, err := format.New(format.Side{
-		Spec: source.ValueFormat.Spec, Schema: source.Value, Unwrapped: source.ValueFormat.Unwrapped, Topic: source.Topic, Schemas: s.o.Schemas,
-	})
+	codec, err := format.New(value)
 	if err != nil {
 		return Record{}, err
 	}

@@ -182,7 +182,7 @@ func phaseOf(err error) Phase {
 }
 
 func (s *Session) context() plan.Context {
-	return plan.Context{Catalog: s.catalog, Functions: s.o.Functions.With(s.settings), Settings: s.settings}
+	return plan.Context{Catalog: s.catalog, Functions: s.o.Functions.With(s.settings), Settings: s.settings, Schemas: s.o.Schemas}
 }
 
 // statement executes one statement.
@@ -287,6 +287,9 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource, text s
 	if source.Partitions, err = s.topicFor(ctx, st.With, source.Topic); err != nil {
 		return Result{}, err
 	}
+	if err := s.register(source, false); err != nil {
+		return Result{}, err
+	}
 	s.catalog.Put(source)
 	return Result{Message: title(source.Kind()) + " created"}, nil
 }
@@ -341,7 +344,13 @@ func (s *Session) createAs(ctx context.Context, st *ast.CreateAs, text string) (
 	if id == "" {
 		id = fmt.Sprintf("%s%s_%d", prefix, st.Name.Text, s.made)
 	}
+	if err := s.checkSchemas(q.Sink); err != nil {
+		return Result{}, err
+	}
 	if err := s.sinkTopic(ctx, st.With, q); err != nil {
+		return Result{}, err
+	}
+	if err := s.register(q.Sink, true); err != nil {
 		return Result{}, err
 	}
 	q.Sink.Statement = text

@@ -106,7 +106,7 @@ func (t *Trial) Topics() []session.Topic {
 // Start implements session.Host.
 func (t *Trial) Start(_ context.Context, q *session.Query) error {
 	topology, err := lower.Build(q.Plan, lower.Env{
-		Name: q.ID, Schemas: t.o.Schemas, Failed: func(step string, err error) { t.o.Failed(q.ID, step, err) },
+		Name: q.ID, Schemas: t.o.Schemas, StrictTimes: q.Settings["ksql.timestamp.throw.on.invalid"] == "true", Failed: func(step string, err error) { t.o.Failed(q.ID, step, err) },
 	})
 	if err != nil {
 		return err
