@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/mainstemio/mainstem/internal/broker"
+	"github.com/mainstemio/mainstem/internal/broker/properties"
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/client/local"
 	"github.com/mainstemio/mainstem/internal/client/remote"
@@ -28,6 +29,9 @@ import (
 	"github.com/mainstemio/mainstem/internal/meter"
 	"github.com/mainstemio/mainstem/internal/server/httpapi"
 	"github.com/mainstemio/mainstem/internal/server/kafka"
+	"github.com/mainstemio/mainstem/internal/server/ksql"
+	"github.com/mainstemio/mainstem/internal/sql/host"
+	"github.com/mainstemio/mainstem/internal/store"
 	"github.com/mainstemio/mainstem/internal/vfs"
 )
 
@@ -39,6 +43,7 @@ type Node struct {
 	broker  *broker.Broker // nil on a cluster
 	door    client.Door
 	state   kv.Store
+	memory  *store.Budget // of the pipelines' tables
 	flow    *flow
 
 	clients  *kafka.Server // nil without a Kafka listener
@@ -46,7 +51,11 @@ type Node struct {
 
 	work, base group // pipelines, sinks and pages; then the broker
 	done       chan struct{}
-	mu         struct {
+	sql        struct {
+		sync.Mutex
+		host *host.Host // nil: no statement was given yet
+	}
+	mu struct {
 		sync.Mutex
 		err       error
 		closed    bool
@@ -86,6 +95,9 @@ func Open(ctx context.Context, dir string, opts ...Option) (*Node, error) {
 		n.base.stop()
 		return nil, errors.Join(err, n.release())
 	}
+	if err := n.resumeSQL(ctx); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
 	n.flow = newFlow(n)
 	n.work.wg.Go(func() { n.flow.run(n.work.ctx) })
 	n.serve()
@@ -107,6 +119,7 @@ func (n *Node) open(ctx context.Context) error {
 		}
 		n.door = door
 	}
+	n.memory = store.NewBudget(n.o.stateBytes)
 	var err error
 	if n.state, err = kv.OpenPebble(filepath.Join(n.dir, "state"), kv.PebbleOptions{}); err != nil {
 		return fmt.Errorf("open %s: %w", filepath.Join(n.dir, "state"), err)
@@ -115,13 +128,17 @@ func (n *Node) open(ctx context.Context) error {
 }
 
 func (n *Node) openBroker() error {
-	b, err := broker.Open(broker.Options{FS: vfs.Default, Dir: filepath.Join(n.dir, "broker"), Clock: n.o.clock, MinFree: n.o.minFree, Events: func(e broker.Event) {
+	o := broker.Options{FS: vfs.Default, Dir: filepath.Join(n.dir, "broker"), Clock: n.o.clock, MinFree: n.o.minFree, Access: n.o.access(), Events: func(e broker.Event) {
 		if e.Serious() {
 			n.o.log.Warn(e.Kind, e.Fields...)
 			return
 		}
 		n.o.log.Info(e.Kind, e.Fields...)
-	}})
+	}}
+	if err := properties.Apply(&o, n.o.settings); err != nil {
+		return fmt.Errorf("%w: %w", ErrSetting, err)
+	}
+	b, err := broker.Open(o)
 	if err != nil {
 		return err
 	}
@@ -141,7 +158,7 @@ func (n *Node) serve() {
 		n.work.wg.Go(func() { n.listenErr("kafka", n.clients.Serve(n.work.ctx, n.o.kafka)) })
 	}
 	if n.o.http != nil {
-		h := httpapi.New(httpapi.Options{Flow: n.flow.now, Status: n.flow.status, Ready: n.Err, Metrics: n.flow.metrics(), Clock: n.o.clock})
+		h := httpapi.New(httpapi.Options{Also: ksql.Paths(sqlServer{n}), Flow: n.flow.now, Status: n.flow.status, Ready: n.Err, Pause: n.pause, Metrics: n.flow.metrics(), Clock: n.o.clock})
 		n.work.wg.Go(func() { n.listenErr("http", httpapi.Serve(n.work.ctx, n.o.http, h)) })
 	}
 }
@@ -193,6 +210,7 @@ func (n *Node) Close() error {
 	if closed {
 		return nil
 	}
+	n.closeSQL()
 	n.work.stop()
 	n.base.stop()
 	return errors.Join(n.Err(), n.release())
@@ -217,6 +235,9 @@ func (n *Node) release() error {
 	}
 	return errors.Join(errs...)
 }
+
+// ErrSetting: WithSettings names a setting that a node does not have, or a value that it cannot have. The error says which.
+var ErrSetting = errors.New("node setting")
 
 // Reasons why a data directory can't be opened; in each case nothing in it was changed.
 var (

@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/mainstemio/mainstem/connect"
+	"github.com/mainstemio/mainstem/failure"
 	"github.com/mainstemio/mainstem/internal/connector"
 	"github.com/mainstemio/mainstem/internal/engine"
 	"github.com/mainstemio/mainstem/internal/topology"
+	"github.com/mainstemio/mainstem/view"
 )
 
 var (
@@ -24,7 +26,15 @@ type Pipeline struct {
 	topology *topology.Topology
 	app      string
 	engine   *engine.Engine
+	cancel   context.CancelFunc
 	end
+}
+
+// Stop ends the pipeline when what it has processed is committed. Run may start it again: it goes on from there.
+func (p *Pipeline) Stop() error {
+	p.cancel()
+	<-p.done
+	return p.err
 }
 
 // An end tells that something running has stopped and why.
@@ -70,10 +80,78 @@ func EpochInterval(d time.Duration) PipelineOption {
 // update goes on.
 func CacheBytes(n int64) PipelineOption { return func(o *engine.Options) { o.CacheBytes = n } }
 
+// OnFailure has h decide about each record that can't be processed: see package failure. It takes the place of DeadLetter.
+func OnFailure(h failure.Handler) PipelineOption {
+	return func(o *engine.Options) { o.OnFailure = h }
+}
+
+// DeadLetterTopic takes the bad records of all topics, in place of <topic>.dead for each.
+func DeadLetterTopic(topic string) PipelineOption {
+	return func(o *engine.Options) { o.DeadLetterTopic = topic }
+}
+
+// MaxTaskIdle is how long a task that has records waits for those of its source partitions that have none, so that records of different
+// partitions are taken in the order of their times; as Kafka Streams' max.task.idle.ms above 0. Default 0: it does not wait.
+func MaxTaskIdle(d time.Duration) PipelineOption { return func(o *engine.Options) { o.MaxIdle = d } }
+
+// Listen has f told what happens to the pipeline, from several goroutines: it must return at once. The events are those of package worker.
+func Listen(f func(Event)) PipelineOption { return func(o *engine.Options) { o.Listen = f } }
+
+// An Event is something that happened to a pipeline: a StateChange, RestoreBegin, RestoreEnd, Retry or BadRecord, as package worker names
+// them.
+type Event = engine.Notice
+
+// A Status is what can be said of a pipeline: its state, counts, drops by reason, times of commits, and the figures of its tasks, steps and
+// stores.
+type Status = engine.Status
+
+// Status returns the figures now.
+func (p *Pipeline) Status() Status { return p.engine.Status() }
+
+// Pause has the pipeline take no more records and make no scheduled calls until Resume; what was taken is committed. It lasts until the
+// node closes.
+func (p *Pipeline) Pause() { p.engine.Pause() }
+
+// Resume ends Pause.
+func (p *Pipeline) Resume() { p.engine.Resume() }
+
+// Tables lets the pipeline's tables and stores be read: see package view.
+func (p *Pipeline) Tables() view.Source { return view.Over(p.engine) }
+
+// ErrNoPipeline: no pipeline of that name was started.
+var ErrNoPipeline = errors.New("no such pipeline")
+
+// Pipeline returns the pipeline that was started last under an application's name.
+func (n *Node) Pipeline(app string) (*Pipeline, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.mu.pipelines {
+		if p.app == app {
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("pipeline %s: %w", app, ErrNoPipeline)
+}
+
+// pause pauses a pipeline, or resumes it.
+func (n *Node) pause(app string, paused bool) error {
+	p, err := n.Pipeline(app)
+	switch {
+	case err != nil:
+		return err
+	case paused:
+		p.Pause()
+	default:
+		p.Resume()
+	}
+	n.o.log.Info("pipeline-turned", "pipeline", app, "paused", paused)
+	return nil
+}
+
 // Run starts a pipeline; it goes on from where its application's last committed epoch ended. It stops with the node, or by itself
 // at a record it can't process (see Pipeline.Err); the node and the other pipelines go on then, and Run may start it again.
 func (n *Node) Run(t *topology.Topology, opts ...PipelineOption) (*Pipeline, error) {
-	o := engine.Options{Topology: t, Door: n.door, Checkpoints: n.state, Clock: n.o.clock, Events: func(e engine.Event) {
+	o := engine.Options{Topology: t, Door: n.door, Checkpoints: n.state, State: n.memory, Clock: n.o.clock, Events: func(e engine.Event) {
 		n.o.log.Info(e.Kind, e.Fields...)
 	}}
 	if n.broker == nil {
@@ -86,12 +164,14 @@ func (n *Node) Run(t *topology.Topology, opts ...PipelineOption) (*Pipeline, err
 	if err != nil {
 		return nil, err
 	}
-	p := &Pipeline{topology: t, app: t.Name, engine: e, end: newEnd()}
+	ctx, cancel := context.WithCancel(n.work.ctx)
+	p := &Pipeline{topology: t, app: t.Name, engine: e, cancel: cancel, end: newEnd()}
 	register := func() (err error) {
 		n.mu.pipelines, err = join(n.mu.pipelines, p, "pipeline "+p.app, func(o *Pipeline) bool { return o.app == p.app })
 		return err
 	}
-	err = n.start(register, func(ctx context.Context) {
+	err = n.start(register, func(context.Context) {
+		defer cancel()
 		err := e.Keep(ctx)
 		if err != nil {
 			n.o.log.Error("pipeline-failed", "pipeline", t.Name, "error", err)
@@ -99,6 +179,7 @@ func (n *Node) Run(t *topology.Topology, opts ...PipelineOption) (*Pipeline, err
 		p.set(err)
 	})
 	if err != nil {
+		cancel()
 		return nil, err
 	}
 	return p, nil

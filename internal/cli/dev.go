@@ -9,6 +9,7 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,7 @@ type nodeFlags struct {
 	told    string // the address that Kafka clients are told
 	http    string
 	minFree int64
+	set     []string
 	verbose bool
 	options []mainstem.Option // of the command
 }
@@ -41,6 +43,7 @@ func (f *nodeFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.told, "advertise", "", "host:port under which Kafka clients find the node, if not the address they came in at")
 	cmd.Flags().StringVar(&f.http, "http", defaultHTTP, "address of the page and the HTTP API")
 	cmd.Flags().Int64Var(&f.minFree, "min-free", 0, "bytes of the disk that stay free: below, new records are refused (0: 2 %, at least 256 MiB, at most 1 GiB)")
+	cmd.Flags().StringArrayVar(&f.set, "set", nil, "a setting of the node by its name in Kafka's server.properties, such as log.retention.hours=24; may be repeated")
 	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log what the node does")
 }
 
@@ -93,7 +96,11 @@ func (n *node) close() error {
 
 // open listens and opens the node; on a cluster (bootstrap) there is no Kafka listener.
 func (f *nodeFlags) open(cmd *cobra.Command, bootstrap []string) (*node, error) {
-	opts := []mainstem.Option{mainstem.WithLogger(f.logger()), mainstem.WithVersion(version()), mainstem.WithMinFreeDisk(f.minFree)}
+	settings, err := f.settings()
+	if err != nil {
+		return nil, err
+	}
+	opts := []mainstem.Option{mainstem.WithLogger(f.logger()), mainstem.WithVersion(version()), mainstem.WithMinFreeDisk(f.minFree), mainstem.WithSettings(settings)}
 	opts = append(opts, f.options...)
 	var listeners []net.Listener
 	fail := func(err error) (*node, error) {
@@ -131,6 +138,18 @@ func (f *nodeFlags) open(cmd *cobra.Command, bootstrap []string) (*node, error) 
 		return fail(nodeError(err))
 	}
 	out.kafka = out.Kafka()
+	return out, nil
+}
+
+func (f *nodeFlags) settings() (map[string]string, error) {
+	out := map[string]string{}
+	for _, kv := range f.set {
+		k, v, ok := strings.Cut(kv, "=")
+		if !ok || k == "" {
+			return nil, usage("--set takes name=value, got %q", kv)
+		}
+		out[k] = v
+	}
 	return out, nil
 }
 
@@ -187,6 +206,8 @@ func nodeError(err error) error {
 	switch {
 	case errors.Is(err, mainstem.ErrLocked):
 		return failed("locked", err, "stop the other process, or choose another --data directory")
+	case errors.Is(err, mainstem.ErrSetting):
+		return failed("setting", err, "give a setting of Kafka's server.properties, or of a topic, as docs/settings.md lists them: --set log.retention.hours=24")
 	case errors.Is(err, mainstem.ErrDiskFull), errors.Is(err, syscall.ENOSPC):
 		return failed("disk_full", err, "free space and start again: everything acknowledged is there")
 	case errors.Is(err, mainstem.ErrNewerFormat):

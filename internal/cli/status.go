@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"github.com/mainstemio/mainstem/internal/cli/sqlshell"
 	"github.com/mainstemio/mainstem/internal/server/httpapi"
 )
 
@@ -51,6 +54,56 @@ Exit codes: 0 all is well, or only warnings; 1 something does not work, or nobod
 	c.register(cmd)
 	cmd.Flags().StringVar(&address, "http", defaultHTTP, "address of the node's page and HTTP API")
 	return cmd
+}
+
+// newPipeline pauses and resumes the pipelines of a running node.
+func newPipeline(env Env) *cobra.Command {
+	cmd := &cobra.Command{Use: "pipeline", Short: "Pause and resume the pipelines of a running node"}
+	cmd.AddCommand(
+		turnPipeline(env, "pause", "Take no more records; what was taken is committed", "is paused until `mainstem pipeline resume`, or until the node ends"),
+		turnPipeline(env, "resume", "Go on where a pipeline was paused", "goes on"),
+	)
+	return cmd
+}
+
+func turnPipeline(env Env, verb, short, done string) *cobra.Command {
+	address, timeout := defaultHTTP, 10*time.Second
+	cmd := &cobra.Command{
+		Use: verb + " <name>", Short: short, Args: exact("a name"), Example: "  mainstem pipeline " + verb + " payments",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+			defer cancel()
+			if err := postPipeline(ctx, address, args[0], verb); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(env.Out, "pipeline %s %s\n", args[0], done)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&address, "http", defaultHTTP, "address of the node's page and HTTP API")
+	cmd.Flags().DurationVar(&timeout, "timeout", timeout, "how long to wait for the node")
+	return cmd
+}
+
+// postPipeline asks a node to pause or resume.
+func postPipeline(ctx context.Context, address, name, verb string) error {
+	at := "http://" + strings.TrimPrefix(address, "http://")
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at+"/v1/pipelines/"+url.PathEscape(name)+"/"+verb, nil)
+	if err != nil {
+		return failed("address", err, "give --http as host:port")
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return failed("unreachable", fmt.Errorf("no node answers at %s: %w", at, err), "name the node's page with --http")
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return nil
+	case http.StatusNotFound:
+		return failed("unknown_pipeline", fmt.Errorf("the node runs no pipeline %q", name), "mainstem status names those that it runs")
+	}
+	return failed("refused", fmt.Errorf("the node answered %s", resp.Status), "look into the node's log")
 }
 
 // broken is the error of a status with problems that are no mere warnings.
@@ -230,4 +283,19 @@ func clusterText(s clusterState) string {
 		return []string{short(g.Group, 36), short(g.State, 20), fmt.Sprint(len(g.Members)), countText(g.Lag)}
 	})
 	return b.String()
+}
+
+// newSQL executes statements on a running node.
+func newSQL(env Env) *cobra.Command {
+	cmd := sqlshell.New(sqlshell.IO{In: env.In, Out: env.Out, Err: env.Err, Terminal: env.Terminal}, defaultHTTP)
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		err := run(cmd, args)
+		var f *sqlshell.Failure
+		if errors.As(err, &f) {
+			return failed(f.Name, f.Err, f.Next)
+		}
+		return err
+	}
+	return cmd
 }

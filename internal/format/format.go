@@ -133,6 +133,9 @@ func New(s Side) (Codec, error) {
 	case Delimited:
 		return newDelimited(s)
 	case JSON:
+		if err := textKeys(s.Schema.Struct()); err != nil {
+			return nil, err
+		}
 		return newJSON(s), nil
 	case ProtobufNoSR:
 		return newBareProtobuf(s)
@@ -231,6 +234,6 @@ func Check(s Spec, schema row.Schema, key bool) error {
 		return nil
 	}
 	trait := traits[s.Name]
-	_, err := New(Side{Spec: s, Schema: schema, Key: key, Unwrapped: trait.Unwraps && len(schema) == 1})
+	_, err := New(Side{Spec: s, Schema: schema, Key: key, Unwrapped: trait.Unwraps && len(schema) == 1 && (key || !trait.Wraps)})
 	return err
 }

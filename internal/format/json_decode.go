@@ -2,6 +2,7 @@ package format
 
 import (
 	"encoding/base64"
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -40,6 +41,22 @@ func newJSON(s Side) *jsonCodec {
 	}
 	c.spans.New = func() any { s := make([]span, len(c.cols)); return &s }
 	return c
+}
+
+// textKeys refuses maps whose keys are no text: JSON has no others.
+func textKeys(t *row.Type) error {
+	switch {
+	case t == nil:
+		return nil
+	case t.Kind == row.KindMap && !t.Key.Is(row.KindString):
+		return errors.New("JSON only supports MAP types with STRING keys")
+	}
+	for _, f := range t.Fields {
+		if err := textKeys(f.Type); err != nil {
+			return err
+		}
+	}
+	return textKeys(t.Elem)
 }
 
 // HoldsNull implements serde.Serde.

@@ -172,7 +172,7 @@ func (m *messageReader) row(b []byte) (row.Row, error) {
 	var parts map[int]*parts
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
-		if n < 0 {
+		if n < 0 || num > protowire.MaxValidNumber {
 			return "", errWire
 		}
 		b = b[n:]

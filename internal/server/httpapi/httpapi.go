@@ -91,11 +91,15 @@ type Sink struct {
 
 // Options of New. All functions are called from request goroutines.
 type Options struct {
-	Flow    func() Flow
-	Status  func(ctx context.Context) Status
-	Ready   func() error
+	Flow   func() Flow
+	Status func(ctx context.Context) Status
+	Ready  func() error
+	// Pause pauses a pipeline, or resumes it. The error is that of an unknown name.
+	Pause   func(pipeline string, paused bool) error
 	Metrics http.Handler
 	Clock   clock.Clock
+	// Also are more paths, by their patterns.
+	Also map[string]http.HandlerFunc
 }
 
 // New returns the handler of all paths.
@@ -114,6 +118,8 @@ func New(o Options) http.Handler {
 		writeJSON(w, http.StatusOK, o.Status(r.Context()))
 	})
 	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) { events(w, r, o) })
+	mux.HandleFunc("POST /v1/pipelines/{name}/pause", func(w http.ResponseWriter, r *http.Request) { pause(w, r, o, true) })
+	mux.HandleFunc("POST /v1/pipelines/{name}/resume", func(w http.ResponseWriter, r *http.Request) { pause(w, r, o, false) })
 	mux.Handle("GET /metrics", o.Metrics)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
@@ -125,10 +131,22 @@ func New(o Options) http.Handler {
 		}
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
+	for pattern, f := range o.Also {
+		mux.HandleFunc(pattern, f)
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusNotFound, problem{"not_found", "there is nothing at " + r.URL.Path + "; see / and /v1/flow"})
 	})
 	return guard(mux)
+}
+
+// pause pauses or resumes the pipeline that the path names.
+func pause(w http.ResponseWriter, r *http.Request, o Options, paused bool) {
+	if err := o.Pause(r.PathValue("name"), paused); err != nil {
+		writeJSON(w, http.StatusNotFound, problem{"unknown_pipeline", err.Error()})
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]bool{"paused": paused})
 }
 
 type problem struct {

@@ -41,6 +41,7 @@ func Compile(from, to *row.Type) (Func, error) {
 	if from.Kind == to.Kind && from.Kind.IsNested() {
 		return nested(from, to)
 	}
+	//lint:ignore ST1005 users and tools know this sentence
 	return nil, fmt.Errorf("Cast of %s to %s %w", from, to, ErrUnsupported)
 }
 

@@ -26,7 +26,8 @@ import (
 
 var (
 	// ErrOverflow: the number has more digits before the point than its type.
-	ErrOverflow = errors.New("Numeric field overflow") //nolint:staticcheck // users and tools know this text
+	//lint:ignore ST1005 users and tools know this sentence
+	ErrOverflow = errors.New("Numeric field overflow")
 	// ErrZero: something was divided by zero.
 	ErrZero = errors.New("division by zero")
 )

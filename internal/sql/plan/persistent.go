@@ -87,6 +87,7 @@ func (p *planner) sinkFormats(w with, pr *projection, sink *catalog.Source) erro
 	if err := w.schemaIDs(keySpec.Name, valueSpec.Name); err != nil {
 		return err
 	}
+	sink.KeySpec = keySpec
 	if sink.KeyFormat, err = w.keyFormat(inherited(keySpec), pr.key); err != nil {
 		return err
 	}

@@ -222,6 +222,13 @@ func (s *Session) statement(ctx context.Context, st ast.Statement, text string) 
 		return Result{}, nil
 	case *ast.Terminate:
 		return s.terminate(ctx, st)
+	case *ast.List:
+		return Result{}, listable(st)
+	case *ast.Describe:
+		if s.catalog.Source(st.Name.Text) == nil {
+			return Result{}, fmt.Errorf("Could not find STREAM/TABLE '%s' in the Metastore", st.Name.Text)
+		}
+		return Result{}, nil
 	}
 	return Result{}, fmt.Errorf("this statement cannot be executed here: %s", ast.Format(st))
 }
@@ -496,4 +503,13 @@ func (s *Session) terminate(ctx context.Context, st *ast.Terminate) (Result, err
 	}
 	s.queries = left
 	return Result{Message: "Query terminated."}, nil
+}
+
+// listable tells which lists there are: whoever shows results reads them from the catalog.
+func listable(st *ast.List) error {
+	switch st.Kind {
+	case ast.ListStreams, ast.ListTables, ast.ListQueries:
+		return nil
+	}
+	return fmt.Errorf("LIST %s is not built in", st.Kind)
 }

@@ -94,7 +94,7 @@ func correlation() function.Aggregate {
 			r := state.Row()
 			n, x, y := r.At(0).Double(), r.At(1).Double(), r.At(2).Double()
 			xx, yy, xy := r.At(3).Double(), r.At(4).Double(), r.At(5).Double()
-			return row.NewDouble((n*xy - x*y) / (math.Sqrt(n*xx-x*x) * math.Sqrt(n*yy-y*y))), nil
+			return row.NewDouble((n*xy - x*y) / math.Sqrt((n*xx-x*x)*(n*yy-y*y))), nil
 		},
 	}
 	return function.Aggregate{Doc: doc("CORRELATION", "Pearson's correlation of two columns."), Overloads: []function.AggregateOverload{

@@ -1,6 +1,8 @@
 package collection
 
 import (
+	"errors"
+
 	"github.com/mainstemio/mainstem/internal/sql/function"
 	"github.com/mainstemio/mainstem/row"
 )
@@ -37,13 +39,20 @@ func transformArray(args []row.Value, fns []function.Lambda) (row.Value, error) 
 	return row.NewArray(out...), nil
 }
 
+var errTwice = errors.New("two entries would have the same key")
+
 func transformMap(args []row.Value, fns []function.Lambda) (row.Value, error) {
 	entries := entriesOf(args[0])
+	seen := make(map[row.Value]bool, len(entries))
 	for i, e := range entries {
 		k, err := fns[0](e.Key, e.Value)
 		if err != nil {
 			return row.Null, err
 		}
+		if seen[k] {
+			return row.Null, errTwice
+		}
+		seen[k] = true
 		v, err := fns[1](e.Key, e.Value)
 		if err != nil {
 			return row.Null, err

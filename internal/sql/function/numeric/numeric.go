@@ -37,7 +37,7 @@ func Functions(random func() uint64) []function.Scalar {
 		double("cot", "The cotangent of an angle in radians.", func(f float64) float64 { return 1 / math.Tan(f) }),
 		double("degrees", "An angle in radians as degrees.", func(f float64) float64 { return f * (180 / math.Pi) }),
 		double("exp", "e raised to the power of the argument.", math.Exp),
-		double("ln", "The natural logarithm.", math.Log),
+		double("ln", "The natural logarithm.", naturalLog),
 		double("radians", "An angle in degrees as radians.", func(f float64) float64 { return f * (math.Pi / 180) }),
 		double("sin", "The sine of an angle in radians.", math.Sin),
 		double("sinh", "The hyperbolic sine.", math.Sinh),
@@ -82,15 +82,37 @@ func double2(name, text string, f func(a, b float64) float64) function.Scalar {
 
 // logarithm: LOG(x) is the natural one, LOG(base, x) has a base. ksqlDB documents base 10 for the former and computes e.
 func logarithm() function.Scalar {
-	one := double("log", "The natural logarithm, or that of the second argument to the base of the first.", math.Log)
+	one := double("log", "The natural logarithm, or that of the second argument to the base of the first.", naturalLog)
 	two := double2("log", "", func(base, x float64) float64 {
 		if base <= 0 || base == 1 {
 			return math.NaN()
 		}
-		return math.Log(x) / math.Log(base)
+		return naturalLog(x) / naturalLog(base)
 	})
 	one.Overloads = append(one.Overloads, two.Overloads...)
 	return one
+}
+
+// naturalLog is fdlibm's logarithm, as Java has it: for some numbers math.Log is off by one in the last place on amd64.
+func naturalLog(x float64) float64 {
+	if x != x || x <= 0 || math.IsInf(x, 1) {
+		return math.Log(x)
+	}
+	fraction, exponent := math.Frexp(x)
+	if fraction < math.Sqrt2/2 {
+		fraction *= 2
+		exponent--
+	}
+	const ln2Hi, ln2Lo = 6.93147180369123816490e-01, 1.90821492927058770002e-10 // ln 2 in two parts
+	f, k := fraction-1, float64(exponent)
+	s := f / (2 + f)
+	s2 := s * s
+	s4 := s2 * s2
+	// The rest of the series of ln((1+s)/(1-s)), even and odd terms apart.
+	odd := s2 * (6.666666666666735130e-01 + s4*(2.857142874366239149e-01+s4*(1.818357216161805012e-01+s4*1.479819860511658591e-01)))
+	even := s4 * (3.999999999940941908e-01 + s4*(2.222219843214978396e-01+s4*1.531383769920937332e-01))
+	half := 0.5 * f * f
+	return k*ln2Hi - ((half - (s*(half+odd+even) + k*ln2Lo)) - f)
 }
 
 func sign() function.Scalar {
