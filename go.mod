@@ -23,7 +23,7 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/twmb/franz-go/pkg/sr v1.8.0 // indirect
+require github.com/twmb/franz-go/pkg/sr v1.8.0
 
 require (
 	github.com/DataDog/zstd v1.5.7 // indirect

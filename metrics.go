@@ -15,15 +15,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/mainstemio/mainstem/internal/broker"
+	"github.com/mainstemio/mainstem/internal/engine"
 	"github.com/mainstemio/mainstem/internal/meter"
 	"github.com/mainstemio/mainstem/internal/server/httpapi"
 	"github.com/mainstemio/mainstem/internal/server/kafka"
+	"github.com/mainstemio/mainstem/internal/task"
 )
 
 // What one scrape shows at most; the rest is counted in mainstem_metrics_omitted. Clients choose the names of topics and groups.
 const (
 	maxShownPartitions = 10_000
 	maxShownPositions  = 10_000 // of groups
+	maxShownFigures    = 10_000 // of tasks, steps and stores
 	maxLabelBytes      = 256
 )
 
@@ -53,12 +56,13 @@ func (m nodeMetrics) Collect(c chan<- prometheus.Metric) {
 	s.gauge(buildInfo, 1, f.Node.Version)
 	s.gauge(uptime, float64(f.Node.UptimeMs)/1000)
 	s.flow(f)
+	omitted := s.pipelines(m.node)
 	if b := m.node.broker; b != nil {
 		s.broker(b, m.node)
-		omitted := s.groups(m.node.flow.groups())
+		omitted += s.groups(m.node.flow.groups())
 		omitted += s.partitions(b)
-		s.gauge(omittedSeries, float64(omitted))
 	}
+	s.gauge(omittedSeries, float64(omitted))
 }
 
 // A scrape writes the metrics of one request.
@@ -85,7 +89,7 @@ func (s scrape) histogram(d *prometheus.Desc, h meter.Snapshot, unit time.Durati
 }
 
 func up(state string) float64 {
-	if state == "running" {
+	if state == "running" || state == "paused" {
 		return 1
 	}
 	return 0
@@ -116,6 +120,54 @@ func (s scrape) flow(f httpapi.Flow) {
 			s.gauge(sinkFreshness, float64(d.FreshnessP50)/1000, d.Name, "0.5")
 			s.gauge(sinkFreshness, float64(d.FreshnessP99)/1000, d.Name, "0.99")
 		}
+	}
+}
+
+// pipelines writes what tasks, steps and stores have done, and returns how many of them are left out.
+func (s scrape) pipelines(n *Node) (omitted int) {
+	n.mu.Lock()
+	all := n.mu.pipelines // join makes new ones
+	n.mu.Unlock()
+	room := maxShownFigures
+	for _, p := range all {
+		st, name := p.Status(), label(p.app)
+		s.histogram(pipelineCommits, st.Commits, time.Second, name)
+		s.gauge(pipelinePaused, one(st.State == engine.StatePaused), name)
+		f := st.Figures
+		size := len(f.Tasks) + len(f.Nodes) + len(f.Stores)
+		if size > room {
+			omitted += size
+			continue
+		}
+		room -= size
+		s.figures(name, f)
+	}
+	return omitted
+}
+
+func one(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+func (s scrape) figures(pipeline string, f task.Figures) {
+	for _, t := range f.Tasks {
+		id := t.ID.String()
+		s.counter(taskRecords, t.Rows, pipeline, id)
+		s.counter(taskUnits, t.Units, pipeline, id)
+		s.c <- prometheus.MustNewConstMetric(taskBusy, prometheus.CounterValue, t.Busy.Seconds(), pipeline, id)
+		if t.StreamTime >= 0 {
+			s.gauge(taskStreamTime, float64(t.StreamTime)/1000, pipeline, id)
+		}
+	}
+	for _, node := range f.Nodes {
+		s.counter(nodeRecords, node.Rows, pipeline, label(node.Name))
+	}
+	for _, st := range f.Stores {
+		s.gauge(storeRows, float64(st.Rows), pipeline, label(st.Name), strconv.Itoa(int(st.Partition)))
+		s.gauge(storeBytes, float64(st.Bytes), pipeline, label(st.Name), strconv.Itoa(int(st.Partition)))
 	}
 }
 

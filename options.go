@@ -3,6 +3,7 @@ package mainstem
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -22,6 +23,8 @@ type options struct {
 	version     string
 	security    security
 	minFree     int64 // bytes; 0: the broker's default
+	stateBytes  int64 // 0: store.DefaultBudget
+	settings    map[string]string
 }
 
 // WithKafka lets Kafka clients connect to the embedded broker through l; the node closes it. Without it only this process reaches the broker.
@@ -67,6 +70,30 @@ func WithBroker(url string) Option {
 // with a retriable error, while reading and deleting go on. Default 2 % of the disk, at least 256 MiB and at most 1 GiB; negative: none.
 func WithMinFreeDisk(bytes int64) Option {
 	return func(o *options) error { o.minFree = bytes; return nil }
+}
+
+// WithStateBytes bounds the memory that the tables of all pipelines take, in bytes. What there is no room for stays in the data directory
+// and is read when it is needed; tables that are read in order or by time keep their keys in memory. Buffers and what the garbage collector
+// has not taken yet come on top of it. Default: half of GOMEMLIMIT where that is set, or else 1 GiB.
+func WithStateBytes(n int64) Option {
+	return func(o *options) error { o.stateBytes = n; return nil }
+}
+
+// WithSettings sets settings of the embedded broker by the names that they have in Kafka's server.properties: what topics without a
+// setting of their own follow ("log.retention.ms", "log.cleanup.policy", "log.segment.bytes", …, or by the topic setting's own name:
+// "retention.ms"), when and how retention and compaction work ("log.retention.check.interval.ms", "log.cleaner.enable",
+// "log.cleaner.backoff.ms", "log.cleaner.dedupe.buffer.size"), "num.partitions", "auto.create.topics.enable", and the limits of groups,
+// offsets and transactions. Those that a client changes while the node runs go before. Open fails on a name or value that is none.
+// Defaults: Kafka's, but for "log.cleaner.dedupe.buffer.size" (64 MiB) and "group.initial.rebalance.delay.ms" (0). A later option adds to
+// an earlier one.
+func WithSettings(values map[string]string) Option {
+	return func(o *options) error {
+		if o.settings == nil {
+			o.settings = map[string]string{}
+		}
+		maps.Copy(o.settings, values)
+		return nil
+	}
 }
 
 // WithLogger tells where the node reports what an operator should know; default nowhere.

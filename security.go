@@ -241,6 +241,19 @@ func (o *options) clientSecurity() kafka.Security {
 	return out
 }
 
+// access bounds what members of consumer groups find by expressions; nil when ACLs do not count.
+func (o *options) access() *auth.Rules {
+	s := &o.security
+	if !s.authorize {
+		return nil
+	}
+	supers := map[string]bool{}
+	for _, p := range s.supers {
+		supers[p] = true
+	}
+	return &auth.Rules{SuperUsers: supers, AllowIfNoACL: s.allowNoACL}
+}
+
 func (n *Node) kafkaOptions() kafka.Options {
 	l := n.o.security.limits
 	return kafka.Options{

@@ -49,6 +49,29 @@ type FixedKey[K, VIn, VOut any] interface {
 	Close() error
 }
 
+// A Table processor computes the rows of a table from those of another: Process is given each update, with ValueNull for a delete, and
+// returns the key's new row; ok is false for none, which deletes it. The result has the update's time. Otherwise it is as a Processor, but has
+// nothing to forward: a row that depends on stores or on the time changes with the next update of its key only.
+type Table[K, V, W any] interface {
+	Init(ctx Task) error
+	Process(ctx Task, r Record[K, V]) (w W, ok bool, err error)
+	Close() error
+}
+
+// TableFunc makes a Table processor of a function.
+type TableFunc[K, V, W any] func(ctx Task, r Record[K, V]) (w W, ok bool, err error)
+
+// Init implements Table.
+func (TableFunc[K, V, W]) Init(Task) error { return nil }
+
+// Process implements Table.
+func (f TableFunc[K, V, W]) Process(ctx Task, r Record[K, V]) (w W, ok bool, err error) {
+	return f(ctx, r)
+}
+
+// Close implements Table.
+func (TableFunc[K, V, W]) Close() error { return nil }
+
 // Func makes a Processor of a function, for those that keep nothing.
 type Func[KIn, VIn, KOut, VOut any] func(ctx Context[KOut, VOut], r Record[KIn, VIn]) error
 

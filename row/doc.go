@@ -2,8 +2,9 @@
 //
 // Purpose: types whose meaning must be the same in SQL, change capture, sinks, views and the typed library.
 //
-// Callers and callees: any part that handles values uses it; it uses nothing but the standard library. Serdes meet Decimal
-// through small interfaces (AppendJSON, ParseJSON, encoding.TextAppender, encoding.TextUnmarshaler), not by name.
+// Callers and callees: any part that handles values uses it; it uses the standard library and, for doubles as text,
+// internal/java. Serdes meet Decimal through small interfaces (AppendJSON, ParseJSON, encoding.TextAppender,
+// encoding.TextUnmarshaler), not by name.
 //
 // Ownership: everything is a plain value that never changes. There are no locks, and nothing keeps a slice that it was given.
 //

@@ -66,6 +66,8 @@ type Spec struct {
 	// moment. Reading must not depend on when. TimeOf tells a row's time from its key.
 	Retention time.Duration
 	TimeOf    func(key []byte) record.Timestamp
+	// Changelog are settings of the changelog topic, where it is made: see stream.ChangelogTopic.
+	Changelog map[string]string
 	// Err is a mistake in the description, which the topology reports.
 	Err error
 }
@@ -105,6 +107,13 @@ func (b *Builder[S]) mistake(what string) {
 	if b.spec.Err == nil {
 		b.spec.Err = fmt.Errorf("store %q: %s", b.spec.Name, what)
 	}
+}
+
+// ChangelogTopic has the store's changelog topic made with settings of your own, if it does not exist yet, and returns the Builder. What
+// the runtime relies on (cleanup.policy, retention.ms) cannot be set.
+func (b *Builder[S]) ChangelogTopic(settings map[string]string) *Builder[S] {
+	b.spec.Changelog = settings
+	return b
 }
 
 // Name is the store's name, which fixes its changelog topic's.

@@ -3,6 +3,7 @@ package stream
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -26,8 +27,9 @@ type Builder struct {
 	explicit bool                 // generated names of stores and topics are mistakes
 	stores   map[*state.Spec]bool // those that processors have
 
-	uncached        []string // stores without a record cache
-	unnamedUncached int      // steps that were given Uncached and have told no store yet
+	changelogs      map[string]map[string]string // settings of changelog topics, by store
+	uncached        []string                     // stores without a record cache
+	unnamedUncached int                          // steps that were given Uncached and have told no store yet
 
 	joinMoves map[topology.NodeID]topology.NodeID // step that changed the key → the last move behind it that a join made
 }
@@ -45,6 +47,7 @@ func New(name string, opts ...BuilderOption) *Builder {
 // Build returns the topology, or every mistake that was made in building it.
 func (b *Builder) Build() (*Topology, error) {
 	b.markUncached()
+	b.markChangelogs()
 	t, err := b.graph.Build()
 	if err == nil && b.explicit {
 		err = errors.Join(generatedNames(t)...)
@@ -68,7 +71,10 @@ type options struct {
 	partitions int32
 	skipTime   bool
 	partTime   bool
+	changelog  map[string]string
+	fromEnd    bool
 	times      any // an operator.TimeFunc[K, V]
+	place      any // an operator.PlaceFunc[K, V]
 	compacted  bool
 	history    time.Duration
 
@@ -78,6 +84,7 @@ type options struct {
 	onClose      bool
 
 	joinName   string
+	foreign    any // a func(F, int32) int32
 	storesName string
 	grace      time.Duration
 
@@ -130,7 +137,7 @@ func (b *Builder) apply(k kind, opts []Option, allowed ...optionKind) options {
 		opt(&o)
 	}
 	for _, kind := range o.given {
-		if kind != optNamed && kind != optUncached && !slices.Contains(allowed, kind) {
+		if kind != optNamed && kind != optUncached && kind != optChangelog && !slices.Contains(allowed, kind) {
 			b.mistake("%s: the option %s has no meaning here", k.word, kind)
 		}
 	}
@@ -139,6 +146,7 @@ func (b *Builder) apply(k kind, opts []Option, allowed ...optionKind) options {
 		o.partitions = 0
 	}
 	b.noteUncached(&o)
+	b.noteChangelog(k, &o)
 	return o
 }
 
@@ -196,6 +204,48 @@ const optUncached optionKind = "Uncached"
 // options of package worker and streamtest). The step must keep a table.
 func Uncached() Option {
 	return func(o *options) { o.given = append(o.given, optUncached) }
+}
+
+const optChangelog optionKind = "ChangelogTopic"
+
+// ChangelogTopic has the changelog topic of a kept table made with settings of your own, such as segment.bytes or min.insync.replicas; one that
+// exists stays as it is. The step must be Named. What the runtime relies on (cleanup.policy, and retention of window stores) cannot be set.
+func ChangelogTopic(settings map[string]string) Option {
+	return func(o *options) { o.changelog, o.given = maps.Clone(settings), append(o.given, optChangelog) }
+}
+
+// noteChangelog remembers the settings of a store's changelog topic.
+func (b *Builder) noteChangelog(k kind, o *options) {
+	if !o.has(optChangelog) {
+		return
+	}
+	if !o.named {
+		b.mistake("%s: ChangelogTopic needs the option Named, which names the store", k.word)
+		return
+	}
+	b.settings(o.name, o.changelog)
+}
+
+// settings sets those of a store's changelog topic.
+func (b *Builder) settings(store string, settings map[string]string) {
+	for _, reserved := range []string{"cleanup.policy", "retention.ms"} {
+		if _, given := settings[reserved]; given {
+			b.mistake("the changelog topic of the store %q: %s is the runtime's own", store, reserved)
+		}
+	}
+	if b.changelogs == nil {
+		b.changelogs = map[string]map[string]string{}
+	}
+	b.changelogs[store] = settings
+}
+
+// markChangelogs gives the stores their settings.
+func (b *Builder) markChangelogs() {
+	for _, store := range slices.Sorted(maps.Keys(b.changelogs)) {
+		if !b.graph.Changelog(store, b.changelogs[store]) {
+			b.mistake("ChangelogTopic: no step keeps the table %q", store)
+		}
+	}
 }
 
 // noteUncached remembers the store of a step that was given Uncached. A step without a name tells it later.

@@ -60,6 +60,18 @@ func JoinGlobalWithKey[K, V, G, W, R any](s Stream[K, V], t GlobalTable[G, W], b
 	return joinGlobal(s, t, kindJoinGlobal, join.StreamGlobal[K, V, G, W, R]{By: by, Pair: f}, opts)
 }
 
+// JoinGlobalWithKeys is JoinGlobalWithKey with a function that also sees the key of the row, which by has computed. by is called twice.
+func JoinGlobalWithKeys[K, V, G, W, R any](s Stream[K, V], t GlobalTable[G, W], by func(K, V) G, f func(k K, row G, v V, w W) R, opts ...Option) Stream[K, R] {
+	s.need("JoinGlobalWithKeys", by != nil && f != nil)
+	return JoinGlobalWithKey(s, t, by, func(k K, v V, w W) R { return f(k, by(k, v), v, w) }, opts...)
+}
+
+// LeftJoinGlobalWithKeys is LeftJoinGlobalWithKey with a function that also sees the key of the row that was looked for.
+func LeftJoinGlobalWithKeys[K, V, G, W, R any](s Stream[K, V], t GlobalTable[G, W], by func(K, V) G, f func(k K, row G, v V, w *W) R, opts ...Option) Stream[K, R] {
+	s.need("LeftJoinGlobalWithKeys", by != nil && f != nil)
+	return LeftJoinGlobalWithKey(s, t, by, func(k K, v V, w *W) R { return f(k, by(k, v), v, w) }, opts...)
+}
+
 // LeftJoinGlobal is JoinGlobal with a result for every record: where the table has no row, or the key is null, f gets nil. Records with a
 // null value are dropped all the same.
 func LeftJoinGlobal[K, V, G, W, R any](s Stream[K, V], t GlobalTable[G, W], by func(V) G, f func(V, *W) R, opts ...Option) Stream[K, R] {

@@ -17,7 +17,7 @@ import (
 // changes a left row twice, or where workers share the application, the answer for an earlier value of a row may be left out. Results have the later of the times of the left row's and the right row's updates
 // if the left row changed, and that of the right row's update if that did.
 //
-// Options: Named keeps the result in a store, JoinNamed.
+// Options: Named keeps the result in a store; JoinNamed; ForeignPartition.
 func JoinForeign[K, V, F, W, R any](left Table[K, V], right Table[F, W], foreignKey func(K, V) F, join func(V, W) R, value serde.Serde[R],
 	opts ...Option,
 ) Table[K, R] {
@@ -52,6 +52,32 @@ func JoinNamed(name string) Option {
 
 const optJoinNamed optionKind = "JoinNamed"
 
+// ForeignPartition tells a foreign-key join in which of n partitions the right table has the row of a key, where its topic was not written
+// by Kafka's default partitioner (KIP-775). F is the type of the right table's keys. The left table may be partitioned in any way.
+func ForeignPartition[F any](f func(key F, n int32) int32) Option {
+	return func(o *options) {
+		o.given = append(o.given, optForeignPartition)
+		if f != nil {
+			o.foreign = f
+		}
+	}
+}
+
+const optForeignPartition optionKind = "ForeignPartition"
+
+// foreignPlace is the partitioner of the subscriptions, nil: the default.
+func foreignPlace[K, F any](b *Builder, o options) operator.PlaceFunc[F, foreign.Subscription[K]] {
+	if !o.has(optForeignPartition) {
+		return nil
+	}
+	f, ok := o.foreign.(func(F, int32) int32)
+	if !ok {
+		b.mistake("JoinForeign: the function of ForeignPartition is nil, or its type is not that of the right table's keys")
+		return nil
+	}
+	return func(r Outgoing[F, foreign.Subscription[K]], n int32) Placement { return InPartition(f(r.Key, n)) }
+}
+
 type foreignJoin[K, V, F, W, R any] struct {
 	left       bool
 	foreignKey func(K, V) F
@@ -61,7 +87,7 @@ type foreignJoin[K, V, F, W, R any] struct {
 
 func joinForeign[K, V, F, W, R any](left Table[K, V], right Table[F, W], j foreignJoin[K, V, F, W, R], opts []Option) Table[K, R] {
 	b := left.b
-	o := b.apply(kindForeignJoin, opts, optJoinNamed)
+	o := b.apply(kindForeignJoin, opts, optJoinNamed, optForeignPartition)
 	left.need(kindForeignJoin.word, j.foreignKey != nil && j.value != nil)
 	if right.b != b {
 		b.mistake("JoinForeign: the tables come from two builders, or one is the zero Table")
@@ -86,7 +112,9 @@ func joinForeign[K, V, F, W, R any](left Table[K, V], right Table[F, W], j forei
 	})
 	at = at.add(topology.Node{
 		Name: names.registrations, Kind: topology.Repartition, Inputs: []topology.NodeID{at.node},
-		Op: operator.Repartition[F, foreign.Subscription[K]]{Key: right.key, Value: foreign.SubscriptionSerde(left.key), Place: foreign.Place[K]},
+		Op: operator.Repartition[F, foreign.Subscription[K]]{
+			Key: right.key, Value: foreign.SubscriptionSerde(left.key), Place: foreign.Place[K], By: foreignPlace[K, F](b, o),
+		},
 	})
 	at = at.add(topology.Node{
 		Name: names.join, Kind: topology.Processor, Inputs: []topology.NodeID{at.node, right.node}, Joins: true,

@@ -22,6 +22,7 @@ var (
 	kindSelectKey      = kind{"SelectKey", "KSTREAM-KEY-SELECT-"}
 	kindProcess        = kind{"Process", "KSTREAM-PROCESSOR-"}
 	kindProcessValues  = kind{"ProcessValues", "KSTREAM-PROCESSVALUES-"}
+	kindProcessTable   = kind{"ProcessTable", "KTABLE-TRANSFORMVALUES-"}
 	kindMapAsync       = kind{word: "MapAsync"} // unknown to Kafka Streams: not counted
 	kindRepartition    = kind{"Repartition", "KSTREAM-REPARTITION-"}
 	kindToTable        = kind{"ToTable", "KSTREAM-TOTABLE-"}

@@ -74,11 +74,61 @@ func ReaderOf[K, V any](t Table[K, V]) *TableReader[K, V] {
 }
 
 func (r *TableReader[K, V]) link(o *options) {
+	o.read(r.Spec(), process.Reading[K, V]{Node: int(r.table.node), Key: r.table.key})
+	o.uses = append(o.uses, r.Name())
+}
+
+// read has a processor read something that is not a store of processors.
+func (o *options) read(spec *state.Spec, by process.Link) {
 	if o.links == nil {
 		o.links = map[*state.Spec]process.Link{}
 	}
-	o.links[r.Spec()] = process.Reading[K, V]{Node: int(r.table.node), Key: r.table.key}
+	o.links[spec] = by
+}
+
+// VersionedRows reads the rows of a table that keeps their history.
+type VersionedRows[K, V any] interface {
+	TableRows[K, V]
+	// RowAsOf returns the row that k had at a time, in ms, and the time from which it had it. Behind the history only the newest row is
+	// found.
+	RowAsOf(k K, at record.Timestamp) (v V, from record.Timestamp, ok bool)
+}
+
+// A VersionedReader lets processors read a table that is Versioned: see VersionedReaderOf.
+type VersionedReader[K, V any] struct {
+	*state.Builder[VersionedRows[K, V]]
+	table Table[K, V]
+}
+
+// VersionedReaderOf is ReaderOf for a table that is Versioned.
+func VersionedReaderOf[K, V any](t Table[K, V]) *VersionedReader[K, V] {
+	if t.StoreName() == "" || !t.versioned {
+		t.b.mistake("VersionedReaderOf %q: the table is not kept with its history: give it the options Named and Versioned", t.b.graph.StepName(t.node))
+	}
+	open := func(rows state.Bytes) VersionedRows[K, V] { return rows.(VersionedRows[K, V]) }
+	return &VersionedReader[K, V]{state.Custom(state.Spec{Name: t.StoreName()}, open), t}
+}
+
+func (r *VersionedReader[K, V]) link(o *options) {
+	o.read(r.Spec(), process.ReadingVersions[K, V]{Reading: process.Reading[K, V]{Node: int(r.table.node), Key: r.table.key}})
 	o.uses = append(o.uses, r.Name())
+}
+
+// A GlobalReader lets processors read a global table: see GlobalReaderOf.
+type GlobalReader[K, V any] struct {
+	*state.Builder[TableRows[K, V]]
+	table GlobalTable[K, V]
+}
+
+// GlobalReaderOf lets processors read a global table: give it to Connect and get the rows with In. Any processor can read any key, whatever
+// the numbers of partitions. As in a join with the table, a record that is processed again after a crash may find a newer row.
+func GlobalReaderOf[K, V any](t GlobalTable[K, V]) *GlobalReader[K, V] {
+	open := func(rows state.Bytes) TableRows[K, V] { return rows.(TableRows[K, V]) }
+	return &GlobalReader[K, V]{state.Custom(state.Spec{Name: t.StoreName()}, open), t}
+}
+
+func (r *GlobalReader[K, V]) link(o *options) {
+	o.read(r.Spec(), process.ReadingGlobal[K, V]{Reading: process.Reading[K, V]{Node: int(r.table.node), Key: r.table.key}})
 }
 
 // Process sends each record through a processor, with null keys and values, late or not. newProcessor makes one for each task. What it
@@ -99,6 +149,24 @@ func ProcessValues[K, V, W any](s Stream[K, V], newProcessor func() processor.Fi
 	s.connect(&n, o)
 	n.Op = process.FixedKey[K, V, W]{Make: newProcessor, Stores: o.stores, Links: o.links, Skips: o.skipFailed}
 	return Stream[K, W]{edge: s.add(n), key: s.key, keyChanged: s.keyChanged}
+}
+
+// ProcessTable computes a table from another with a processor, which may keep stores: newProcessor makes one for each task. It is given
+// every update, deletes too. Deletes of what was not there go on like others; updates of a Versioned table that are not the newest of their
+// key are left out and counted. The result is kept where it is given a name, or where a later step needs it. Options: Named, Connect,
+// SkipFailed.
+func ProcessTable[K, V, W any](t Table[K, V], newProcessor func() processor.Table[K, V, W], value serde.Serde[W], opts ...Option) Table[K, W] {
+	t.need("ProcessTable", newProcessor != nil && value != nil)
+	o := t.b.apply(kindProcessTable, opts, optConnect, optSkipFailed)
+	n := topology.Node{Name: t.b.newName(kindProcessTable.prefix), Kind: topology.Processor, Inputs: []topology.NodeID{t.node}}
+	t.connect(&n, o)
+	n.Op = process.Table[K, V, W]{Make: newProcessor, Stores: o.stores, Links: o.links, Skips: o.skipFailed}
+	s := Stream[K, W]{edge: t.add(n), key: t.key, value: value}
+	store := o.name
+	if !o.named {
+		store = t.b.newStoreName(kindProcessTable.prefix)
+	}
+	return keptTable(s, topology.Node{Name: n.Name + "-rows", Kind: topology.Processor, Inputs: []topology.NodeID{s.node}}, store, o.named)
 }
 
 // connect gives a node the stores: the first processor that has a store owns its changelog.
@@ -122,6 +190,9 @@ func (e edge) connect(n *topology.Node, o options) {
 			n.Retentions = map[string]time.Duration{}
 		}
 		e.b.stores[spec] = true
+		if len(spec.Changelog) > 0 {
+			e.b.settings(spec.Name, spec.Changelog)
+		}
 		n.Stores, n.Retentions[spec.Name] = append(n.Stores, spec.Name), spec.Retention
 	}
 }

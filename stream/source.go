@@ -12,14 +12,14 @@ import (
 )
 
 // From reads a topic as a stream. Reading a topic again with the same serdes gives the same stream. Options: Named, and those
-// of time: Timestamps, SkipInvalidTime, UsePartitionTime.
+// of time: Timestamps, SkipInvalidTime, UsePartitionTime; FromEnd.
 func From[K, V any](b *Builder, topic string, key serde.Serde[K], value serde.Serde[V], opts ...Option) Stream[K, V] {
 	return FromTopics(b, []string{topic}, key, value, opts...)
 }
 
 // FromTopics reads several topics as one stream. Records that wait in several of them are taken by their timestamps.
 func FromTopics[K, V any](b *Builder, topics []string, key serde.Serde[K], value serde.Serde[V], opts ...Option) Stream[K, V] {
-	return addSource(b, sourceSpec[K, V]{topics: topics, key: key, value: value, options: b.apply(kindSource, opts, timeOptions...)})
+	return addSource(b, sourceSpec[K, V]{topics: topics, key: key, value: value, options: b.apply(kindSource, opts, append(slices.Clone(timeOptions), optFromEnd)...)})
 }
 
 // TableFrom reads a topic as a table: the last value of each key, and a null value deletes it. With Named it is kept in a store,
@@ -71,6 +71,15 @@ func keptTable[K, V any](s Stream[K, V], n topology.Node, store string, now bool
 	return t
 }
 
+// FromEnd has a stream begin with what comes after the application's first start, as auto.offset.reset=latest does. By default it begins
+// with what its topics hold. It counts for partitions of which the application has no committed position; the position is committed soon
+// after the start, so that nothing that comes later is skipped by a crash.
+func FromEnd() Option {
+	return func(o *options) { o.fromEnd, o.given = true, append(o.given, optFromEnd) }
+}
+
+const optFromEnd optionKind = "FromEnd"
+
 var timeOptions = []optionKind{optTimes, optSkipTime, optPartTime}
 
 // A sourceSpec says how topics are read.
@@ -93,7 +102,7 @@ type source[K, V any] struct {
 func (s sourceSpec[K, V]) same(o sourceSpec[K, V]) bool {
 	return strings.Join(s.topics, " ") == strings.Join(o.topics, " ") && operator.Same(s.key, o.key) && operator.Same(s.value, o.value) &&
 		!s.table && !o.table && s.options.skipTime == o.options.skipTime && s.options.partTime == o.options.partTime &&
-		s.options.times == nil && o.options.times == nil
+		s.options.times == nil && o.options.times == nil && s.options.fromEnd == o.options.fromEnd
 }
 
 func addSource[K, V any](b *Builder, spec sourceSpec[K, V]) Stream[K, V] {
@@ -114,7 +123,7 @@ func addSource[K, V any](b *Builder, spec sourceSpec[K, V]) Stream[K, V] {
 	}
 	op := operator.Source[K, V]{Key: spec.key, Value: spec.value, Deletes: spec.table, Topics: len(spec.topics)}
 	timed(b, &op, spec.options)
-	n := topology.Node{Name: b.stepName(kindSource, spec.options), Kind: kind, Topics: spec.topics, Global: spec.global}
+	n := topology.Node{Name: b.stepName(kindSource, spec.options), Kind: kind, Topics: spec.topics, Global: spec.global, FromEnd: spec.options.fromEnd}
 	if op.Time != nil || op.PartitionTimes {
 		op.Store = n.Name + "-times"
 		n.Stores, n.Private = []string{op.Store}, []string{op.Store}
@@ -127,6 +136,13 @@ func addSource[K, V any](b *Builder, spec sourceSpec[K, V]) Stream[K, V] {
 	}
 	return s.stream
 }
+
+// A RecordSerde is a serde that also sees the record that its bytes stand in: its topic and headers. From, TableFrom, To and ToTopics use its
+// DecodeIn and AppendIn, which may add headers; tables, stores and repartitions use Decode and Append.
+type RecordSerde[T any] = operator.RecordSerde[T]
+
+// Surroundings are where the bytes of a key or value stand: the topic, whether they are the key's, and the record's headers.
+type Surroundings = operator.Surroundings
 
 // An Incoming is a record as the function of Timestamps sees it: Key and Value, with KeyNull and ValueNull where their types cannot hold
 // null, the record's own Timestamp, its Headers, and the PartitionTime, which is the highest time taken from the record's partition so

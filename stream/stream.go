@@ -76,7 +76,16 @@ func (s Stream[K, V]) ForEach(do func(K, V) error, opts ...Option) {
 
 // Merge joins streams: the records of all, in the order in which they come. A stream that is named twice counts once.
 func (s Stream[K, V]) Merge(others ...Stream[K, V]) Stream[K, V] {
-	n := topology.Node{Name: s.b.newName(kindMerge.prefix), Kind: topology.Processor, Inputs: []topology.NodeID{s.node}, Op: operator.Merge[K, V]{}, Keeps: true, Merges: true}
+	return s.merge(s.b.newName(kindMerge.prefix), others)
+}
+
+// MergeNamed is Merge with a name for the step.
+func (s Stream[K, V]) MergeNamed(name string, others ...Stream[K, V]) Stream[K, V] {
+	return s.merge(name, others)
+}
+
+func (s Stream[K, V]) merge(name string, others []Stream[K, V]) Stream[K, V] {
+	n := topology.Node{Name: name, Kind: topology.Processor, Inputs: []topology.NodeID{s.node}, Op: operator.Merge[K, V]{}, Keeps: true, Merges: true}
 	merged := s
 	for _, o := range others {
 		if o.b != s.b {
@@ -113,11 +122,20 @@ func (s Stream[K, V]) Split(pass ...func(V) bool) []Stream[K, V] {
 
 // SplitWithKey is Split with predicates that see the key.
 func (s Stream[K, V]) SplitWithKey(pass ...func(K, V) bool) []Stream[K, V] {
+	return s.split(pass, nil)
+}
+
+// SplitNamed is SplitWithKey with a name for the step; the branches have that name and their numbers, from 1, and 0 for the rest.
+func (s Stream[K, V]) SplitNamed(name string, pass ...func(K, V) bool) []Stream[K, V] {
+	return s.split(pass, []Option{Named(name)})
+}
+
+func (s Stream[K, V]) split(pass []func(K, V) bool, opts []Option) []Stream[K, V] {
 	for _, p := range pass {
 		s.need("Split", p != nil)
 	}
 	branches := append(append([]func(K, V) bool{}, pass...), nil) // the last takes the rest
-	from := s.step(kindSplit, operator.Split[K, V]{Branches: branches}, nil)
+	from := s.step(kindSplit, operator.Split[K, V]{Branches: branches}, opts)
 	streams := make([]Stream[K, V], len(branches))
 	for i := range streams {
 		branch := (i + 1) % len(streams) // Kafka Streams numbers from 1 and gives the rest 0
@@ -140,13 +158,73 @@ func (s Stream[K, V]) WithSerdes(key serde.Serde[K], value serde.Serde[V]) Strea
 }
 
 // To writes the stream to a topic. Records go to the partitions in which Kafka's default partitioner puts their keys; those
-// with a null key are spread. Option: Compacted.
+// with a null key are spread. Null values are written as null: in a compacted topic they delete their key. A record that a serde refuses, or
+// that is larger than its topic takes, is a bad record. Options: Compacted, PartitionBy.
 func (s Stream[K, V]) To(topic string, key serde.Serde[K], value serde.Serde[V], opts ...Option) {
-	s.need("To", key != nil && value != nil)
-	n, o := s.named(kindSink, opts, optCompacted)
-	n.Kind, n.Topics, n.Compacted = topology.Sink, []string{topic}, o.compacted
-	n.Op = operator.Sink[K, V]{Topic: topic, Key: key, Value: value, Keyed: o.compacted}
+	s.sink([]string{topic}, operator.Sink[K, V]{Topic: topic, Key: key, Value: value}, opts)
+}
+
+// ToTopics writes each record to the topic that choose gives it. The topics that are declared are created if they do not exist; any other
+// must exist when its first record comes, else that is a bad record, and so is one for which choose gives none. Everything else is as with
+// To. choose sees null keys and values as KeyNull and ValueNull, and must give the same topic for the same record at all times: it may be
+// called more than once. Options: Compacted, for the declared topics; PartitionBy.
+func (s Stream[K, V]) ToTopics(choose func(Outgoing[K, V]) string, key serde.Serde[K], value serde.Serde[V], declared []string, opts ...Option) {
+	s.need("ToTopics", choose != nil)
+	s.sink(declared, operator.Sink[K, V]{Choose: choose, Key: key, Value: value}, opts)
+}
+
+func (s Stream[K, V]) sink(topics []string, op operator.Sink[K, V], opts []Option) {
+	s.need("To", op.Key != nil && op.Value != nil)
+	n, o := s.named(kindSink, opts, optCompacted, optPartitionBy)
+	n.Kind, n.Topics, n.Compacted, n.AnyTopic = topology.Sink, topics, o.compacted, op.Choose != nil
+	op.Keyed, op.Place = o.compacted, placeFunc[K, V](s.b, kindSink, o)
+	n.Op = op
 	s.add(n)
+}
+
+// An Outgoing is a record on its way into a topic, as the functions of ToTopics and PartitionBy see it: Key and Value, with KeyNull and
+// ValueNull where their types cannot hold null, its Timestamp and Headers, and From and Offset, the input record that it follows from.
+type Outgoing[K, V any] = operator.Outgoing[K, V]
+
+// A Placement says into which partitions of its topic a record goes. The zero Placement is that of Kafka's default partitioner.
+type Placement = operator.Placement
+
+// InPartition puts a record into one partition, counted from 0. One that the topic does not have makes it a bad record.
+func InPartition(p int32) Placement { return operator.InPartition(p) }
+
+// InPartitions puts a record into each of several partitions (KIP-837).
+func InPartitions(p ...int32) Placement { return operator.InPartitions(p...) }
+
+// InAllPartitions puts a record into every partition.
+func InAllPartitions() Placement { return operator.InAllPartitions() }
+
+// InNone drops a record, which is counted.
+func InNone() Placement { return operator.InNone() }
+
+const optPartitionBy optionKind = "PartitionBy"
+
+// PartitionBy has f say into which of the n partitions of its topic a record goes; K and V are the step's types. f must give the same for
+// the same record at all times. In a Repartition it must give one partition, or none, and for a key always the same one if the records are
+// grouped or joined behind it; records with a null key stay behind there and do not reach f. A panic makes the record a bad record.
+func PartitionBy[K, V any](f func(r Outgoing[K, V], n int32) Placement) Option {
+	return func(o *options) {
+		o.given = append(o.given, optPartitionBy)
+		if f != nil {
+			o.place = operator.PlaceFunc[K, V](f)
+		}
+	}
+}
+
+// placeFunc is that of the option PartitionBy, nil without it.
+func placeFunc[K, V any](b *Builder, k kind, o options) operator.PlaceFunc[K, V] {
+	if !o.has(optPartitionBy) {
+		return nil
+	}
+	f, ok := o.place.(operator.PlaceFunc[K, V])
+	if !ok {
+		b.mistake("%s: the function of PartitionBy is nil, or its types are not those of the step", k.word)
+	}
+	return f
 }
 
 // Through writes the stream to a topic and reads it back, as To and From would.
@@ -157,16 +235,16 @@ func (s Stream[K, V]) Through(topic string, key serde.Serde[K], value serde.Serd
 
 // Repartition moves each record to the partition of its key, so that a stream whose key was changed can be grouped. Records with
 // a null key stay behind. The topic, where the move needs one, is <application>-<name>-repartition; an empty name becomes one that
-// counts. Option: Partitions.
+// counts. Options: Partitions, PartitionBy.
 func (s Stream[K, V]) Repartition(name string, key serde.Serde[K], value serde.Serde[V], opts ...Option) Stream[K, V] {
 	s.need("Repartition", key != nil && value != nil)
-	o := s.b.apply(kindRepartition, opts, optPartitions)
+	o := s.b.apply(kindRepartition, opts, optPartitions, optPartitionBy)
 	if name == "" {
 		name = s.b.newName(kindRepartition.prefix)
 	}
 	s.b.burn(repartitionNames)
 	n := topology.Node{Name: name + "-repartition", Inputs: []topology.NodeID{s.node}}
 	n.Kind, n.Partitions = topology.Repartition, o.partitions
-	n.Op = operator.Repartition[K, V]{Key: key, Value: value}
+	n.Op = operator.Repartition[K, V]{Key: key, Value: value, By: placeFunc[K, V](s.b, kindRepartition, o)}
 	return Stream[K, V]{edge: s.add(n), key: key, value: value}
 }

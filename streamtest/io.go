@@ -18,6 +18,7 @@ type Input[K, V any] struct {
 
 // NewInput returns an input for a topic.
 func NewInput[K, V any](d *Driver, topic string, key serde.Serde[K], value serde.Serde[V]) Input[K, V] {
+	d.topic(topic)
 	return Input[K, V]{d: d, topic: topic, key: key, value: value}
 }
 
@@ -103,6 +104,7 @@ type Output[K, V any] struct {
 
 // NewOutput returns an output for a topic, which it reads from the start.
 func NewOutput[K, V any](d *Driver, topic string, key serde.Serde[K], value serde.Serde[V]) *Output[K, V] {
+	d.topic(topic)
 	return &Output[K, V]{d: d, topic: topic, key: key, value: value}
 }
 

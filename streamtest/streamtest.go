@@ -14,7 +14,9 @@ import (
 	"errors"
 	"math/rand/v2"
 
+	"github.com/mainstemio/mainstem/failure"
 	"github.com/mainstemio/mainstem/internal/client"
+	"github.com/mainstemio/mainstem/internal/operator"
 	"github.com/mainstemio/mainstem/internal/store"
 	"github.com/mainstemio/mainstem/internal/task"
 	"github.com/mainstemio/mainstem/record"
@@ -35,10 +37,13 @@ type options struct {
 	topics     map[string]int32
 	batch      int
 	deadLetter bool
-	decoding   bool // only what cannot be decoded is a dead letter
+	onFailure  failure.Handler // nil: deadLetter says
+	deadTopic  string          // of all topics' bad records; empty: one for each topic
+	decoding   bool            // only what cannot be decoded is a dead letter
 	oneTime    bool
 	cacheBytes int64
 	manual     bool
+	spilled    bool
 	workers    int        // 0: one does everything in memory
 	shuffled   *rand.Rand // nil: in order
 }
@@ -54,6 +59,14 @@ func Batch(n int) Option { return func(o *options) { o.batch = n } }
 
 // DeadLetter sends bad records to <topic>.dead. By default they end the test.
 func DeadLetter() Option { return func(o *options) { o.deadLetter = true } }
+
+// OnFailure has h decide about each bad record, as in production. Dead-letter topics are there.
+func OnFailure(h failure.Handler) Option {
+	return func(o *options) { o.deadLetter, o.onFailure = true, h }
+}
+
+// DeadLetterTopic has one topic take the bad records of all topics.
+func DeadLetterTopic(topic string) Option { return func(o *options) { o.deadTopic = topic } }
 
 // DeadLetterUndecodable is DeadLetter for records that cannot be decoded; those that fail in a step end the test.
 func DeadLetterUndecodable() Option {
@@ -83,6 +96,8 @@ type Driver struct {
 	pending  int                           // rows piped and not given to the set
 	err      error                         // what ended processing
 	wall     record.Timestamp              // the wall-clock time
+
+	checkpoints *store.Checkpoints // nil: restarts read the changelogs only
 }
 
 // New starts a topology. Bad records end the test.
@@ -103,6 +118,9 @@ func Open(t *stream.Topology, opts ...Option) (*Driver, error) {
 		opt(&o)
 	}
 	d := &Driver{o: o, topology: t, topics: map[string]*topic{}, added: map[record.TopicPartition]int{}}
+	if err := d.spill(); err != nil {
+		return nil, err
+	}
 	return d, d.start()
 }
 
@@ -189,7 +207,7 @@ func (d *Driver) seal(set *task.Set) error {
 		return err
 	}
 	set.Commit()
-	return nil
+	return d.checkpoint(set)
 }
 
 // View returns the rows of a kept table.
@@ -216,17 +234,33 @@ func (d *Driver) config() task.Config {
 	config := task.Config{
 		Topology: d.topology, Partitions: partitions, CacheBytes: d.o.cacheBytes, FlushEachRecord: d.o.cacheBytes > 0 && !d.o.manual && d.o.batch <= 1,
 	}
-	config.OneTime = d.o.oneTime
+	config.OneTime, config.LookUp = d.o.oneTime, d.lookUp
 	if d.o.deadLetter {
-		config.DeadLetters = true
-		config.OnBadRecord = func(e *task.RecordError) task.Decision {
-			if d.o.decoding && !e.Undecodable {
-				return task.Stop
-			}
-			return task.DeadLetter
-		}
+		config.DeadLetters, config.DeadLetterTopic = true, d.o.deadTopic
+		config.OnBadRecord = d.decide
 	}
 	return config
+}
+
+// decide is what becomes of a bad record.
+func (d *Driver) decide(e *task.RecordError) task.Decision {
+	switch {
+	case d.o.onFailure != nil:
+		return d.o.onFailure(e.Failure())
+	case d.o.decoding && !e.Undecodable:
+		return task.Stop
+	}
+	return task.DeadLetter
+}
+
+// lookUp finds a topic that a record is written to and the topology does not name: it exists if TopicPartitions, an Input or an Output names
+// it.
+func (d *Driver) lookUp(topic string) (operator.Room, error) {
+	_, exists := d.topics[topic]
+	if _, given := d.o.topics[topic]; !given && !exists {
+		return operator.Room{}, nil
+	}
+	return operator.Room{Partitions: d.partitions(topic)}, nil
 }
 
 // start makes all tasks anew and restores them.
@@ -274,10 +308,11 @@ func (d *Driver) open(config task.Config) (*task.Set, error) {
 	}
 	for _, st := range set.Stores() {
 		tp := set.Changelog(st)
-		for _, r := range d.topic(tp.Topic).records {
-			if r.Partition != tp.Partition {
-				continue
-			}
+		known, err := d.load(st)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range d.topic(tp.Topic).partition(tp.Partition)[known:] {
 			if err := st.Restore(r.Key, r.Value, r.Timestamp); err != nil {
 				return nil, err
 			}

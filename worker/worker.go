@@ -4,8 +4,9 @@
 // changelogs and positions in one Kafka transaction per epoch: every input counts exactly once, whatever is killed when. The
 // brokers must be Kafka 2.5 or newer, or speak its protocol.
 //
-// One process runs an application at a time: a second one takes over and the first ends with ErrFenced. Everything else about
-// running (state, restore, epochs) is package engine's; this package links no broker, no SQL and no page.
+// One process runs an application at a time: a second one takes over and the first ends with ErrFenced. With Config.Shared as many as there
+// are tasks share it: each has its Dir, tasks move when workers come and go, and exactly-once holds across all of that; see
+// docs/workers.md. Everything else about running (state, restore, epochs) is package engine's; this package links no broker, no SQL and no page.
 package worker
 
 import (
@@ -15,11 +16,13 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/mainstemio/mainstem/failure"
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/client/remote"
 	"github.com/mainstemio/mainstem/internal/clock"
 	"github.com/mainstemio/mainstem/internal/engine"
 	"github.com/mainstemio/mainstem/internal/kv"
+	"github.com/mainstemio/mainstem/internal/store"
 	"github.com/mainstemio/mainstem/stream"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -36,6 +39,8 @@ var (
 	ErrUnknownTopic = client.ErrUnknownTopic
 	// ErrPartitions: the topology does not fit the topics' numbers of partitions, or its state was made for others.
 	ErrPartitions = engine.ErrPartitions
+	// ErrShared: the topology can't be shared (stream.Consistent), or rows that workers shared wait for them.
+	ErrShared = engine.ErrShared
 )
 
 // Config says where a topology runs; zero fields take the defaults.
@@ -49,6 +54,18 @@ type Config struct {
 	// Dir keeps checkpoints of the tables, so that a restart reads only the tails of their changelogs. Empty: none are kept and a
 	// restart reads the whole changelogs.
 	Dir string
+	// StateBytes bounds the memory that the tables take. What there is no room for stays in Dir and is read when it is needed; tables that
+	// are read in order or by time keep their keys in memory, and without Dir everything does. Buffers and what the garbage collector has
+	// not taken yet come on top of it. Default: half of GOMEMLIMIT where that is set, or else 1 GiB.
+	StateBytes int64
+	// Shared: other processes may run the application too, all of them with Shared, and share its tasks. Repartitions then run over topics,
+	// <App>-<name>-repartition.
+	Shared bool
+	// Worker is this process's name among them, the same after a restart, and no other's. Default: one that is kept in Dir, without Dir a
+	// random one.
+	Worker string
+	// Session is after how long the others take over the tasks of a worker that is not heard of. Default 45 s; brokers allow 6 s to 30 min.
+	Session time.Duration
 	// EpochInterval is the least time between two commits; results become visible with a commit. Default 50 ms.
 	EpochInterval time.Duration
 	// CacheBytes holds updates of kept tables back until the next commit, or until so many bytes of them are held, and merges those of a
@@ -60,6 +77,12 @@ type Config struct {
 	// DeadLetter sends records that can't be processed to <topic>.dead with the reason in headers, and goes on. By default Run ends
 	// with an error that names the record.
 	DeadLetter bool
+	// OnFailure, when set, decides about each record that can't be processed, in place of DeadLetter; see package failure.
+	OnFailure failure.Handler
+	// DeadLetterTopic takes the bad records of all topics. Default: <topic>.dead for each.
+	DeadLetterTopic string
+	// Listen is told what happens to the worker, from several goroutines: it must return at once. Default: nobody listens.
+	Listen func(Event)
 	// Logger is told what an operator should know. Default: nobody.
 	Logger *slog.Logger
 }
@@ -74,40 +97,92 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Run works until ctx ends, which commits everything processed and returns nil. It goes on by itself when brokers come and go; it
-// returns an error that needs a decision: a bad record, a gap in a source, another process in charge.
-func Run(ctx context.Context, t *stream.Topology, c Config) (err error) {
-	if len(c.Brokers) == 0 {
-		return errors.New("worker needs the address of a broker")
-	}
-	if t == nil {
-		return errors.New("worker needs a topology")
-	}
-	c = c.withDefaults()
-	o := engine.Options{App: c.App, Topology: t, Clock: clock.System, EpochInterval: c.EpochInterval, DeadLetter: c.DeadLetter, CacheBytes: c.CacheBytes, MaxIdle: c.MaxTaskIdle}
-	o.Events = func(e engine.Event) { c.Logger.Info(e.Kind, e.Fields...) }
-	if c.Dir != "" {
-		state, openErr := kv.OpenPebble(c.Dir, kv.PebbleOptions{})
-		if openErr != nil {
-			return fmt.Errorf("open state in %s: %w", c.Dir, openErr)
-		}
-		defer func() { err = errors.Join(err, state.Close()) }()
-		o.Checkpoints = state
-	}
-	door, err := remote.Await(ctx, remote.Options{Brokers: c.Brokers, Connection: c.Connection}, func(err error, wait time.Duration) {
-		c.Logger.Warn("connection is tried again", "brokers", c.Brokers, "error", err, "wait", wait)
-	})
-	if ctx.Err() != nil && door == nil {
+// Run opens a Worker, runs it until ctx ends, which commits everything processed and returns nil, and closes it. It goes on by itself when
+// brokers come and go; it returns an error that needs a decision: a bad record, a gap in a source, another process in charge.
+func Run(ctx context.Context, t *stream.Topology, c Config) error {
+	w, err := Open(ctx, t, c)
+	if ctx.Err() != nil && w == nil {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, door.Close()) }()
-	o.Door = door
-	e, err := engine.New(o)
-	if err != nil {
-		return err
+	return errors.Join(w.Run(ctx), w.Close())
+}
+
+// A Worker runs a topology, for programs that want to look at it while it runs: read its tables, pause it, show its figures. Its methods are
+// safe for concurrent use.
+type Worker struct {
+	engine *engine.Engine
+	door   client.Door
+	state  kv.Store // nil: there is no Config.Dir
+}
+
+// Open connects to the cluster, for which it waits as long as ctx allows, and opens Config.Dir. Nothing runs before Run.
+func Open(ctx context.Context, t *stream.Topology, c Config) (w *Worker, err error) {
+	if len(c.Brokers) == 0 {
+		return nil, errors.New("worker needs the address of a broker")
 	}
-	return e.Keep(ctx)
+	if t == nil {
+		return nil, errors.New("worker needs a topology")
+	}
+	c = c.withDefaults()
+	opened := &Worker{}
+	defer func() {
+		if err != nil {
+			w, err = nil, errors.Join(err, opened.Close())
+		}
+	}()
+	o := c.options(t)
+	if c.Dir != "" {
+		if opened.state, err = kv.OpenPebble(c.Dir, kv.PebbleOptions{}); err != nil {
+			return nil, fmt.Errorf("open state in %s: %w", c.Dir, err)
+		}
+		o.Checkpoints = opened.state
+	}
+	door, err := remote.Await(ctx, c.remote(), func(err error, wait time.Duration) {
+		c.Logger.Warn("connection is tried again", "brokers", c.Brokers, "error", err, "wait", wait)
+	})
+	if err != nil {
+		return nil, err
+	}
+	opened.door, o.Door = door, door
+	opened.engine, err = engine.New(o)
+	return opened, err
+}
+
+// sharedTransaction bounds the transactions of workers that share an application: who takes over the tasks of one that was killed within a
+// transaction waits until the cluster has ended it.
+const sharedTransaction = 10 * time.Second
+
+func (c Config) remote() remote.Options {
+	o := remote.Options{Brokers: c.Brokers, Connection: c.Connection}
+	if c.Shared {
+		o.TransactionTimeout, o.CommitTimeout = sharedTransaction, sharedTransaction-2*time.Second
+	}
+	return o
+}
+
+// options are those of the engine, without what has to be opened.
+func (c Config) options(t *stream.Topology) engine.Options {
+	return engine.Options{
+		App: c.App, Topology: t, State: store.NewBudget(c.StateBytes), Clock: clock.System, Shared: c.Shared, Worker: c.Worker, Session: c.Session, EpochInterval: c.EpochInterval, CacheBytes: c.CacheBytes, MaxIdle: c.MaxTaskIdle,
+		DeadLetter: c.DeadLetter, OnFailure: c.OnFailure, DeadLetterTopic: c.DeadLetterTopic, Listen: c.Listen,
+		Events: func(e engine.Event) { c.Logger.Info(e.Kind, e.Fields...) },
+	}
+}
+
+// Run works until ctx ends: see the function Run. One at a time; it may be called again after it returned.
+func (w *Worker) Run(ctx context.Context) error { return w.engine.Keep(ctx) }
+
+// Close disconnects and closes Config.Dir. Run must have returned.
+func (w *Worker) Close() error {
+	var errs []error
+	if w.door != nil {
+		errs = append(errs, w.door.Close())
+	}
+	if w.state != nil {
+		errs = append(errs, w.state.Close())
+	}
+	return errors.Join(errs...)
 }

@@ -139,11 +139,15 @@ type life struct {
 
 func start(t *testing.T, c worker.Config) *life {
 	t.Helper()
+	return startOf(t, counting(t), c)
+}
+
+func startOf(t *testing.T, topology *stream.Topology, c worker.Config) *life {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &life{t: t, cancel: cancel, ended: make(chan error, 1), log: &log{more: make(chan struct{}, 1)}}
 	c.Logger = slog.New(slog.NewTextHandler(l.log, nil))
 	c.EpochInterval = time.Millisecond
-	topology := counting(t)
 	go func() { l.ended <- worker.Run(ctx, topology, c) }()
 	t.Cleanup(cancel)
 	return l

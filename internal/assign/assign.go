@@ -7,7 +7,8 @@
 // order of members and tasks.
 //
 // The rules, in this order: each task has exactly one owner; the tasks of each sub-topology are spread evenly, so that members differ by one
-// at most; so are all tasks together; and of all ways to do that one is taken in which the fewest tasks change hands.
+// at most; so are all tasks together; and of all ways to do that one is taken in which the fewest tasks change hands. Tasks that do go where
+// their state is stored, as far as the members that have it get any.
 //
 // Membership, generations and fencing are not here, nor how workers agree: see the group protocol.
 package assign
@@ -32,6 +33,8 @@ type Task struct {
 type Member struct {
 	ID    string // unique
 	Owned []topology.TaskID
+	// Stored are tasks whose state the member has on its disk, by how new it is. Those that nobody runs count as run by who has the newest.
+	Stored map[topology.TaskID]int64
 }
 
 // An Assignment gives members their tasks, by the members' ids, in order of the tasks. Every member is in it.
@@ -65,14 +68,16 @@ func Balance(tasks []Task, members []Member) Assignment {
 	}
 	for s, ids := range b.subs {
 		var free []topology.TaskID
+		keeps := b.keeps(s, shares[s], members)
 		for _, id := range ids {
-			if m, owned := b.owner[id]; owned && shares[s][m] > 0 {
+			if m, kept := keeps[id]; kept {
 				shares[s][m]--
 				a[members[m].ID] = append(a[members[m].ID], id)
 			} else {
 				free = append(free, id)
 			}
 		}
+		free = giveStored(a, free, shares[s], members)
 		for m := range members {
 			n := shares[s][m]
 			a[members[m].ID], free = append(a[members[m].ID], free[:n]...), free[n:]
@@ -82,6 +87,51 @@ func Balance(tasks []Task, members []Member) Assignment {
 		slices.SortFunc(ids, topology.TaskID.Compare)
 	}
 	return a
+}
+
+// keeps returns which tasks of a sub-topology stay, with their owners: as many as the shares allow. What an owner has too many of goes
+// first where others have it stored who get more than they run.
+func (b *balance) keeps(s int, shares []int, members []Member) map[topology.TaskID]int {
+	byOwner := make([][]topology.TaskID, len(members))
+	for _, id := range b.subs[s] {
+		if m, owned := b.owner[id]; owned {
+			byOwner[m] = append(byOwner[m], id)
+		}
+	}
+	wanted := func(id topology.TaskID) int {
+		for m := range members {
+			if _, stored := members[m].Stored[id]; stored && shares[m] > len(byOwner[m]) {
+				return 1
+			}
+		}
+		return 0
+	}
+	kept := map[topology.TaskID]int{}
+	for m, ids := range byOwner {
+		slices.SortStableFunc(ids, func(x, y topology.TaskID) int { return cmp.Compare(wanted(x), wanted(y)) })
+		for _, id := range ids[:min(shares[m], len(ids))] {
+			kept[id] = m
+		}
+	}
+	return kept
+}
+
+// giveStored gives tasks to members that have them stored and get some, and returns the others.
+func giveStored(a Assignment, free []topology.TaskID, shares []int, members []Member) []topology.TaskID {
+	return slices.DeleteFunc(free, func(id topology.TaskID) bool {
+		best := -1
+		for m := range members {
+			next, stored := members[m].Stored[id]
+			if stored && shares[m] > 0 && (best < 0 || next > members[best].Stored[id]) {
+				best = m
+			}
+		}
+		if best >= 0 {
+			shares[best]--
+			a[members[best].ID] = append(a[members[best].ID], id)
+		}
+		return best >= 0
+	})
 }
 
 func sorted(members []Member) []Member {
@@ -124,7 +174,26 @@ func newBalance(tasks []Task, members []Member) *balance {
 			}
 		}
 	}
+	b.claimStored(members)
 	return b
+}
+
+// claimStored counts tasks that nobody runs as run by who has the newest state of them.
+func (b *balance) claimStored(members []Member) {
+	for s, ids := range b.subs {
+		for _, id := range ids {
+			best := -1
+			for m := range members {
+				if next, stored := members[m].Stored[id]; stored && (best < 0 || next > members[best].Stored[id]) {
+					best = m
+				}
+			}
+			if _, claimed := b.owner[id]; !claimed && best >= 0 {
+				b.owner[id] = best
+				b.owned[s][best]++
+			}
+		}
+	}
 }
 
 // Step returns what each member may run now, on the way to target: what it runs and keeps, and what nobody else runs any more. A task that

@@ -1,6 +1,7 @@
 package assign_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -192,5 +193,66 @@ func TestInputs(t *testing.T) {
 	}
 	if len(assign.Balance(tasks, nil)) != 0 {
 		t.Error("nobody has tasks")
+	}
+}
+
+func id(sub int, partition int32) topology.TaskID {
+	return topology.TaskID{Sub: sub, Partition: partition}
+}
+
+func TestTasksGoWhereTheirStateIs(t *testing.T) {
+	tasks := tasksOf([]int{4})
+	all := []topology.TaskID{id(0, 0), id(0, 1), id(0, 2), id(0, 3)}
+	for name, c := range map[string]struct {
+		members []assign.Member
+		want    string
+	}{
+		"one that comes back": {
+			[]assign.Member{{ID: "a", Owned: all}, {ID: "b", Stored: map[topology.TaskID]int64{id(0, 0): 5, id(0, 2): 5}}},
+			"map[a:[0_1 0_3] b:[0_0 0_2]]",
+		},
+		"all are new, and the newest state counts": {
+			[]assign.Member{
+				{ID: "a", Stored: map[topology.TaskID]int64{id(0, 0): 9, id(0, 1): 5, id(0, 2): 5}},
+				{ID: "b", Stored: map[topology.TaskID]int64{id(0, 0): 5, id(0, 1): 7, id(0, 2): 6}},
+			},
+			"map[a:[0_0 0_3] b:[0_1 0_2]]",
+		},
+		"no more than its share": {
+			[]assign.Member{{ID: "a"}, {ID: "b", Stored: map[topology.TaskID]int64{id(0, 0): 1, id(0, 1): 1, id(0, 2): 1}}},
+			"map[a:[0_2 0_3] b:[0_0 0_1]]",
+		},
+	} {
+		if got := fmt.Sprint(assign.Balance(tasks, c.members)); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestMessages(t *testing.T) {
+	tasks := tasksOf([]int{2, 1})
+	claim := assign.Claim(assign.Member{Owned: []topology.TaskID{id(0, 1), id(7, 0)}, Stored: map[topology.TaskID]int64{id(1, 0): 4711}})
+	if want := `{"version":1,"owned":["0_1","7_0"],"stored":{"1_0":4711}}`; string(claim) != want {
+		t.Errorf("claim %s, want %s", claim, want)
+	}
+	m, err := assign.ParseClaim("a", claim, tasks)
+	if got, want := fmt.Sprint(m), "{a [0_1] map[1_0:4711]}"; got != want || err != nil {
+		t.Errorf("read %s, want %s: %v", got, want, err)
+	}
+	order := assign.Order([]topology.TaskID{id(0, 1), id(1, 0)})
+	if want := `{"version":1,"tasks":["0_1","1_0"]}`; string(order) != want {
+		t.Errorf("order %s, want %s", order, want)
+	}
+	ids, err := assign.ParseOrder(order, tasksOf([]int{2}))
+	if fmt.Sprint(ids) != "[0_1]" || !errors.Is(err, assign.ErrUnknownTask) {
+		t.Errorf("read %v: %v", ids, err)
+	}
+	if ids, err := assign.ParseOrder(nil, tasks); ids != nil || err != nil {
+		t.Errorf("an empty order: %v %v", ids, err)
+	}
+	for _, b := range []string{`{"version":2}`, "", "x"} {
+		if _, err := assign.ParseClaim("a", []byte(b), tasks); !errors.Is(err, assign.ErrVersion) {
+			t.Errorf("claim %q: %v", b, err)
+		}
 	}
 }

@@ -36,6 +36,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/mainstemio/mainstem/internal/auth"
 	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/broker/queue"
 	"github.com/mainstemio/mainstem/internal/broker/settings"
@@ -73,6 +74,9 @@ type Options struct {
 	TopicDefaults map[string]string
 	// Cleanup is when and how retention and compaction work.
 	Cleanup cleanup.CleanerOptions
+	// Access bounds the topics that members of consumer groups find by an expression to those they may describe, by the broker's own
+	// ACLs and the rest of these rules. Nil: nobody is bound.
+	Access *auth.Rules
 	// MaxInFlight bounds the bytes that were taken and are not durable yet; callers wait at the bound. Default 32 MiB.
 	MaxInFlight int64
 	// MinFree is how many bytes of the disk have to stay free: below, produce and epochs are refused with KAFKA_STORAGE_ERROR while
@@ -92,7 +96,7 @@ type Event struct {
 // Serious tells whether an operator should look at it now.
 func (e Event) Serious() bool {
 	switch e.Kind {
-	case eventDiskLow, eventStalled, eventPostponed, "partition damaged":
+	case eventDiskLow, eventStalled, eventPostponed, eventKept, "partition damaged":
 		return true
 	}
 	return false
@@ -104,6 +108,7 @@ const (
 	eventDiskOK    = "disk-has-room"        // writing goes on
 	eventStalled   = "disk-full"            // something already taken waits for room
 	eventPostponed = "checkpoint-postponed" // there was no room for one; it is tried again
+	eventKept      = "removal-postponed"    // there was no room to note what is removed; it is tried again
 )
 
 // Sentinels of Open. Each is wrapped with the path and the next step.
@@ -289,6 +294,8 @@ func (b *Broker) diskChanged(s space.Status) {
 	kind := eventDiskOK
 	if s.Low {
 		kind = eventDiskLow
+	} else {
+		b.seq.keepAt = 0 // a checkpoint that found no room need not wait: the sequencer calls
 	}
 	b.o.Events(Event{kind, []any{"dir", s.Dir, "free_bytes", s.Free, "min_free_bytes", s.MinFree, "size_bytes", s.Total}})
 }

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -496,5 +498,41 @@ func TestNodeWideDefaultsOfTopicSettings(t *testing.T) {
 	o.TopicDefaults = map[string]string{"retention.ms": "soon"}
 	if _, err := Open(o); err == nil {
 		t.Error("opened with a wrong default")
+	}
+}
+
+// Where there is no room to note what is removed the node goes on, and the files go with a later checkpoint.
+func TestFilesGoLaterWhenThereIsNoRoomToNoteIt(t *testing.T) {
+	var full atomic.Bool
+	n := boot(t, options(vfs.FailOp(vfs.NewCrashable(), func(op, path string) error {
+		if full.Load() && op == "write" && strings.HasSuffix(path, "start.tmp") {
+			return syscall.ENOSPC
+		}
+		return nil
+	})))
+	n.topic("a", 1, nil)
+	for i := range 60 {
+		n.mustProduce("a", 0, plain(fmt.Sprintf("%d %01000d", i, 0)))
+	}
+	n.checkpoint()
+	segments := func() int { return len(n.view.Load().byName["a"].parts[0].log.Load().Segments()) }
+	before := segments()
+	full.Store(true)
+	if r := get(t, n.DeleteRecords(tp("a", 0), 50)); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	n.checkpoint()
+	n.events.await("removal-postponed")
+	if got := n.start(tp("a", 0)); got != 50 || segments() != before {
+		t.Errorf("start %d, %d segments of %d", got, segments(), before)
+	}
+	full.Store(false)
+	n.checkpoint()
+	if segments() >= before {
+		t.Errorf("%d segments of %d are left", segments(), before)
+	}
+	n = n.restart()
+	if got := n.read("a", 0, false); len(got) != 10 || n.start(tp("a", 0)) != 50 {
+		t.Errorf("%d records from %d", len(got), n.start(tp("a", 0)))
 	}
 }

@@ -178,11 +178,14 @@ func (w *workload) crash(name string, again bool) {
 // crashTwice crashes the recovery too, at every third of its operations.
 func (w *workload) crashTwice(name string, clone *vfs.MemFS, facts []fact) {
 	first := clone.CrashClone(crashConfig{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
+	var mu sync.Mutex // logs are synced beside each other
 	n := 0
 	o := crashOptions(vfs.OnOp(first, func(op, path string) {
+		mu.Lock()
+		defer mu.Unlock()
 		if n++; vfs.IsWriteOp(op) && n%3 == 0 && !w.t.Failed() {
 			w.states++
-			second := first.CrashClone(crashConfig{UnsyncedDataPercent: 50 * (n % 3), RNG: rand.New(rand.NewPCG(w.seed, uint64(n)))})
+			second := first.CrashClone(crashConfig{UnsyncedDataPercent: 50 * (n / 3 % 3), RNG: rand.New(rand.NewPCG(w.seed, uint64(n)))})
 			check(w.t, fmt.Sprintf("%s, recovery before %s %s", name, op, path), second, facts)
 		}
 	}))

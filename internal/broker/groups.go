@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"strings"
 
 	"github.com/google/uuid"
+	"github.com/mainstemio/mainstem/internal/auth"
 	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/coordinator/assign"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
@@ -140,8 +142,19 @@ func (b *Broker) ConsumerHeartbeat(r consumer.Heartbeat, newID string) *Future[g
 	return submitFreeing(b, lost, beat)
 }
 
-// assignable is what the group coordinator sees of the topics: those of the pending state.
-type assignable struct{ st *state }
+// assignable is what the group coordinator sees of the topics: those of the pending state, for whom the ACLs of it let see them.
+type assignable struct {
+	st     *state
+	access *auth.Rules
+}
+
+func (a assignable) Guarded() bool { return a.access != nil }
+
+func (a assignable) Visible(principal, host, name string) bool {
+	rules := *a.access
+	rules.ACLs = a.st.security.snapshot().ACLs
+	return rules.Allow(auth.Subject{Principal: principal, Host: strings.TrimPrefix(host, "/")}, auth.Describe, auth.Topic, name)
+}
 
 func (a assignable) Version() uint64 { return a.st.listed }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mainstemio/mainstem/internal/broker/checkpointfile"
@@ -117,13 +118,8 @@ func (k *keeper) write(c *checkpoint) error {
 			return err
 		}
 	}
-	for _, p := range c.dirty {
-		if planted.Is(planted.LogsUnsynced) {
-			break
-		}
-		if err := p.log.Load().Sync(); err != nil && !p.isGone() {
-			return fmt.Errorf("sync the log of %v: %w", p.TopicPartition, err)
-		}
+	if err := syncLogs(c.dirty); err != nil {
+		return err
 	}
 	if len(c.dirty) > 0 {
 		if err := vfs.SyncDir(k.fs, k.logs); err != nil {
@@ -142,12 +138,40 @@ func (k *keeper) write(c *checkpoint) error {
 		return fmt.Errorf("release the journal up to %d: %w", c.lsn, err)
 	}
 	for _, m := range c.starts { // only now: the checkpoint before this one needs the files below
-		if err := m.p.log.Load().AdvanceStart(m.start); err != nil && !m.p.isGone() {
+		err := m.p.log.Load().AdvanceStart(m.start)
+		if vfs.IsFull(err) { // the next checkpoint comes back to it
+			k.events(Event{eventKept, []any{"topic", m.p.Topic, "partition", m.p.Partition, "error", err.Error()}})
+		} else if err != nil && !m.p.isGone() {
 			return fmt.Errorf("advance the start of %v to %d: %w", m.p.TopicPartition, m.start, err)
 		}
 	}
 	k.events(Event{"checkpoint", []any{"lsn", uint64(c.lsn), "bytes", len(c.body), "logs", len(c.dirty)}})
 	return nil
+}
+
+// syncsAtATime is how many logs are synced beside each other: a file system makes many small syncs durable in one go.
+const syncsAtATime = 16
+
+// syncLogs makes what was appended to the logs durable. The first errors count; nothing may be taken for durable then.
+func syncLogs(ps []*partition) error {
+	if planted.Is(planted.LogsUnsynced) {
+		return nil
+	}
+	var next atomic.Int64
+	errs := make([]error, min(len(ps), syncsAtATime))
+	var done sync.WaitGroup
+	for i := range errs {
+		done.Go(func() {
+			for at := next.Add(1) - 1; at < int64(len(ps)) && errs[i] == nil; at = next.Add(1) - 1 {
+				p := ps[at]
+				if err := p.log.Load().Sync(); err != nil && !p.isGone() {
+					errs[i] = fmt.Errorf("sync the log of %v: %w", p.TopicPartition, err)
+				}
+			}
+		})
+	}
+	done.Wait()
+	return errors.Join(errs...)
 }
 
 // errNoRoom says that only the checkpoint file could not be written: the one before it and the journal hold everything.

@@ -205,12 +205,50 @@ func (r *recovery) look(f journal.Frame, ids map[TopicID][]uint32) error {
 	switch kind := frame.Kind(f.Kind); {
 	case kind == 0 || kind > frame.KindLast:
 		return fmt.Errorf("journal frame %d has kind %d: %w", f.LSN, f.Kind, ErrNewerFormat)
+	case kind == frame.KindTopicCreated:
+		f, err := frame.DecodeTopicCreated(f.Body)
+		if err != nil {
+			return err
+		}
+		ids[f.ID] = numbers(nil, f.First, f.Count)
+	case kind == frame.KindPartitionsAdded:
+		f, err := frame.DecodePartitionsAdded(f.Body)
+		if err != nil {
+			return err
+		}
+		ids[f.ID] = numbers(ids[f.ID], f.First, f.Count)
 	case kind == frame.KindTopicDeleted:
 		id, err := frame.DecodeTopicDeleted(f.Body)
 		for _, n := range ids[id] {
 			r.doomed[n] = true
 		}
 		return err
+	}
+	return nil
+}
+
+func numbers(dst []uint32, first, count uint32) []uint32 {
+	for i := range count {
+		dst = append(dst, first+i)
+	}
+	return dst
+}
+
+// doom keeps replay off those of a topic's partitions that the journal deletes: their files would only take the room of others.
+func (r *recovery) doom(t *topicState) {
+	for _, p := range t.parts {
+		if r.doomed[p.number] {
+			p.damage.Store(&errDoomed)
+		}
+	}
+}
+
+// removeDoomed makes the room of doomed partitions free before replay needs some: a disk that held everything holds it again.
+func (r *recovery) removeDoomed() error {
+	for number := range r.doomed {
+		if err := r.o.FS.RemoveAll(r.home.path(number)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -243,6 +281,9 @@ func (r *recovery) openLogs() error {
 	for _, p := range missing {
 		r.damaged(p, errLost)
 	}
+	if err := r.removeDoomed(); err != nil {
+		return err
+	}
 	for _, p := range present {
 		if err := r.openLog(p); err != nil {
 			return err
@@ -272,6 +313,9 @@ func (r *recovery) openLog(p *partition) error {
 		p.log.Store(log)
 		if p.start > log.Start() {
 			err = log.AdvanceStart(p.start)
+		}
+		if vfs.IsFull(err) {
+			return nil // a later checkpoint comes back to it
 		}
 		return err
 	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, commitlog.ErrCorrupt):

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/mainstemio/mainstem/internal/broker/checkpointfile"
@@ -515,5 +517,50 @@ func TestStats(t *testing.T) {
 	s := n.Stats()
 	if s.Topics != 1 || s.Partitions != 2 || s.Records != 2 || s.Bytes == 0 || s.Syncs < 2 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// Topics that came and went since the checkpoint are not written again: a disk that held one after the other holds a restart.
+func TestReplayLeavesOutWhatTheJournalDeletes(t *testing.T) {
+	mem := vfs.NewCrashable()
+	var written atomic.Int64
+	o := options(vfs.OnOp(mem, func(op, path string) {
+		if strings.HasPrefix(op, "write") && strings.Contains(path, "partitions/0000000") {
+			written.Add(1)
+		}
+	}))
+	o.JournalFileSize, o.SegmentBytes = 32<<20, 32<<20
+	n := boot(t, o)
+	n.topic("kept", 1, nil)
+	n.mustProduce("kept", 0, plain("kept"))
+	for i := range 3 {
+		name := fmt.Sprint("gone-", i)
+		n.topic(name, 1, nil)
+		if r := get(t, n.CreatePartitions(name, 2, false)); r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		for at := range int32(6) { // more than replay keeps in memory
+			n.mustProduce(name, at%2, plain(strings.Repeat("x", 900_000)))
+		}
+		if i < 2 {
+			get(t, n.DeleteTopics([]TopicRef{{Name: name}}))
+		}
+	}
+	crashed := mem.CrashClone(crashConfig{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
+	o.FS = vfs.OnOp(crashed, func(op, path string) {
+		if strings.HasPrefix(op, "write") && strings.Contains(path, "partitions/0000000") {
+			written.Add(1)
+		}
+	})
+	written.Store(0)
+	n = boot(t, o)
+	if got := written.Load(); got > 7 {
+		t.Errorf("%d writes to logs, of 7 batches that are left", got)
+	}
+	if names, err := crashed.List("data/partitions"); err != nil || len(names) != 3 {
+		t.Errorf("%v are left: %v", names, err)
+	}
+	if got := values(n.read("kept", 0, false)); len(got) != 1 || len(n.read("gone-2", 1, false)) != 3 {
+		t.Errorf("%q", got)
 	}
 }

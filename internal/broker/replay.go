@@ -101,6 +101,7 @@ func (r *recovery) applyTopic(kind frame.Kind, body []byte) error {
 		f, err := frame.DecodeTopicCreated(body)
 		if err == nil {
 			r.st.applyTopicCreated(f)
+			r.doom(r.st.ids[f.ID])
 		}
 		return err
 	case frame.KindTopicDeleted:
@@ -111,10 +112,13 @@ func (r *recovery) applyTopic(kind frame.Kind, body []byte) error {
 		return r.st.applyTopicDeleted(id)
 	case frame.KindPartitionsAdded:
 		f, err := frame.DecodePartitionsAdded(body)
-		if err != nil {
-			return err
+		if err == nil {
+			err = r.st.applyPartitionsAdded(f)
 		}
-		return r.st.applyPartitionsAdded(f)
+		if err == nil {
+			r.doom(r.st.ids[f.ID])
+		}
+		return err
 	case frame.KindConfigChanged:
 		f, err := frame.DecodeConfigChanged(body)
 		if err != nil {

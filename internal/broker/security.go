@@ -10,7 +10,7 @@ import (
 )
 
 // Users and ACLs are state as topics are: changed by frames, shown to readers when these are durable. The broker keeps them and
-// enforces nothing.
+// enforces nothing, but for what members of consumer groups find by an expression (Options.Access).
 
 // Security is a snapshot of users and ACLs.
 type Security struct {
@@ -94,6 +94,7 @@ func (st *state) applySecurity(kind frame.Kind, body []byte) error {
 	}
 	f, err := frame.DecodeACLsChanged(body)
 	if err == nil {
+		st.listed++ // other members may see other topics
 		st.security.applyACLs(f)
 	}
 	return err

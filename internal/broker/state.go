@@ -74,7 +74,7 @@ func newState(home logHome, o Options) *state {
 		fixed:    o.nodeDefaults(),
 		defaults: settings.Defaults(o.nodeDefaults()),
 	}
-	o.Group.Topics = assignable{st}
+	o.Group.Topics = assignable{st, o.Access}
 	st.groups = group.New(o.Group)
 	return st
 }

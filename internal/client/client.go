@@ -25,6 +25,10 @@ var (
 	ErrTooLarge = errors.New("record is too large")
 )
 
+// OwnerID is the transactional id whose producer has the right to run app alone. It never has a transaction, so its producer changes only when
+// another instance claims that right; the application's own transactional id is just what fences the others. Both doors claim it.
+func OwnerID(app string) string { return app + "/owner" }
+
 // A Chunk is a run of consecutive records of one partition in columns. The columns have equal length and may be kept: nobody
 // changes them or the bytes they point to. A nil key or value is null.
 type Chunk struct {
@@ -94,12 +98,24 @@ type Door interface {
 	// Starts and Ends return first offsets and committed ends (last stable offsets).
 	Starts(ctx context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error)
 	Ends(ctx context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error)
+	// SettledEnds returns the ends of what was in the logs when it was called, once no transaction is open there any more: behind the
+	// positions of a worker that is gone, its changelogs are complete up to these. It waits for such transactions, at most for their timeout.
+	SettledEnds(ctx context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error)
+	// Trim deletes the records before the given offsets, which everybody has read. What is gone already, topics too, is ignored.
+	Trim(ctx context.Context, before map[record.TopicPartition]record.Offset) error
 	// Committed returns the application's durable input positions; partitions without one are absent. It is certain to be
 	// complete after OpenProducer, which ends what an older instance left half done.
 	Committed(ctx context.Context, app string) (map[record.TopicPartition]record.Offset, error)
 	// OpenReader reads from the positions; every partition must exist and every position lie in its log (ErrGap).
 	OpenReader(ctx context.Context, positions map[record.TopicPartition]record.Offset) (Reader, error)
-	// OpenProducer starts committing for app; an older producer of app is fenced and its unfinished epoch discarded.
+	// OpenProducer starts committing for app; an older producer of app is fenced and its unfinished epoch discarded. One that takes the
+	// place of a closed producer of the same door is refused (ErrFenced) when somebody else has taken over meanwhile: a process that was
+	// stopped, replaced and continued ends and does not fence its successor.
 	OpenProducer(ctx context.Context, app string) (Producer, error)
+	// Join asks for a place among the workers that share an application, and ends an instance that runs it alone. The first round begins
+	// with the first call of Next.
+	Join(ctx context.Context, m Membership) (Member, error)
+	// Workers returns the names of the workers that share an application now; one that was killed counts until its session ends.
+	Workers(ctx context.Context, app string) ([]string, error)
 	Close() error
 }

@@ -28,10 +28,12 @@ const (
 )
 
 // AdvanceStart makes offsets below o unreadable and removes segments that lie wholly below it, never the active one. An o
-// at or below Start changes nothing; beyond End it is ErrOutOfRange. It may run beside Append.
+// at or below Start changes nothing; beyond End it is ErrOutOfRange. It may run beside Append. On a disk without room for the
+// start file (vfs.IsFull) the log stays as it was and usable: try again later.
 func (l *Log) AdvanceStart(o record.Offset) error {
 	l.upkeep.Lock()
 	defer l.upkeep.Unlock()
+	before := l.Start()
 	removable, err := l.moveStart(o)
 	if err != nil {
 		return fmt.Errorf("advance start of log %s to %d: %w", l.dir, o, err)
@@ -39,8 +41,13 @@ func (l *Log) AdvanceStart(o record.Offset) error {
 	if removable == 0 {
 		return nil
 	}
-	if !planted.Is(planted.RemovedEarly) {
-		err = l.writeOffset(startName, startMagic, o)
+	err = l.noteStart(o, removable)
+	if vfs.IsFull(err) {
+		l.moveBack(before)
+		return fmt.Errorf("advance start of log %s to %d: %w", l.dir, o, err)
+	}
+	if err == nil {
+		err = vfs.SyncDir(l.fs, l.dir)
 	}
 	if err != nil {
 		return l.fail(fmt.Errorf("advance start of log %s to %d: %w", l.dir, o, err))
@@ -76,6 +83,34 @@ func (l *Log) moveStart(o record.Offset) (removable int, err error) {
 		removable++
 	}
 	return removable, nil
+}
+
+// noteStart puts the start file for o in its place before the first n segments go. What is to make room needs some itself: on a full disk the
+// indexes of those segments go first, which a reader makes anew if it still needs one.
+func (l *Log) noteStart(o record.Offset, n int) error {
+	if planted.Is(planted.RemovedEarly) {
+		return nil
+	}
+	err := l.writeOffset(startName, startMagic, o)
+	if !vfs.IsFull(err) {
+		return err
+	}
+	l.mu.RLock()
+	going := l.mu.segments[:n:n]
+	l.mu.RUnlock()
+	for _, s := range going {
+		if err := l.removeIndex(s.fileName()); err != nil {
+			return err
+		}
+	}
+	return l.writeOffset(startName, startMagic, o)
+}
+
+// moveBack makes offsets from o on readable again: their segments are all there.
+func (l *Log) moveBack(o record.Offset) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.start = o
 }
 
 // dropSegments cuts the first n segments off the list and returns them with the handles that Sync would have had.
@@ -134,7 +169,11 @@ func (l *Log) SetCleaned(o record.Offset) error {
 	if err := l.writable(); err != nil {
 		return fmt.Errorf("note that log %s is clean up to %d: %w", l.dir, o, err)
 	}
-	if err := l.writeOffset(cleanName, cleanMagic, o); err != nil {
+	err := l.writeOffset(cleanName, cleanMagic, o)
+	if err == nil {
+		err = vfs.SyncDir(l.fs, l.dir)
+	}
+	if err != nil {
 		return fmt.Errorf("note that log %s is clean up to %d: %w", l.dir, o, err)
 	}
 	l.mu.Lock()
@@ -143,7 +182,8 @@ func (l *Log) SetCleaned(o record.Offset) error {
 	return nil
 }
 
-// writeOffset makes one of the two files durable: new bytes, sync, rename, directory sync.
+// writeOffset makes the bytes of one of the two files durable and puts them in its place; the directory's sync is the caller's. An error
+// leaves the file as it was.
 func (l *Log) writeOffset(name, magic string, o record.Offset) error {
 	b := binary.BigEndian.AppendUint64([]byte(magic), uint64(o))
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
@@ -159,10 +199,7 @@ func (l *Log) writeOffset(name, magic string, o record.Offset) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err := l.fs.Rename(tmp, l.fs.PathJoin(l.dir, name)); err != nil {
-		return err
-	}
-	return vfs.SyncDir(l.fs, l.dir)
+	return l.fs.Rename(tmp, l.fs.PathJoin(l.dir, name))
 }
 
 func (l *Log) readStart() (record.Offset, error) { return l.readOffset(startName, startMagic) }

@@ -2,6 +2,8 @@ package commitlog
 
 import (
 	"errors"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/mainstemio/mainstem/internal/vfs"
@@ -62,5 +64,39 @@ func TestAMarkWhoseSegmentWasRemovedOpensEmpty(t *testing.T) {
 			t.Fatalf("%+v", l.Mark())
 		}
 		mustReadAll(t, l, m.End, fill(t, l, 1500))
+	}
+}
+
+// What makes room needs some itself: the indexes of what goes give it. Where that is not enough the log stays whole, and a later call
+// finds the same work to do.
+func TestAdvanceStartOnADiskWithoutRoom(t *testing.T) {
+	need, freed := 0, 0 // index files that have to go before anything can be written
+	fs := vfs.FailOp(vfs.NewCrashable(), func(op, path string) error {
+		switch {
+		case op == "remove" && strings.HasSuffix(path, indexSuffix):
+			freed++
+		case op == "write" && strings.HasSuffix(path, startTmpName) && freed < need:
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	l := create(t, options(fs))
+	fill(t, l, 2000)
+	first, third, fifth := l.Mark(), l.mu.segments[2].base, l.mu.segments[4].base
+	need = 3
+	if err := l.AdvanceStart(third); !vfs.IsFull(err) || l.Start() != 0 || freed != 2 {
+		t.Fatalf("without room: start %d, %d indexes freed: %v", l.Start(), freed, err)
+	}
+	mustReadAll(t, l, 0, content(0, l.End())) // an index that is missing is made anew
+	need, freed = 2, 0                        // two are left
+	if err := l.AdvanceStart(fifth); err != nil || l.Start() != fifth || l.mu.segments[0].base != fifth {
+		t.Fatalf("with the room of the indexes: start %d: %v", l.Start(), err)
+	}
+	fill(t, l, 1200)
+	if err := l.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if l = reopen(t, options(fs), first); l.Start() != fifth {
+		t.Errorf("start %d", l.Start())
 	}
 }

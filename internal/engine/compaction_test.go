@@ -38,7 +38,7 @@ func inSmallWorld(t *testing.T, test func(w *world, compacted func() int)) {
 		ended := make(chan error, 1)
 		go func() { ended <- b.Run(ctx) }()
 		w := &world{t: t, broker: b}
-		w.door = &gate{Door: local.New(b, clock.System)}
+		w.door = &gatedDoor{Door: local.New(b, clock.System)}
 		w.topic("in", 2, nil)
 		w.topic("out", 2, nil)
 		test(w, func() int {

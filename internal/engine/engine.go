@@ -3,23 +3,30 @@
 // Callers are worker (a user's program on any cluster) and the root (a node with the broker inside); the engine knows brokers
 // only as a client.Door and does its work through task.Set.
 //
-// Three goroutines, joined by Run: the loop owns the task set and the forming epoch; the poller owns the Reader and reads
+// Three goroutines, joined by Run: the loop owns the task sets and the forming epoch; the poller owns the Reader and reads
 // when the loop grants it; the committer commits one sealed epoch at a time while the loop fills the next. A fourth writes
-// checkpoints in the background, a fifth watches the numbers of partitions. They talk over channels of capacity one; nothing
-// is shared but figures (atomics).
+// checkpoints in the background, a fifth watches the numbers of partitions; where workers share the application others listen to the
+// group, restore tasks that were assigned, and delete what was read from repartition topics. They talk over channels of capacity one;
+// nothing is shared but figures (atomics) and, under the mutex of a sharing, who runs which task.
 //
 // Life: ensure topics → fence older instances → read committed positions → restore stores → loop. An error ends the run
 // with everything after the last durable epoch forgotten: Run again goes on from there, so nothing is lost or counted twice.
 //
-// Not here: several workers sharing one application (the Group door), standby replicas.
+// Where workers share the application (Options.Shared, sharing.go) a task's life within the run is
+//
+//	assigned → positions read, when its owner before has let go → restored → running → epoch ended, checkpoint → given up
+//
+// Not here: how workers agree (client.Member), who gets what (package assign), standby replicas.
 package engine
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
+	"github.com/mainstemio/mainstem/failure"
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/clock"
 	"github.com/mainstemio/mainstem/internal/kv"
@@ -43,6 +50,9 @@ type Options struct {
 	// their sync.
 	EpochInterval time.Duration
 	EpochBytes    int
+	// State bounds the memory of the tables' rows: what it has no room for is read from Checkpoints. Engines of a process share one. Without
+	// Checkpoints everything stays in memory. Default: one of store.DefaultBudget for this engine.
+	State *store.Budget
 	// CheckpointInterval bounds the changelog tail that a restart replays; default 30 s.
 	CheckpointInterval time.Duration
 	// TopicsInterval is how often the sources' numbers of partitions are looked at; default 5 s.
@@ -53,8 +63,22 @@ type Options struct {
 	CacheBytes int64
 	// MaxIdle is how long a task waits for those of its source partitions that are empty; 0: it does not wait. See task.Config.
 	MaxIdle time.Duration
+	// Shared: several workers share the tasks of the application. Each has a Worker name of its own, which it keeps over restarts; default: one
+	// that stands in Checkpoints, a random one without. Session is after how long the others take over the tasks of a worker that is not
+	// heard of; default 45 s.
+	Shared  bool
+	Worker  string
+	Session time.Duration
+	// TrimInterval is how often what all workers have read of repartition topics is deleted; default 30 s.
+	TrimInterval time.Duration
 	// DeadLetter sends records that can't be processed to <topic>.dead and goes on; by default the run stops at them.
 	DeadLetter bool
+	// OnFailure, when set, decides about such records instead; there are dead-letter topics then.
+	OnFailure failure.Handler
+	// DeadLetterTopic, when set, takes the bad records of all topics.
+	DeadLetterTopic string
+	// Listen is told what happens, from any of the engine's goroutines: it must return at once. Default: nobody listens.
+	Listen func(Notice)
 	// Events is called for what an operator should know, from any of the engine's goroutines.
 	Events func(Event)
 }
@@ -78,11 +102,20 @@ func (o Options) withDefaults() Options {
 	if o.EpochBytes <= 0 {
 		o.EpochBytes = 2 << 20
 	}
+	if o.State == nil {
+		o.State = store.NewBudget(0)
+	}
 	if o.CheckpointInterval <= 0 {
 		o.CheckpointInterval = 30 * time.Second
 	}
 	if o.TopicsInterval <= 0 {
 		o.TopicsInterval = 5 * time.Second
+	}
+	if o.TrimInterval <= 0 {
+		o.TrimInterval = 30 * time.Second
+	}
+	if o.Shared && o.Worker == "" && o.Checkpoints == nil {
+		o.Worker = newWorkerName()
 	}
 	if o.PollBytes <= 0 {
 		o.PollBytes = 1 << 20
@@ -97,6 +130,9 @@ func (o Options) withDefaults() Options {
 type Engine struct {
 	o     Options
 	stats stats
+	valve *valve
+	shown shown
+	share *store.Share
 }
 
 // New checks the options; nothing is opened before Run.
@@ -104,7 +140,13 @@ func New(o Options) (*Engine, error) {
 	if o.Topology == nil || o.Door == nil {
 		return nil, errors.New("engine needs a topology and a door")
 	}
-	e := &Engine{o: o.withDefaults()}
+	if o.Shared && o.Topology.Consistent {
+		return nil, fmt.Errorf("%w: topology %s is consistent, so that each of its epochs is one cut of all inputs, which one worker must make: run it unshared, or build it without Consistent",
+			ErrShared, o.Topology.Name)
+	}
+	e := &Engine{o: o.withDefaults(), valve: newValve()}
+	e.share = e.o.State.Share()
+	e.stats.app, e.stats.listen, e.stats.valve = e.o.App, e.o.Listen, e.valve
 	e.stats.state.Store(int32(StateStopped))
 	return e, nil
 }
@@ -112,27 +154,39 @@ func New(o Options) (*Engine, error) {
 // A session is one life of the engine, from opening to the first error.
 type session struct {
 	o          Options
+	share      *store.Share // what the tables take of Options.State
 	stats      *stats
-	set        *task.Set
-	ckpt       *store.Checkpoints // nil: none
+	valve      *valve
+	shown      *shown
+	config     task.Config
+	shards     []*shard
+	byTP       map[record.TopicPartition]*shard        // of all shards
+	turn       int                                     // the shard that took input last
+	next       map[record.TopicPartition]record.Offset // where reading goes on
+	left       map[string]int64                        // dropped by shards that are gone
+	reading    *reading                                // nil: nothing is read
+	ckpt       *store.Checkpoints                      // nil: none
 	producer   client.Producer
-	tails      []record.TopicPartition                 // the stores' changelog partitions, in the order of set.Stores
-	changelogs map[string][16]byte                     // ids of the changelog topics
-	counts     map[string]int32                        // partitions of the source topics
-	globals    map[record.TopicPartition]record.Offset // where the global tables were read from
+	shared     *sharing                 // nil: one worker does everything
+	changelogs map[string][16]byte      // ids of the changelog topics
+	tombstones map[string]time.Duration // how long compacted topics of stores keep them
+	counts     map[string]int32         // partitions of the source topics
 
-	sealed    chan commit  // capacity 1: one epoch under way
-	committed chan outcome // capacity 1: the committer never waits for the loop
+	joined    sync.WaitGroup // the goroutines
+	sealed    chan commit    // capacity 1: one epoch under way
+	committed chan outcome   // capacity 1: the committer never waits for the loop
+	changed   chan error     // capacity 1: the watcher says one thing
 
-	filling     client.Epoch
-	filled      time.Duration // when the forming epoch took its first record
-	lastSeal    time.Duration
-	moved       bool // positions moved since the last seal
-	committing  bool
-	alarm       alarm
-	lastCkpt    time.Duration
-	checkpoints chan error // capacity 1: the one checkpoint under way
-	writing     bool
+	filling         client.Epoch
+	filled          time.Duration // when the forming epoch took its first record
+	committingSince time.Duration // filled, of the epoch that is being committed
+	lastSeal        time.Duration
+	moved           bool // positions moved since the last seal
+	committing      bool
+	alarm           alarm
+	lastCkpt        time.Duration
+	checkpoints     chan error // capacity 1: the one checkpoint under way
+	writing         bool
 }
 
 // Run works until ctx ends (nil: everything processed is committed) or until an error. The error names what stopped it; task.RecordError
@@ -146,18 +200,40 @@ func (e *Engine) Run(ctx context.Context) (err error) {
 		}
 	}()
 	e.stats.begin()
-	s, reader, err := e.open(ctx)
+	defer e.share.Release()
+	s, err := e.open(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return fmt.Errorf("start %s: %w", e.o.App, err)
 	}
-	defer s.producer.Close()
+	defer func() { s.close(ctx, err) }()
+	s.show()
+	defer e.shown.hide()
 	e.stats.running()
-	e.o.Events(Event{"engine-running", []any{"app", e.o.App, "stores", len(s.set.Stores())}})
-	if err := errors.Join(s.run(ctx, reader), s.set.Close()); err != nil {
+	e.o.Events(Event{"engine-running", []any{"app", e.o.App, "stores", s.stores()}})
+	if err := errors.Join(s.run(ctx), s.closeShards()); err != nil {
 		return fmt.Errorf("run %s: %w", e.o.App, err)
 	}
 	return nil
+}
+
+func (s *session) closeShards() error {
+	var all []error
+	for _, sh := range s.shards {
+		all = append(all, sh.set.Close())
+	}
+	return errors.Join(all...)
+}
+
+// close lets go of what open has opened, as far as it came.
+func (s *session) close(ctx context.Context, err error) {
+	s.stopReading()
+	if s.producer != nil {
+		s.producer.Close()
+	}
+	if s.shared != nil {
+		s.shared.leave(ctx, err)
+	}
 }

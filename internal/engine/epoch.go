@@ -18,93 +18,125 @@ func (s *session) maybeSeal() (wake <-chan time.Time, err error) {
 	}
 	now := s.o.Clock.Mono()
 	due := s.lastSeal + s.o.EpochInterval
-	if s.filling.Count() == 0 && s.set.Held() == 0 {
+	held, bytes := s.held()
+	if s.filling.Count() == 0 && !held {
 		due = max(due, s.filled+positionsInterval)
 	}
-	if s.set.TakeCommitAsked() {
+	if s.commitAsked() {
 		due = now
 	}
-	if now < due && int64(s.filling.Size())+s.set.HeldBytes() < int64(s.o.EpochBytes) {
+	if now < due && int64(s.filling.Size())+bytes < int64(s.o.EpochBytes) {
 		return s.o.Clock.After(due - now), nil
 	}
-	return nil, s.seal(now)
+	return nil, s.seal(now, s.checkpointDue(now))
 }
 
 // seal ends the forming epoch and begins the next. No commit is under way.
-func (s *session) seal(now time.Duration) error {
-	if err := s.set.Flush(s.filling); err != nil {
-		return err
+func (s *session) seal(now time.Duration, checkpoint bool) error {
+	if err := s.sealShards(); err != nil {
+		return &epochError{err}
 	}
-	if err := s.set.Seal(s.filling); err != nil {
-		return err
+	s.commit(s.filling, checkpoint)
+	s.filling, s.moved, s.lastSeal, s.committingSince = s.producer.NewEpoch(), false, now, s.filled
+	return nil
+}
+
+// commit hands an epoch to the committer.
+func (s *session) commit(e client.Epoch, checkpoint bool) {
+	c := commit{epoch: e, positions: s.positions(), checkpoint: checkpoint}
+	if checkpoint {
+		c.tails = s.tails()
 	}
-	c := commit{epoch: s.filling, positions: s.set.Positions(), checkpoint: s.checkpointDue(now)}
-	s.filling, s.moved, s.committing, s.lastSeal = s.producer.NewEpoch(), false, true, now
+	s.committing = true
 	s.stats.sealed(c)
 	s.sealed <- c
-	return nil
 }
 
 // folded takes the committer's answer: the sealed epoch is durable, or the run is over.
 func (s *session) folded(done outcome) error {
-	s.committing = false
-	if done.err != nil {
-		return away(done.err)
+	if err := s.fold(done); err != nil {
+		return err
 	}
-	s.set.Commit()
-	s.stats.committed(s.o.Clock.Now())
 	if done.ends != nil {
 		s.checkpoint(done.ends)
 	}
 	return nil
 }
 
+func (s *session) fold(done outcome) error {
+	s.committing = false
+	if done.err != nil {
+		return &epochError{away(done.err)}
+	}
+	for _, sh := range s.shards {
+		sh.set.Commit()
+	}
+	s.stats.committed(s.o.Clock.Now())
+	now := s.o.Clock.Mono()
+	s.stats.commits.Observe(now - s.committingSince)
+	s.stats.figure(now, !s.moved, s.sets()...)
+	s.shared.consumed(done.positions)
+	return nil
+}
+
+// settle waits for the commit under way.
+func (s *session) settle() error {
+	if !s.committing {
+		return nil
+	}
+	return s.folded(<-s.committed)
+}
+
 // finish commits what was processed and writes a last checkpoint, so that the next start has nothing to replay.
 func (s *session) finish(ctx context.Context) error {
-	if s.committing {
-		if err := s.folded(<-s.committed); err != nil {
-			return err
-		}
+	if err := s.settle(); err != nil {
+		return err
 	}
 	if s.moved {
-		if err := s.seal(s.o.Clock.Mono()); err != nil {
+		if err := s.seal(s.o.Clock.Mono(), false); err != nil {
 			return err
 		}
-		if err := s.folded(<-s.committed); err != nil {
+		if err := s.settle(); err != nil {
 			return err
 		}
 	}
 	return s.lastCheckpoint(ctx)
 }
 
-// A commit is a sealed epoch on its way; an outcome is its end. ends, when asked for, are the changelogs' ends right after it:
-// what a checkpoint of the state it leaves may claim to hold.
+// A commit is a sealed epoch on its way; an outcome is its end. tails are asked for with a checkpoint, ends are then where they
+// ended right before the commit: what a checkpoint of the state behind it may claim to hold. Not after it: by then others may have
+// taken over and written what this worker's state lacks, as if it had stood still in between. That the commit succeeds shows that
+// nobody had when the ends were read.
 type commit struct {
 	epoch      client.Epoch
 	positions  map[record.TopicPartition]record.Offset
 	checkpoint bool
+	tails      []record.TopicPartition
 }
 
 type outcome struct {
-	err  error
-	ends map[record.TopicPartition]record.Offset
+	err       error
+	positions map[record.TopicPartition]record.Offset
+	ends      map[record.TopicPartition]record.Offset
 }
 
 func (s *session) commitAll(ctx context.Context) {
 	for c := range s.sealed {
-		var done outcome
-		done.err = s.producer.Commit(ctx, c.epoch, c.positions)
-		if done.err == nil && c.checkpoint {
-			done.ends, done.err = s.tailEnds(ctx)
+		done := outcome{positions: c.positions}
+		if c.checkpoint {
+			done.ends, done.err = s.tailEnds(ctx, c.tails)
 		}
+		if done.err == nil && (s.shared == nil || len(c.positions) > 0) {
+			done.err = s.producer.Commit(ctx, c.epoch, c.positions)
+		} // else no task runs here: there are at most dead letters of global tables, which the others write, too
 		s.committed <- done
 	}
 }
 
-// tailEnds returns the ends of the changelogs; not nil, also when there are none.
-func (s *session) tailEnds(ctx context.Context) (map[record.TopicPartition]record.Offset, error) {
-	if len(s.tails) == 0 {
+// tailEnds returns the ends of changelogs; not nil, also when there are none.
+func (s *session) tailEnds(ctx context.Context, tails []record.TopicPartition) (map[record.TopicPartition]record.Offset, error) {
+	if len(tails) == 0 {
 		return map[record.TopicPartition]record.Offset{}, nil
 	}
-	return s.o.Door.Ends(ctx, s.tails...)
+	return s.o.Door.Ends(ctx, tails...)
 }

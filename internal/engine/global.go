@@ -11,25 +11,33 @@ import (
 	"github.com/mainstemio/mainstem/record"
 )
 
-// openGlobals fills the global tables from their checkpoints and with what their topics hold behind those, before anything else is
-// read. It returns where reading goes on. These positions are the process's own: they stand in its checkpoints and are never
-// committed for the application, of which every process reads all of these topics.
-func (s *session) openGlobals(ctx context.Context) (map[record.TopicPartition]record.Offset, error) {
-	positions, ends := map[record.TopicPartition]record.Offset{}, map[record.TopicPartition]record.Offset{}
-	for _, g := range s.set.Globals() {
-		if err := s.loadGlobal(ctx, g, positions, ends); err != nil {
-			return nil, fmt.Errorf("restore global table %s: %w", g.Store.Name(), err)
+// globals fills the global tables of a shard from their checkpoints and with what their topics hold behind those, before anything else
+// is read, and enters where their reading goes on. These positions are the process's own: they stand in its checkpoints and are never
+// committed for the application, of which every process reads all of these topics. Dead letters go to out.
+func (r *restoring) globals(ctx context.Context, sh *shard, out task.Output) error {
+	c := catching{set: sh.set, positions: map[record.TopicPartition]record.Offset{}, ends: map[record.TopicPartition]record.Offset{}, out: out}
+	for _, g := range sh.set.Globals() {
+		if err := r.loadGlobal(ctx, g, c); err != nil {
+			return fmt.Errorf("restore global table %s: %w", g.Store.Name(), err)
 		}
 	}
-	if err := s.catchUp(ctx, positions, ends); err != nil {
-		return nil, fmt.Errorf("restore global tables: %w", err)
+	if err := r.catchUp(ctx, c); err != nil {
+		return fmt.Errorf("restore global tables: %w", err)
 	}
-	s.globals = maps.Clone(positions)
-	return positions, nil
+	sh.globals = c.positions
+	return nil
+}
+
+// A catching is what global tables are brought up to date with: from positions, which move, to the ends.
+type catching struct {
+	set             *task.Set
+	positions, ends map[record.TopicPartition]record.Offset
+	out             task.Output
 }
 
 // loadGlobal loads a checkpoint and enters where it ends, and where the topic does.
-func (s *session) loadGlobal(ctx context.Context, g task.Global, positions, ends map[record.TopicPartition]record.Offset) error {
+func (r *restoring) loadGlobal(ctx context.Context, g task.Global, c catching) error {
+	s := r.s
 	starts, err := s.o.Door.Starts(ctx, g.Sources...)
 	if err != nil {
 		return starting(err)
@@ -44,27 +52,45 @@ func (s *session) loadGlobal(ctx context.Context, g task.Global, positions, ends
 	}
 	for name, info := range infos {
 		s.changelogs[name] = info.ID
+		s.noteTombstones(info, nil)
 	}
-	maps.Copy(ends, until)
+	maps.Copy(c.ends, until)
 	if s.ckpt != nil {
 		if _, _, err := s.ckpt.Load(g.Store); err != nil {
 			return err
 		}
 	}
 	for _, tp := range g.Sources {
-		next := starts[tp]
-		if s.ckpt != nil {
-			known, ok, err := s.ckpt.Position(g.Store.Name(), tp.Partition)
-			if err == nil && ok {
-				next, err = s.checked(known, span{tp, starts[tp], until[tp]}, g.Store.Name())
-			}
-			if err != nil {
-				return err
-			}
+		if c.positions[tp], err = r.globalPosition(g, span{tp, starts[tp], until[tp]}); err != nil {
+			return err
 		}
-		positions[tp] = next
 	}
 	return nil
+}
+
+// globalPosition returns where the checkpoint of a global table has come to in one of its partitions, by default the start.
+func (r *restoring) globalPosition(g task.Global, of span) (record.Offset, error) {
+	if r.s.ckpt == nil {
+		return of.start, nil
+	}
+	known, ok, err := r.s.ckpt.Position(g.Store.Name(), of.Partition)
+	if err != nil || !ok {
+		return of.start, err
+	}
+	next, err := r.s.checked(known, of, g.Store.Name())
+	if err != nil {
+		return 0, err
+	}
+	return next, r.doubt(g.Store.Name(), known, of, partitionsOf(g.Sources)...)
+}
+
+// partitionsOf are the numbers alone.
+func partitionsOf(tps []record.TopicPartition) []int32 {
+	out := make([]int32, len(tps))
+	for i := range tps {
+		out[i] = tps[i].Partition
+	}
+	return out
 }
 
 // checked returns the position of a checkpoint after having compared it with the topic it counts in.
@@ -83,17 +109,17 @@ func (s *session) checked(next record.Offset, of span, storeName string) (record
 }
 
 // catchUp reads the topics of global tables up to the ends and moves the positions there.
-func (s *session) catchUp(ctx context.Context, positions, ends map[record.TopicPartition]record.Offset) error {
+func (r *restoring) catchUp(ctx context.Context, c catching) error {
 	behind := map[record.TopicPartition]record.Offset{}
-	for tp, next := range positions {
-		if next < ends[tp] {
+	for tp, next := range c.positions {
+		if next < c.ends[tp] {
 			behind[tp] = next
 		}
 	}
 	if len(behind) == 0 {
 		return nil
 	}
-	reader, err := s.o.Door.OpenReader(ctx, behind)
+	reader, err := r.s.o.Door.OpenReader(ctx, behind)
 	if err != nil {
 		return starting(err)
 	}
@@ -103,38 +129,37 @@ func (s *session) catchUp(ctx context.Context, positions, ends map[record.TopicP
 		if err != nil {
 			return starting(err)
 		}
-		for _, c := range chunks {
-			if err := s.set.Add(c); err != nil {
+		for _, chunk := range chunks {
+			tp := chunk.TopicPartition
+			if err := c.set.Add(chunk); err != nil {
 				return err
 			}
-			positions[c.TopicPartition] = c.Next
-			if c.Next >= ends[c.TopicPartition] {
-				delete(behind, c.TopicPartition)
+			c.positions[tp] = chunk.Next
+			r.saw(&chunk, c.ends[tp])
+			if chunk.Next >= c.ends[tp] {
+				delete(behind, tp)
 			}
 		}
-		if err := s.set.ProcessGlobals(s.filling); err != nil {
+		if err := c.set.ProcessGlobals(c.out); err != nil {
 			return err
 		}
-	}
-	if s.filling.Count() > 0 {
-		s.touch() // dead letters
 	}
 	return nil
 }
 
 // globalParts are the global tables' shares of a checkpoint. Their rows stand under partition 0, and the positions of all.
-func (s *session) globalParts() []store.CheckpointPart {
+func (s *session) globalParts(sh *shard) []store.CheckpointPart {
 	var parts []store.CheckpointPart
-	for _, g := range s.set.Globals() {
+	for _, g := range sh.set.Globals() {
 		rows := g.Store.Dirty()
 		for _, tp := range g.Sources {
 			next, read := g.Positions[tp]
 			if !read {
-				next = s.globals[tp] // nothing since the start
+				next = sh.globals[tp] // nothing since the start
 			}
-			part := store.CheckpointPart{Name: g.Store.Name(), Partition: tp.Partition, Next: next, Topic: s.changelogs[tp.Topic]}
+			part := store.CheckpointPart{Name: g.Store.Name(), Partition: tp.Partition, Next: next, Topic: s.changelogs[tp.Topic], Written: s.now()}
 			if tp.Partition == g.Store.Partition() {
-				part.Rows = rows
+				part.Rows, part.Done = rows, g.Store.Done()
 			}
 			parts = append(parts, part)
 		}

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type world struct {
 	t      *testing.T
 	broker *broker.Broker
-	door   *gate
+	door   *gatedDoor
 	state  kv.Store
 
 	mu     sync.Mutex
@@ -53,7 +53,7 @@ func inWorld(t *testing.T, test func(w *world)) {
 		ended := make(chan error, 1)
 		go func() { ended <- b.Run(ctx) }()
 		w := &world{t: t, broker: b, state: kv.NewMemory()}
-		w.door = &gate{Door: local.New(b, clock.System)}
+		w.door = &gatedDoor{Door: local.New(b, clock.System)}
 		w.topic("in", 2, nil)
 		w.topic("out", 2, nil)
 		test(w)
@@ -220,8 +220,8 @@ func (w *world) committed(app string) [2]record.Offset {
 	return [2]record.Offset{m[record.TopicPartition{Topic: "in"}], m[record.TopicPartition{Topic: "in", Partition: 1}]}
 }
 
-// A gate is a door whose commits can be held, watched and failed.
-type gate struct {
+// A gatedDoor is a door whose commits can be held, watched and failed.
+type gatedDoor struct {
 	client.Door
 	mu   sync.Mutex
 	hold chan error // a held commit goes on with what comes from it, nil: carried out
@@ -231,6 +231,8 @@ type gate struct {
 	most int                     // commits that were ever under way at once
 	held int                     // the largest epoch filled while another was committing, in bytes
 	size int                     // the largest epoch
+
+	group *group // nil: there is none
 }
 
 // A sealedEpoch is what a Commit was called with.
@@ -239,7 +241,7 @@ type sealedEpoch struct {
 	positions map[record.TopicPartition]record.Offset
 }
 
-func (g *gate) called(call string) error {
+func (g *gatedDoor) called(call string) error {
 	g.mu.Lock()
 	f := g.fail
 	g.mu.Unlock()
@@ -250,33 +252,33 @@ func (g *gate) called(call string) error {
 }
 
 // failing makes calls fail from now on; nil: none.
-func (g *gate) failing(f func(call string) error) {
+func (g *gatedDoor) failing(f func(call string) error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.fail = f
 }
 
 // holding makes commits wait until something is sent on the result.
-func (g *gate) holding() chan<- error {
+func (g *gatedDoor) holding() chan<- error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.hold = make(chan error)
 	return g.hold
 }
 
-func (g *gate) released() {
+func (g *gatedDoor) released() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.hold = nil
 }
 
-func (g *gate) epochs() []sealedEpoch {
+func (g *gatedDoor) epochs() []sealedEpoch {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return append([]sealedEpoch(nil), g.log...)
 }
 
-func (g *gate) OpenReader(ctx context.Context, from map[record.TopicPartition]record.Offset) (client.Reader, error) {
+func (g *gatedDoor) OpenReader(ctx context.Context, from map[record.TopicPartition]record.Offset) (client.Reader, error) {
 	r, err := g.Door.OpenReader(ctx, from)
 	if err != nil {
 		return nil, err
@@ -284,9 +286,17 @@ func (g *gate) OpenReader(ctx context.Context, from map[record.TopicPartition]re
 	return &gatedReader{r, g}, nil
 }
 
+// Ends calls "Ends" first.
+func (g *gatedDoor) Ends(ctx context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error) {
+	if err := g.called("Ends"); err != nil {
+		return nil, err
+	}
+	return g.Door.Ends(ctx, tps...)
+}
+
 type gatedReader struct {
 	client.Reader
-	g *gate
+	g *gatedDoor
 }
 
 func (r *gatedReader) Poll(ctx context.Context, maxBytes int) ([]client.Chunk, error) {
@@ -296,7 +306,7 @@ func (r *gatedReader) Poll(ctx context.Context, maxBytes int) ([]client.Chunk, e
 	return r.Reader.Poll(ctx, maxBytes)
 }
 
-func (g *gate) OpenProducer(ctx context.Context, app string) (client.Producer, error) {
+func (g *gatedDoor) OpenProducer(ctx context.Context, app string) (client.Producer, error) {
 	if err := g.called("OpenProducer"); err != nil {
 		return nil, err
 	}
@@ -309,7 +319,7 @@ func (g *gate) OpenProducer(ctx context.Context, app string) (client.Producer, e
 
 type gatedProducer struct {
 	client.Producer
-	g *gate
+	g *gatedDoor
 }
 
 func (p *gatedProducer) NewEpoch() client.Epoch {
@@ -318,7 +328,7 @@ func (p *gatedProducer) NewEpoch() client.Epoch {
 
 type gatedEpoch struct {
 	client.Epoch
-	g       *gate
+	g       *gatedDoor
 	records []string
 }
 

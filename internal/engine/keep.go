@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/mainstemio/mainstem/internal/assign"
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/task"
 )
@@ -25,10 +26,11 @@ func (e *Engine) Keep(ctx context.Context) error {
 		if err == nil || ctx.Err() != nil || !Retryable(err) {
 			return err
 		}
-		if e.o.Clock.Mono()-began > 10*maxBackoff {
-			wait = minBackoff // it had been well for a while
+		if e.o.Clock.Mono()-began > 10*maxBackoff || errors.Is(err, client.ErrExpelled) {
+			wait = minBackoff // it had been well for a while, or the brokers are well and this worker has to hurry
 		}
 		e.o.Events(Event{"engine-retrying", []any{"app", e.o.App, "error", err, "wait", wait}})
+		e.stats.tell(Retry{App: e.o.App, Err: err, Wait: wait})
 		select {
 		case <-ctx.Done():
 			return nil
@@ -66,7 +68,7 @@ func Retryable(err error) bool {
 	if errors.As(err, &bad) || !errors.As(err, &door) {
 		return false
 	}
-	for _, decisive := range []error{client.ErrFenced, client.ErrGap, client.ErrRecreated, client.ErrTooLarge, ErrPartitions, context.Canceled} {
+	for _, decisive := range []error{client.ErrFenced, client.ErrGap, client.ErrRecreated, client.ErrTooLarge, ErrPartitions, ErrShared, assign.ErrVersion, context.Canceled} {
 		if errors.Is(err, decisive) {
 			return false
 		}

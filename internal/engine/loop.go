@@ -4,28 +4,29 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/task"
+	"github.com/mainstemio/mainstem/record"
 )
 
 // run is the loop: it takes what the poller read, processes it, and keeps one epoch committing while the next one fills.
-func (s *session) run(ctx context.Context, reader client.Reader) error {
+func (s *session) run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // a commit under way outlives ctx: its epoch is whole or absent
-	var joined sync.WaitGroup
 	beside, stopBeside := context.WithCancel(ctx)
-	grants, polled := make(chan struct{}, 1), make(chan pollResult, 1) // one grant, one answer: what is read ahead stays bounded
-	changed := make(chan error, 1)                                     // the watcher says one thing
-	joined.Go(func() { poll(beside, reader, s.o.PollBytes, grants, polled) })
-	joined.Go(func() { s.watch(beside, changed) })
-	joined.Go(func() { s.commitAll(work) })
+	s.joined.Go(func() { s.watch(beside) })
+	s.joined.Go(func() { s.commitAll(work) })
+	if s.shared != nil {
+		s.joined.Go(func() { s.shared.listen(work) }) // the last commit may have to wait for a round
+	}
 	defer func() {
 		stopBeside()
 		close(s.sealed)
 		stop()
-		joined.Wait()
-		reader.Close()
+		s.joined.Wait()
+		s.stopReading()
 		if s.writing {
 			<-s.checkpoints
 		}
@@ -34,55 +35,74 @@ func (s *session) run(ctx context.Context, reader client.Reader) error {
 	if err := s.tick(); err != nil {
 		return err
 	}
-	grants <- struct{}{}
-	var wake <-chan time.Time
+	s.startReading(beside)
+	if err := s.news(beside); err != nil {
+		return err
+	}
+	wake, err := s.maybeSeal() // where new sources begin
+	if err != nil {
+		return err
+	}
 	for {
-		select {
-		case <-s.alarm.c:
-			s.alarm.set = false
-			if s.o.MaxIdle == 0 {
-				if err := s.tick(); err != nil {
-					return err
-				}
-			} else if err := s.take(nil); err != nil { // a task may have waited long enough
-				return s.end(work, err)
-			}
-		case r := <-polled:
-			if r.err != nil {
-				if ctx.Err() != nil {
-					return s.finish(work)
-				}
-				return s.end(work, away(r.err))
-			}
-			if err := s.take(r.chunks); err != nil {
-				return s.end(work, err)
-			}
-			grants <- struct{}{}
-		case done := <-s.committed:
-			if err := s.folded(done); err != nil {
-				return err
-			}
-		case err := <-s.checkpoints:
-			s.writing = false
-			if err != nil {
-				return err
-			}
-		case err := <-changed:
-			return s.end(work, err)
-		case <-wake:
-		case <-ctx.Done():
-			return s.finish(work)
+		if ended, err := s.await(ctx, beside, wake); ended || err != nil {
+			return s.ended(work, err)
 		}
-		var err error
 		if wake, err = s.maybeSeal(); err != nil {
 			return err
 		}
+		s.trim(beside)
 	}
 }
 
-// end commits what was processed before err, unless err left the forming epoch with half a record's results: then it is
-// forgotten, positions and all.
-func (s *session) end(ctx context.Context, err error) error {
+// await handles the next thing that happens; ended says that ctx has.
+func (s *session) await(ctx, beside context.Context, wake <-chan time.Time) (ended bool, err error) {
+	select {
+	case <-s.valve.turned:
+		s.stats.valveTurned()
+		return false, nil
+	case <-through(s.valve, s.alarm.c):
+		s.alarm.set = false
+		if s.o.MaxIdle == 0 {
+			return false, s.tick()
+		}
+		return false, s.take(nil) // a task may have waited long enough
+	case r := <-through(s.valve, s.polled()):
+		switch {
+		case r.err != nil && ctx.Err() != nil:
+			return true, nil
+		case r.err != nil:
+			return false, away(r.err)
+		}
+		if err := s.take(r.chunks); err != nil {
+			return false, err
+		}
+		s.grant()
+		return false, nil
+	case done := <-s.committed:
+		return false, s.folded(done)
+	case err := <-s.checkpoints:
+		s.writing = false
+		if err != nil {
+			return false, &epochError{err}
+		}
+		s.letGo()
+		return false, nil
+	case err := <-s.changed:
+		return false, err
+	case <-s.shared.newsCame():
+		return false, s.news(beside)
+	case o := <-s.shared.openings():
+		return false, s.adopt(beside, o)
+	case <-wake:
+		return false, nil
+	case <-ctx.Done():
+		return true, nil
+	}
+}
+
+// ended commits what was processed before err, unless err left the forming epoch with half a record's results, or a commit without a known
+// outcome: then it is forgotten, positions and all.
+func (s *session) ended(ctx context.Context, err error) error {
 	var broken *epochError
 	if errors.As(err, &broken) {
 		return err
@@ -103,7 +123,7 @@ const processAtOnce = 512
 // take processes chunks to the end: everything derived from them is in the forming epoch, or in those sealed on the way.
 func (s *session) take(chunks []client.Chunk) error {
 	for i := range chunks {
-		if err := s.set.Add(chunks[i]); err != nil {
+		if err := s.add(chunks[i]); err != nil {
 			return &epochError{err}
 		}
 	}
@@ -112,8 +132,10 @@ func (s *session) take(chunks []client.Chunk) error {
 		return err
 	}
 	for {
-		n, err := s.set.Process(s.filling, processAtOnce)
-		s.stats.process(n, s.set)
+		n, err := s.process(processAtOnce)
+		if n > 0 {
+			s.stats.process(n, s.dropped())
+		}
 		var bad *task.RecordError
 		if err != nil && !errors.As(err, &bad) {
 			return &epochError{err}
@@ -129,7 +151,7 @@ func (s *session) take(chunks []client.Chunk) error {
 			return nil
 		}
 		if err := s.throttle(); err != nil {
-			return &epochError{err}
+			return err
 		}
 	}
 }
@@ -145,35 +167,62 @@ func (s *session) touch() {
 // waits, and nothing more is taken.
 func (s *session) throttle() error {
 	for s.filling.Size() >= s.o.EpochBytes {
-		if s.committing {
-			if err := s.folded(<-s.committed); err != nil {
-				return err
-			}
+		if err := s.settle(); err != nil {
+			return err
 		}
-		if err := s.seal(s.o.Clock.Mono()); err != nil {
+		if err := s.seal(s.o.Clock.Mono(), false); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// poll reads once for every grant.
-func poll(ctx context.Context, reader client.Reader, maxBytes int, grants <-chan struct{}, polled chan<- pollResult) {
-	for {
-		select {
-		case <-grants:
-		case <-ctx.Done():
-			return
+// An alarm wakes the loop when processors have planned something, or a task has waited long enough for an empty partition.
+type alarm struct {
+	c   <-chan time.Time
+	at  record.Timestamp
+	set bool
+}
+
+// tick tells the tasks the time, and sets the alarm for their next plan.
+func (s *session) tick() error {
+	now := record.Timestamp(s.o.Clock.Now().UnixMilli())
+	if at, ok := s.nextTick(); ok && at <= now {
+		s.touch()
+	}
+	for _, sh := range s.shards {
+		if err := sh.set.Tick(s.filling, now); err != nil {
+			return &epochError{err}
 		}
-		chunks, err := reader.Poll(ctx, maxBytes)
-		polled <- pollResult{chunks, err} // capacity 1 and one grant: never blocks
-		if err != nil {
-			return
-		}
+	}
+	s.arm()
+	return nil
+}
+
+// arm sets the alarm for what the tasks have planned next.
+func (s *session) arm() {
+	now := record.Timestamp(s.o.Clock.Now().UnixMilli())
+	at, ok := s.nextTick()
+	if ok && (!s.alarm.set || s.alarm.at != at) {
+		wait := time.Duration(max(at-now, 1)) * time.Millisecond
+		s.alarm = alarm{c: s.o.Clock.After(wait), at: at, set: true}
 	}
 }
 
-type pollResult struct {
-	chunks []client.Chunk
-	err    error
+// calls makes the calls of steps to the outside: at most limit goroutines take them in order.
+func calls(n, limit int, call func(ctx context.Context, i int)) {
+	if n == 1 {
+		call(context.Background(), 0)
+		return
+	}
+	var next atomic.Int64
+	var joined sync.WaitGroup
+	for range min(n, limit) {
+		joined.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				call(context.Background(), i)
+			}
+		})
+	}
+	joined.Wait()
 }

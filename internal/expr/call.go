@@ -27,15 +27,12 @@ func (c *compiler) arguments(list []ast.Expr) ([]*node, []function.Arg, error) {
 			return nil, nil, err
 		}
 		nodes[i], args[i].Type = n, n.typ
-		if n.constant && constantArg(n) {
+		if n.constant {
 			args[i].Const = &n.value
 		}
 	}
 	return nodes, args, nil
 }
-
-// constantArg: what may stand where an aggregate wants a literal.
-func constantArg(n *node) bool { return n.literal || n.constant }
 
 // unit reads a unit of time. A word such as DAY may be a column, too: then it is that.
 func (c *compiler) unit(e ast.Expr) (ast.Unit, bool) {

@@ -4,8 +4,11 @@ import (
 	"encoding/base64"
 	"strings"
 
+	"github.com/cockroachdb/apd/v3"
+
 	"github.com/mainstemio/mainstem/internal/java/datetime"
 	"github.com/mainstemio/mainstem/internal/sql/ast"
+	"github.com/mainstemio/mainstem/internal/sql/decimal"
 	"github.com/mainstemio/mainstem/row"
 )
 
@@ -60,10 +63,10 @@ func (c *compiler) comparable(e ast.Expr, op ast.BinaryOp, l, r *node) (*node, *
 	switch {
 	case a.IsNumber() && b.IsNumber():
 		return l, r, nil
-	case a == row.KindString && textLike(b, r, l):
+	case a == row.KindString && textLike(b, l):
 		n, err := c.textAs(l, r.typ)
 		return n, r, err
-	case b == row.KindString && textLike(a, l, r):
+	case b == row.KindString && textLike(a, r):
 		n, err := c.textAs(r, l.typ)
 		return l, n, err
 	case a == row.KindDate && b == row.KindTimestamp:
@@ -95,7 +98,7 @@ func (c *compiler) comparable(e ast.Expr, op ast.BinaryOp, l, r *node) (*node, *
 }
 
 // textLike tells whether text can be compared with a value of the kind; with bytes only a literal can.
-func textLike(k row.Kind, _, text *node) bool {
+func textLike(k row.Kind, text *node) bool {
 	return k.IsTemporal() || k == row.KindBytes && text.literal
 }
 
@@ -146,7 +149,7 @@ func fromText(s string, t *row.Type) (row.Value, error) {
 	return castText(s, t)
 }
 
-// A compareFunc orders two values that are not null; ok is false where there is only equal and not equal, and they are not.
+// A compareFunc orders two values that are not null. Of values without an order it tells equal (0) from different (1).
 type compareFunc func(a, b row.Value) int
 
 // comparator is the order of values of two types.
@@ -273,6 +276,15 @@ func compareConstant(yes [3]bool, l, r *node) eval {
 		return func(e env) (row.Value, error) {
 			v := e.row.At(col)
 			return boolean(!v.IsNull() && yes[compareDouble(v, k)+1]), nil
+		}
+	case l.typ.Kind == row.KindDecimal && r.typ.Kind != row.KindDouble:
+		d := r.value.AsDecimal()
+		if same, err := decimal.Round(d, l.typ.Scale, apd.RoundDown); err == nil && same.Equal(d) {
+			d = same // numbers of one scale are compared without a look at their digits
+		}
+		return func(e env) (row.Value, error) {
+			v := e.row.At(col)
+			return boolean(!v.IsNull() && yes[v.Decimal().Cmp(d)+1]), nil
 		}
 	case integral(l.typ.Kind) && integral(r.typ.Kind):
 		k := r.value

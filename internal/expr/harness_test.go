@@ -9,7 +9,6 @@ import (
 	"github.com/mainstemio/mainstem/internal/clock"
 	"github.com/mainstemio/mainstem/internal/sql/ast"
 	"github.com/mainstemio/mainstem/internal/sql/cast"
-	"github.com/mainstemio/mainstem/internal/sql/function"
 	"github.com/mainstemio/mainstem/internal/sql/function/builtin"
 	"github.com/mainstemio/mainstem/internal/sql/parse"
 	"github.com/mainstemio/mainstem/row"
@@ -116,5 +115,3 @@ func checkErrors(t *testing.T, s schema, cases [][2]string) {
 		}
 	}
 }
-
-var _ = function.None

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mainstemio/mainstem/internal/java"
 	"github.com/mainstemio/mainstem/row"
 )
 
@@ -38,7 +39,7 @@ func (c *delimitedCodec) fail(column, reason string) error {
 	return &Error{Format: Delimited, Column: column, Reason: reason}
 }
 
-// Decode implements serde.Serde. An empty field is null, unless it is text.
+// Decode implements serde.Serde. An empty field is null.
 func (c *delimitedCodec) Decode(b []byte) (row.Row, error) {
 	if b == nil {
 		return "", nil
@@ -108,7 +109,7 @@ func unquote(s string) (field, rest string, ok bool) {
 
 // fromText is what a field means as one of the type.
 func fromText(t *row.Type, s string) (row.Value, error) {
-	if t.Kind == row.KindString {
+	if t.Kind == row.KindString && s != "" {
 		return row.NewString(s), nil
 	}
 	if s = strings.TrimSpace(s); s == "" {
@@ -187,7 +188,7 @@ func (c *delimitedCodec) appendField(dst []byte, v row.Value, first bool) []byte
 	case row.KindBoolean:
 		return strconv.AppendBool(dst, v.Boolean())
 	case row.KindDouble:
-		return row.AppendDouble(dst, v.Double())
+		return java.AppendDouble(dst, v.Double())
 	case row.KindDecimal:
 		return c.appendText(dst, v.Decimal().String(), first)
 	case row.KindDate, row.KindTime, row.KindTimestamp:

@@ -153,7 +153,7 @@ func DelimiterOf(text string) (byte, error) {
 	case strings.EqualFold(text, "SPACE"):
 		return ' ', nil
 	case strings.TrimSpace(text) == "":
-		return 0, errors.New("Delimiter cannot be empty, if you meant to have a tab or space for delimiter, please use the special values 'TAB' or 'SPACE'. " + advice)
+		return 0, errors.New("Delimiter cannot be empty, if you meant to have a tab or space for delimiter, please use the special values 'TAB' or 'SPACE'")
 	case len(text) != 1:
 		return 0, fmt.Errorf("Invalid delimiter value: '%s'. %s", text, advice)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strconv"
 
+	"github.com/mainstemio/mainstem/internal/java"
 	"github.com/mainstemio/mainstem/internal/jsontext"
 	"github.com/mainstemio/mainstem/row"
 )
@@ -48,9 +49,9 @@ func (w jsonWriter) append(dst []byte, t *row.Type, v row.Value) []byte {
 		return strconv.AppendBool(dst, v.Boolean())
 	case row.KindDouble:
 		if f := v.Double(); f-f != 0 { // NaN and the infinities have no number in JSON
-			return append(row.AppendDouble(append(dst, '"'), f), '"')
+			return append(java.AppendDouble(append(dst, '"'), f), '"')
 		}
-		return row.AppendDouble(dst, v.Double())
+		return java.AppendDouble(dst, v.Double())
 	case row.KindDecimal:
 		dst, _ = v.Decimal().AppendJSON(dst)
 		return dst

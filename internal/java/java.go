@@ -44,7 +44,11 @@ func AppendDouble(dst []byte, f float64) []byte {
 		return appendWhole(dst, f)
 	}
 	var buf [32]byte
-	return appendScientific(dst, strconv.AppendFloat(buf[:0], f, 'e', -1, 64))
+	b := strconv.AppendFloat(buf[:0], f, 'e', -1, 64)
+	if !hasPoint(b) { // Java writes two digits, those nearest to the number
+		b = strconv.AppendFloat(buf[:0], f, 'e', 1, 64)
+	}
+	return appendScientific(dst, b)
 }
 
 // appendWhole writes a whole number of more than 53 bits as JDK 17: all digits but those that the bits it lacks cannot tell.
@@ -76,14 +80,10 @@ func appendWhole(dst []byte, f float64) []byte {
 
 func hasPoint(b []byte) bool { return bytes.IndexByte(b, '.') >= 0 }
 
-// appendScientific turns Go's "1.5e-07" into "1.5E-7" and "1e+21" into "1.0E21".
+// appendScientific turns Go's "1.5e-07" into "1.5E-7" and "1.0e+21" into "1.0E21".
 func appendScientific(dst, b []byte) []byte {
 	e := bytes.IndexByte(b, 'e')
-	dst = append(dst, b[:e]...)
-	if !hasPoint(b[:e]) {
-		dst = append(dst, '.', '0')
-	}
-	dst = append(dst, 'E')
+	dst = append(append(dst, b[:e]...), 'E')
 	exp := b[e+1:]
 	if exp[0] == '-' {
 		dst = append(dst, '-')

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/mainstemio/mainstem/internal/vfs"
 )
 
@@ -68,7 +69,9 @@ func OpenPebble(dir string, o PebbleOptions) (_ Store, err error) {
 }
 
 func (p *pebbleStore) options(o PebbleOptions) *pebble.Options {
+	const filterBits = 10 // for each key: one look for a missing key in a hundred reads a table
 	return &pebble.Options{
+		Levels:                      [7]pebble.LevelOptions{{FilterPolicy: bloom.FilterPolicy(filterBits)}}, // the other levels follow the first
 		FS:                          orderedFS{o.FS},
 		MemTableSize:                o.MemTableBytes,
 		MemTableStopWritesThreshold: 3,

@@ -23,6 +23,7 @@ type split[K, V any] struct {
 	Split[K, V]
 	node     string
 	children []Receiver[K, V]
+	rows     []*int64
 	rowWise  bool
 	sels     [][]int32 // the rows of each branch
 	view     Batch[K, V]
@@ -34,7 +35,7 @@ func (p Split[K, V]) Instance(s *Site) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &split[K, V]{Split: p, node: s.Node, children: o.children, rowWise: o.rowWise, sels: make([][]int32, len(p.Branches))}, nil
+	return &split[K, V]{Split: p, node: s.Node, children: o.children, rows: o.rows, rowWise: o.rowWise, sels: make([][]int32, len(p.Branches))}, nil
 }
 
 func (p *split[K, V]) Receive(b *Batch[K, V]) (err error) {
@@ -85,6 +86,9 @@ func (p *split[K, V]) flush(n int) error {
 		return nil
 	}
 	p.view.Sel = p.sels[n]
+	if p.rows != nil {
+		*p.rows[n] += int64(len(p.sels[n]))
+	}
 	err := p.children[n].Receive(&p.view)
 	p.sels[n] = p.sels[n][:0]
 	return err

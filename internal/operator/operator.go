@@ -59,6 +59,7 @@ type Site struct {
 	Children  []any     // receivers of the children, in order
 
 	ChildNames []string // beside Children
+	ChildRows  []*int64 // beside Children: how many rows they took; nil: nobody counts
 
 	shown func(reader any) any // of the node's table in consistent mode: its reader, as the steps behind the cache know the rows
 }
@@ -193,12 +194,17 @@ type Env struct {
 	Undoers        []Undoer         // everything that changes state
 	Stores         []store.Store    // appended to by Instance
 	Calls          Caller           // makes calls to the outside
-	CommitAsked    bool             // a processor wants a commit soon
+	// LookUp finds a topic that a row was given and Partitions does not have; nil: there are no others. It may take a while.
+	LookUp func(topic string) (Room, error)
+	// LeaveOut, when set, is asked about a row that a sink cannot write: true leaves out that row alone, and the rest of its record stays.
+	LeaveOut    func(e *RowError) bool
+	CommitAsked bool // a processor wants a commit soon
 
 	SourcePartitions []record.TopicPartition // by Origin.Input
 	OverTopics       bool                    // rows that go through a repartition may be overtaken by others: it is a topic
 	Caches           Caches                  // of the tables whose sites are Cached
 	globals          map[int]any             // readers of global tables, by node
+	found            map[string]Room         // by LookUp
 }
 
 // A Caller makes n calls, numbered from 0, at most limit of them at the same time, and returns when all are done. Calls may run on other
@@ -229,6 +235,7 @@ type RowError struct {
 	Cause  error
 
 	Undecodable bool // the source could not decode it
+	Unwritable  bool // a sink could not write it
 }
 
 func (e *RowError) Error() string { return fmt.Sprintf("%s: %s", e.Node, e.Reason) }
@@ -251,10 +258,13 @@ const (
 	DropSuperseded                 // a join takes no updates of a versioned table that are not the newest of their key
 	DropNullForeignKey             // an inner foreign-key join takes no row without one
 	DropFailed                     // a processor failed and goes on without it
+	DropBad                        // a bad record that is left out
+	DropUnwritten                  // an output that could not be written, and is left out alone
+	DropNowhere                    // a partitioner gave it no partition
 	dropReasons                    // the number of reasons
 )
 
-var dropNames = [dropReasons]string{"null key", "null value", "invalid timestamp", "dead letter", "null key at repartition", "late", "expired", "superseded", "null foreign key", "failed"}
+var dropNames = [dropReasons]string{"null key", "null value", "invalid timestamp", "dead letter", "null key at repartition", "late", "expired", "superseded", "null foreign key", "failed", "bad record", "unwritten", "no partition"}
 
 // String returns the reason in words.
 func (d Drop) String() string { return dropNames[d] }

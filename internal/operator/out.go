@@ -3,13 +3,14 @@ package operator
 // An Out hands batches to the children of a node.
 type Out[K, V any] struct {
 	children []Receiver[K, V]
+	rows     []*int64 // beside children, or nil
 	rowWise  bool
 	view     Batch[K, V] // where a single row is shown
 }
 
 // NewOut asserts the children's types.
 func NewOut[K, V any](s *Site) (*Out[K, V], error) {
-	o := &Out[K, V]{rowWise: s.RowWise && len(s.Children) > 1}
+	o := &Out[K, V]{rowWise: s.RowWise && len(s.Children) > 1, rows: s.ChildRows}
 	for _, child := range s.Children {
 		r, ok := child.(Receiver[K, V])
 		if !ok {
@@ -20,11 +21,19 @@ func NewOut[K, V any](s *Site) (*Out[K, V], error) {
 	return o, nil
 }
 
+// count adds n rows to those that each child took. Rows of a unit that is undone stay counted, and count again.
+func count(rows []*int64, n int) {
+	for _, r := range rows {
+		*r += int64(n)
+	}
+}
+
 // Emit hands b to every child, row by row where they meet again.
 func (o *Out[K, V]) Emit(b *Batch[K, V]) error {
 	if len(b.Sel) == 0 {
 		return nil
 	}
+	count(o.rows, len(b.Sel))
 	if !o.rowWise || len(b.Sel) == 1 {
 		for _, child := range o.children {
 			if err := child.Receive(b); err != nil {
@@ -48,6 +57,7 @@ func (o *Out[K, V]) Emit(b *Batch[K, V]) error {
 // A ChangesOut is an Out for a table.
 type ChangesOut[K, V any] struct {
 	children []ChangeReceiver[K, V]
+	rows     []*int64 // beside children, or nil
 	rowWise  bool
 	view     Changes[K, V]
 }
@@ -58,7 +68,7 @@ func NewChangesOut[K, V any](s *Site) (*ChangesOut[K, V], error) {
 		c, err := newCache[K, V](s)
 		return &ChangesOut[K, V]{children: []ChangeReceiver[K, V]{c}}, err
 	}
-	o := &ChangesOut[K, V]{rowWise: s.RowWise && len(s.Children) > 1}
+	o := &ChangesOut[K, V]{rowWise: s.RowWise && len(s.Children) > 1, rows: s.ChildRows}
 	for _, child := range s.Children {
 		r, ok := child.(ChangeReceiver[K, V])
 		if !ok {
@@ -73,6 +83,7 @@ func (o *ChangesOut[K, V]) Emit(c *Changes[K, V]) error {
 	if len(c.Sel) == 0 {
 		return nil
 	}
+	count(o.rows, len(c.Sel))
 	if !o.rowWise || len(c.Sel) == 1 {
 		for _, child := range o.children {
 			if err := child.ReceiveChanges(c); err != nil {

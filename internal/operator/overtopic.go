@@ -90,9 +90,11 @@ func (r *topicSender[K, V]) Receive(b *Batch[K, V]) (err error) {
 				return Uncodable(b.Origins[i], r.node, "the key cannot be encoded", err)
 			}
 		}
-		to, moves := r.place(key, b.Values[i])
+		to, moves, err := r.place(b, i, key)
+		if err != nil {
+			return refused(b.Origins[i], r.node, err)
+		}
 		if !moves {
-			r.env.Drops.Add(DropUnkeyed)
 			continue
 		}
 		out := Staged{Timestamp: b.Timestamps[i], Key: key}
@@ -114,15 +116,20 @@ func (r *topicSender[K, V]) Receive(b *Batch[K, V]) (err error) {
 	return nil
 }
 
-// place returns the partition of a row, as a sender in memory chooses it; moves is false for one that stays behind.
-func (r *topicSender[K, V]) place(key []byte, v V) (partition int32, moves bool) {
+// place returns the partition of row i, as a sender in memory chooses it; moves is false for one that is dropped.
+func (r *topicSender[K, V]) place(b *Batch[K, V], i int32, key []byte) (partition int32, moves bool, err error) {
 	switch {
+	case r.By != nil && key != nil:
+		return r.By.placeRow(r.env, b, i, placed{key, r.partitions})
 	case r.Place != nil:
-		return r.Place(key, v, r.partitions), true
+		return r.Place(key, b.Values[i], r.partitions), true, nil
 	case key != nil:
-		return Partition(key, r.partitions), true
+		return Partition(key, r.partitions), true, nil
+	case r.unkeyed:
+		return r.partition % r.partitions, true, nil
 	}
-	return r.partition % r.partitions, r.unkeyed
+	r.env.Drops.Add(DropUnkeyed)
+	return 0, false, nil
 }
 
 // encoded returns the bytes of v, which row i of a column has, if they are not known yet.

@@ -17,6 +17,8 @@ type Repartition[K, V any] struct {
 	Value serde.Serde[V]
 	// Place, when set, chooses the partition instead of the key, below n. Then rows without a key move too; for them key is nil.
 	Place func(key []byte, v V, n int32) int32
+	// By, when set, chooses the partition of a row that has a key: one, or none.
+	By PlaceFunc[K, V]
 }
 
 // A RepartitionSpec makes the exchange of a Repartition: one for a Set, in memory or over a topic.
@@ -95,6 +97,17 @@ func (r *sender[K, V]) Receive(b *Batch[K, V]) (err error) {
 		if err != nil {
 			return Uncodable(b.Origins[i], r.node, "the key cannot be encoded", err)
 		}
+		if r.exchange.By != nil && key != nil {
+			to, moves, err := r.exchange.By.placeRow(r.env, b, i, placed{key, n})
+			if err != nil {
+				return refused(b.Origins[i], r.node, err)
+			}
+			row = NoRow
+			if moves {
+				r.exchange.inboxes[to].add(b, i, key)
+			}
+			continue
+		}
 		row = NoRow
 		switch {
 		case r.exchange.Place != nil:
@@ -108,6 +121,30 @@ func (r *sender[K, V]) Receive(b *Batch[K, V]) (err error) {
 		}
 	}
 	return nil
+}
+
+// placed is what a row has that is to be placed: the bytes of its key, and how many partitions there are.
+type placed struct {
+	key []byte
+	n   int32
+}
+
+// placeRow asks for the partition of row i, which has a key; moves is false for a row that is dropped.
+func (by PlaceFunc[K, V]) placeRow(env *Env, b *Batch[K, V], i int32, at placed) (to int32, moves bool, err error) {
+	var room [1]int32
+	switch p := by(outgoing(env, b, i), at.n); {
+	case p.kind == placeNowhere || p.kind == placeSeveral && len(p.several) == 0:
+		env.Drops.Add(DropNowhere)
+		return 0, false, nil
+	case p.kind == placeAll || p.kind == placeSeveral && len(p.several) > 1:
+		return 0, false, errOnePlace
+	default:
+		to = p.partitions(room[:0], at.key, b.Origins[i], at.n)[0]
+	}
+	if to < 0 || to >= at.n {
+		return 0, false, errNoPartition
+	}
+	return to, true, nil
 }
 
 // keyBytes returns the encoded key of row i, nil for null.

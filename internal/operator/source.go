@@ -20,6 +20,32 @@ type Source[K, V any] struct {
 	Topics         int
 }
 
+// A RecordSerde is a serde that also sees the record that its bytes stand in. Sources and sinks call these methods; stores and repartitions,
+// which keep no record, call those of Serde.
+type RecordSerde[T any] interface {
+	serde.Serde[T]
+	// DecodeIn is Decode for the key or value of a record that is read.
+	DecodeIn(at Surroundings, b []byte) (T, error)
+	// AppendIn is Append for a record that is written. It may add headers, to a copy of those that are there.
+	AppendIn(at *Surroundings, dst []byte, v T) ([]byte, error)
+}
+
+// Surroundings are where the bytes of a key or value stand.
+type Surroundings struct {
+	Topic   string
+	Key     bool // the bytes are the key's
+	Headers []record.Header
+}
+
+// A placedSerde writes into one record.
+type placedSerde[T any] struct {
+	RecordSerde[T]
+	at *Surroundings
+}
+
+// Append implements serde.Serde.
+func (s placedSerde[T]) Append(dst []byte, v T) ([]byte, error) { return s.AppendIn(s.at, dst, v) }
+
 // A Run is a run of consecutive records of one partition in columns, at most MaxRows. A source reads it during Feed.
 type Run struct {
 	Input      int32 // index in task.Set.Sources
@@ -52,7 +78,10 @@ type source[K, V any] struct {
 	node string
 	out  *Out[K, V]
 	drop *Drops
+	env  *Env
 
+	keyIn                        RecordSerde[K] // nil: it sees the bytes only
+	valueIn                      RecordSerde[V]
 	keyHoldsNull, valueHoldsNull bool
 	sel                          []int32
 	origins                      []Origin
@@ -65,9 +94,11 @@ type source[K, V any] struct {
 func (c Source[K, V]) Feeder(s *Site) (Feeder, error) {
 	o, err := NewOut[K, V](s)
 	made := source[K, V]{
-		Source: c, node: s.Node, out: o, drop: &s.Drops,
+		Source: c, node: s.Node, out: o, drop: &s.Drops, env: s.Env,
 		keyHoldsNull: c.Key.HoldsNull(), valueHoldsNull: c.Value.HoldsNull(),
 	}
+	made.keyIn, _ = c.Key.(RecordSerde[K])
+	made.valueIn, _ = c.Value.(RecordSerde[V])
 	if c.Time != nil || c.PartitionTimes {
 		return newTimedSource(s, made), err
 	}
@@ -148,17 +179,37 @@ func (c *source[K, V]) decode(b *Batch[K, V], run *Run, i int) *RowError {
 		var zero K
 		b.Keys[i] = zero
 		b.KeyNulls = c.null(&c.keyNulls, b.KeyNulls, i, len(b.Keys))
-	} else if b.Keys[i], err = c.Key.Decode(run.Keys[i]); err != nil {
+	} else if b.Keys[i], err = decodeIn(c.Key, c.keyIn, c.at(run, i, true), run.Keys[i]); err != nil {
 		return c.uncodable(run, i, "the key cannot be decoded", err)
 	}
 	if run.Values[i] == nil && c.Deletes && !c.valueHoldsNull {
 		var zero V
 		b.Values[i] = zero
 		b.ValueNulls = c.null(&c.valueNulls, b.ValueNulls, i, len(b.Values))
-	} else if b.Values[i], err = c.Value.Decode(run.Values[i]); err != nil {
+	} else if b.Values[i], err = decodeIn(c.Value, c.valueIn, c.at(run, i, false), run.Values[i]); err != nil {
 		return c.uncodable(run, i, "the value cannot be decoded", err)
 	}
 	return nil
+}
+
+// at are the surroundings of record i, as far as somebody asks for them.
+func (c *source[K, V]) at(run *Run, i int, key bool) (s Surroundings) {
+	if key && c.keyIn == nil || !key && c.valueIn == nil {
+		return s
+	}
+	s = Surroundings{Topic: c.env.SourcePartitions[run.Input].Topic, Key: key}
+	if run.Headers != nil {
+		s.Headers = run.Headers[i]
+	}
+	return s
+}
+
+// decodeIn decodes with in, which is s if it wants to see the record, else nil.
+func decodeIn[T any](s serde.Serde[T], in RecordSerde[T], at Surroundings, b []byte) (T, error) {
+	if in != nil {
+		return in.DecodeIn(at, b)
+	}
+	return s.Decode(b)
 }
 
 func (c *source[K, V]) uncodable(run *Run, i int, what string, err error) *RowError {

@@ -4,6 +4,10 @@
 // crash clone of the file system is taken, with unsynced data lost wholly, partly or not at all. Each clone is opened again
 // as its owner would, and judged: every acknowledged input is there once, what is derived follows from the inputs once, and the
 // table is what the inputs add up to. MAINSTEM_SIM_RUNS asks for that many workloads with all their states.
+//
+// Beside it stand histories of a broker alone (past_test.go): producers, transactions of both protocols, readers, members of a consumer
+// group and an administrator work on through crashes, compaction, re-created topics and the expiry of offsets, and package checker judges
+// what they saw.
 package sim
 
 import (

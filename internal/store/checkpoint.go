@@ -20,6 +20,7 @@ const (
 	spaceFormat   = 0x00
 	spacePosition = 0x01
 	spaceRow      = 0x02
+	spaceWorker   = 0x03
 )
 
 var formatKey = []byte("\x00mainstem-checkpoints")
@@ -27,8 +28,9 @@ var formatKey = []byte("\x00mainstem-checkpoints")
 // Checkpoints is the durable side: one ordered store per process holds the checkpoints of all tables, each with the changelog
 // position up to which it is complete.
 type Checkpoints struct {
-	db  kv.Store
-	app string
+	db    kv.Store
+	app   string
+	share *Share // nil: whatever is loaded stays in memory
 }
 
 // OpenCheckpoints uses db for application app; db stays the caller's. A database of another format is an error (ErrFormat),
@@ -38,6 +40,19 @@ func OpenCheckpoints(db kv.Store, app string) (*Checkpoints, error) {
 		return nil, fmt.Errorf("open checkpoints of %s: %w", app, err)
 	}
 	return &Checkpoints{db: db, app: app}, nil
+}
+
+// Within returns the same checkpoints for tables that keep to a budget: those that Load is called for, with or without a checkpoint.
+// Their rows leave memory for the database, which must stay open for as long as the tables, or views of them, are in use.
+func (c *Checkpoints) Within(share *Share) *Checkpoints {
+	return &Checkpoints{db: c.db, app: c.app, share: share}
+}
+
+// Leave ends what Load began within a budget: the table is given up, though views may still read it.
+func (c *Checkpoints) Leave(s Store) {
+	if c.share != nil {
+		c.share.close(string(tableKey(spaceRow, c.app, s.Name(), s.Partition())))
+	}
 }
 
 // checkFormat compares the version; an empty database becomes one of formatVersion.
@@ -69,6 +84,27 @@ func checkFormat(db kv.Store) error {
 	return w.Commit(true)
 }
 
+// Worker returns the name under which the process that has these checkpoints shares the application with others: fresh, the first time.
+func (c *Checkpoints) Worker(fresh string) (string, error) {
+	key := append([]byte{spaceWorker}, c.app...)
+	b, err := c.db.Get(key)
+	if err == nil {
+		return string(b), nil
+	}
+	if !errors.Is(err, kv.ErrNotFound) {
+		return "", fmt.Errorf("read the worker's name for %s: %w", c.app, err)
+	}
+	w := c.db.NewBatch()
+	defer w.Close()
+	if err = w.Put(key, []byte(fresh)); err == nil {
+		err = w.Commit(true)
+	}
+	if err != nil {
+		return "", fmt.Errorf("note the worker's name for %s: %w", c.app, err)
+	}
+	return fresh, nil
+}
+
 // Load fills s from its checkpoint and returns the changelog position to replay from; ok is false when there is none (replay from the start).
 func (c *Checkpoints) Load(s Store) (next record.Offset, ok bool, err error) {
 	snap, err := c.db.Snapshot()
@@ -77,12 +113,16 @@ func (c *Checkpoints) Load(s Store) (next record.Offset, ok bool, err error) {
 	}
 	defer snap.Close()
 	prefix := tableKey(spaceRow, c.app, s.Name(), s.Partition())
+	if c.share != nil {
+		s.spill(&spilled{c.db, prefix}, c.share)
+	}
 	b, err := snap.Get(tableKey(spacePosition, c.app, s.Name(), s.Partition()))
 	if errors.Is(err, kv.ErrNotFound) {
 		return 0, false, c.removeRows(snap, prefix)
 	}
+	var at position
 	if err == nil {
-		_, _, err = parsePosition(b)
+		at, err = parsePosition(b)
 	}
 	if err != nil {
 		return 0, false, fmt.Errorf("load checkpoint of store %s/%d: %w", s.Name(), s.Partition(), err)
@@ -90,47 +130,82 @@ func (c *Checkpoints) Load(s Store) (next record.Offset, ok bool, err error) {
 	if err := s.Load(prefixReader{snap, prefix}); err != nil {
 		return 0, false, err
 	}
-	next, _, _ = parsePosition(b)
-	return next, true, nil
+	return at.next, true, nil
 }
 
 // Position returns where a table's changelog goes on behind its checkpoint; ok is false when there is none.
 func (c *Checkpoints) Position(name string, partition int32) (next record.Offset, ok bool, err error) {
-	b, err := c.db.Get(tableKey(spacePosition, c.app, name, partition))
-	if errors.Is(err, kv.ErrNotFound) {
-		return 0, false, nil
-	}
-	if err == nil {
-		next, _, err = parsePosition(b)
-	}
-	if err != nil {
-		return 0, false, fmt.Errorf("read the position of store %s/%d: %w", name, partition, err)
-	}
-	return next, true, nil
+	at, ok, err := c.position(name, partition)
+	return at.next, ok, err
 }
 
 // Changelog returns the id of the topic that a table's position counts in; zero when it is not known.
 func (c *Checkpoints) Changelog(name string, partition int32) (topic [16]byte, err error) {
-	b, err := c.db.Get(tableKey(spacePosition, c.app, name, partition))
-	if errors.Is(err, kv.ErrNotFound) {
-		return topic, nil
-	}
-	if err == nil {
-		_, topic, err = parsePosition(b)
-	}
-	if err != nil {
-		return topic, fmt.Errorf("read the position of store %s/%d: %w", name, partition, err)
-	}
-	return topic, nil
+	at, _, err := c.position(name, partition)
+	return at.topic, err
 }
 
-// parsePosition reads the offset and, since it is kept, the id of the topic.
-func parsePosition(b []byte) (next record.Offset, topic [16]byte, err error) {
-	if len(b) != 8 && len(b) != 8+len(topic) {
-		return 0, topic, fmt.Errorf("%w: position of %d bytes", ErrFormat, len(b))
+// Written returns when a table's checkpoint was written, by the clock of who wrote it; zero when it is not known.
+func (c *Checkpoints) Written(name string, partition int32) (record.Timestamp, error) {
+	at, _, err := c.position(name, partition)
+	return at.written, err
+}
+
+// Forget drops a table's position, durably: the table has no checkpoint any more, and Load removes its rows.
+func (c *Checkpoints) Forget(name string, partition int32) error {
+	w := c.db.NewBatch()
+	defer w.Close()
+	err := w.Delete(tableKey(spacePosition, c.app, name, partition))
+	if err == nil {
+		err = w.Commit(true)
 	}
-	copy(topic[:], b[8:])
-	return record.Offset(binary.BigEndian.Uint64(b)), topic, nil
+	if err != nil {
+		return fmt.Errorf("forget the checkpoint of store %s/%d: %w", name, partition, err)
+	}
+	return nil
+}
+
+func (c *Checkpoints) position(name string, partition int32) (at position, ok bool, err error) {
+	b, err := c.db.Get(tableKey(spacePosition, c.app, name, partition))
+	if errors.Is(err, kv.ErrNotFound) {
+		return at, false, nil
+	}
+	if err == nil {
+		at, err = parsePosition(b)
+	}
+	if err != nil {
+		return at, false, fmt.Errorf("read the position of store %s/%d: %w", name, partition, err)
+	}
+	return at, true, nil
+}
+
+// A position says what a checkpoint holds: everything before next of the topic with that id, as it was when it was written. Older
+// programs did not keep the id, or not the time.
+type position struct {
+	next    record.Offset
+	topic   [16]byte
+	written record.Timestamp
+}
+
+func (p position) append(dst []byte) []byte {
+	dst = append(binary.BigEndian.AppendUint64(dst, uint64(p.next)), p.topic[:]...)
+	if p.written == 0 {
+		return dst
+	}
+	return binary.BigEndian.AppendUint64(dst, uint64(p.written))
+}
+
+func parsePosition(b []byte) (p position, err error) {
+	const plain, known, timed = 8, 8 + len(p.topic), 16 + len(p.topic)
+	if len(b) != plain && len(b) != known && len(b) != timed {
+		return p, fmt.Errorf("%w: position of %d bytes", ErrFormat, len(b))
+	}
+	p.next = record.Offset(binary.BigEndian.Uint64(b))
+	copy(p.topic[:], b[plain:])
+	if len(b) == timed {
+		p.written = record.Timestamp(binary.BigEndian.Uint64(b[known:]))
+	}
+	return p, nil
 }
 
 // removeRows removes what a first checkpoint has left that did not come to its position. A key that was deleted since may be
@@ -153,13 +228,15 @@ func (c *Checkpoints) removeRows(snap kv.Snapshot, prefix []byte) error {
 func (c *Checkpoints) Room() error { return c.db.Room() }
 
 // CheckpointPart is one table's share: every changelog record before Next is reflected in the rows written so far and by Rows. Topic
-// is the changelog's id, zero when the broker does not tell.
+// is the changelog's id, zero when the broker does not tell. Written is when Next was the changelog's end, zero when nobody knows.
 type CheckpointPart struct {
 	Name      string
 	Partition int32
 	Next      record.Offset
 	Rows      func(w kv.Writer) error // nil: nothing changed, only the position moves
 	Topic     [16]byte
+	Written   record.Timestamp
+	Done      func() // called when the checkpoint is in the database; nil: nobody needs to know
 }
 
 // pieceBytes bounds what a checkpoint holds in memory on its way to the database.
@@ -182,12 +259,17 @@ func (c *Checkpoints) Write(parts []CheckpointPart) error {
 	}
 	for _, p := range parts {
 		key := tableKey(spacePosition, c.app, p.Name, p.Partition)
-		if err := w.b.Put(key, append(binary.BigEndian.AppendUint64(nil, uint64(p.Next)), p.Topic[:]...)); err != nil {
+		if err := w.b.Put(key, position{p.Next, p.Topic, p.Written}.append(nil)); err != nil {
 			return fmt.Errorf("checkpoint store %s/%d: %w", p.Name, p.Partition, err)
 		}
 	}
 	if err := w.b.Commit(true); err != nil {
 		return fmt.Errorf("commit checkpoint of %s: %w", c.app, err)
+	}
+	for _, p := range parts {
+		if p.Done != nil {
+			p.Done()
+		}
 	}
 	return nil
 }

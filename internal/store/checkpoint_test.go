@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/mainstemio/mainstem/internal/kv"
+	"github.com/mainstemio/mainstem/record"
 )
 
 var topic = [16]byte([]byte("changelog's id.."))
@@ -46,11 +47,11 @@ func TestCheckpointBytesAreAsDocumented(t *testing.T) {
 	tb.puts("gone", "gone", "x", 1)
 	seal(t, tb)
 	tb.Commit()
-	must(t, c.Write([]CheckpointPart{{"last", 2, 258, tb.Dirty(), topic}}))
+	must(t, c.Write([]CheckpointPart{{"last", 2, 258, tb.Dirty(), topic, 0, nil}}))
 	tb.Delete([]byte("gone"))
 	seal(t, tb)
 	tb.Commit()
-	must(t, c.Write([]CheckpointPart{{"last", 2, 259, tb.Dirty(), topic}}))
+	must(t, c.Write([]CheckpointPart{{"last", 2, 259, tb.Dirty(), topic, 0, nil}}))
 	want := map[string]string{
 		"\x00mainstem-checkpoints":             "\x01",
 		"\x01\x03app\x04last\x00\x00\x00\x02":  "\x00\x00\x00\x00\x00\x00\x01\x03changelog's id..",
@@ -68,14 +69,35 @@ func TestACheckpointThatFailsChangesNothing(t *testing.T) {
 	before := contents(t, db)
 	failing := errors.New("cannot encode")
 	parts := []CheckpointPart{
-		{"a", 0, 5, func(w kv.Writer) error { return w.Put([]byte("k"), []byte("\x02v")) }, topic},
-		{"b", 0, 5, func(kv.Writer) error { return failing }, topic},
+		{"a", 0, 5, func(w kv.Writer) error { return w.Put([]byte("k"), []byte("\x02v")) }, topic, 0, nil},
+		{"b", 0, 5, func(kv.Writer) error { return failing }, topic, 0, nil},
 	}
 	if err := c.Write(parts); !errors.Is(err, failing) {
 		t.Errorf("Write: %v", err)
 	}
 	if diff := cmp.Diff(before, contents(t, db)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestAForgottenCheckpointIsNoneAndItsRowsGo(t *testing.T) {
+	db := kv.NewMemory()
+	c, err := OpenCheckpoints(db, "app")
+	must(t, err)
+	rows := func(w kv.Writer) error { return w.Put([]byte("k"), []byte("\x02v")) }
+	must(t, c.Write([]CheckpointPart{{"last", 2, 5, rows, topic, 77, nil}, {"last", 3, 6, rows, topic, 0, nil}}))
+	for partition, want := range map[int32]record.Timestamp{2: 77, 3: 0, 4: 0} {
+		if at, err := c.Written("last", partition); err != nil || at != want {
+			t.Errorf("partition %d was written at %d, not %d: %v", partition, at, want, err)
+		}
+	}
+	must(t, c.Forget("last", 2))
+	tb := newTable()
+	if next, ok, err := c.Load(tb); ok || err != nil || tb.Len() != 0 {
+		t.Errorf("next %d, %t, %d rows: %v", next, ok, tb.Len(), err)
+	}
+	if n := len(contents(t, db)); n != 3 { // the version, the other partition's row and position
+		t.Errorf("%d keys are left", n)
 	}
 }
 
@@ -157,7 +179,7 @@ func TestRowsOfAnUnfinishedFirstCheckpointDoNotComeBack(t *testing.T) {
 	}
 	seal(t, big)
 	big.Commit()
-	if err := crashing.Write([]CheckpointPart{{"last", 2, 6, big.Dirty(), topic}}); err == nil {
+	if err := crashing.Write([]CheckpointPart{{"last", 2, 6, big.Dirty(), topic, 0, nil}}); err == nil {
 		t.Fatal("the checkpoint was finished")
 	}
 	if n := len(contents(t, db)); n < 3 {
@@ -170,7 +192,7 @@ func TestRowsOfAnUnfinishedFirstCheckpointDoNotComeBack(t *testing.T) {
 	}
 	must(t, next.Restore([]byte("deleted"), nil, 2)) // the changelog's last word about it
 	must(t, next.Restore([]byte("b"), []byte("kept"), 2))
-	must(t, whole.Write([]CheckpointPart{{"last", 2, 8, next.Dirty(), topic}}))
+	must(t, whole.Write([]CheckpointPart{{"last", 2, 8, next.Dirty(), topic, 0, nil}}))
 	again := newTable()
 	if at, ok, err := whole.Load(again); at != 8 || !ok || err != nil {
 		t.Fatal(at, ok, err)
@@ -192,7 +214,7 @@ func TestACheckpointKnowsItsChangelog(t *testing.T) {
 	if known() != [16]byte{} {
 		t.Error("without a checkpoint")
 	}
-	must(t, c.Write([]CheckpointPart{{"last", 2, 7, nil, topic}}))
+	must(t, c.Write([]CheckpointPart{{"last", 2, 7, nil, topic, 0, nil}}))
 	if known() != topic {
 		t.Errorf("got %q", known())
 	}
@@ -201,5 +223,21 @@ func TestACheckpointKnowsItsChangelog(t *testing.T) {
 	must(t, b.Commit(true))
 	if next, ok, err := c.Load(newTable()); next != 9 || !ok || err != nil || known() != [16]byte{} {
 		t.Error(next, ok, err, known())
+	}
+}
+
+func TestTheNameOfTheWorkerStays(t *testing.T) {
+	db := kv.NewMemory()
+	c, err := OpenCheckpoints(db, "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fresh := range []string{"one", "another"} {
+		if got, err := c.Worker(fresh); got != "one" || err != nil {
+			t.Errorf("%q: %v", got, err)
+		}
+	}
+	if tables, err := Inspect(db); len(tables) != 0 || err != nil {
+		t.Errorf("%v: %v", tables, err)
 	}
 }

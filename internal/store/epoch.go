@@ -13,6 +13,9 @@ func (t *Table[K, V]) Seal(changelog func(key, value []byte, ts record.Timestamp
 	if t.inSeal {
 		return t.wrap("seal", errUncommitted)
 	}
+	if err := t.cold.err.Load(); err != nil {
+		return t.wrap("seal", *err)
+	}
 	for i := range t.overlay.changes {
 		c := &t.overlay.changes[i]
 		if !c.silent {
@@ -24,8 +27,7 @@ func (t *Table[K, V]) Seal(changelog func(key, value []byte, ts record.Timestamp
 				return t.wrap("seal", err)
 			}
 		}
-		r := t.mu.rows.at(c.row)
-		r.sealed, r.overlay = r.overlay, 0
+		t.mu.rows.at(c.row).own |= inSealed
 	}
 	if err := t.sealMarks(changelog); err != nil {
 		return t.wrap("seal", err)
@@ -56,32 +58,44 @@ func (t *Table[K, V]) encode(c *change[V]) ([]byte, error) {
 
 // Commit implements Store.
 func (t *Table[K, V]) Commit() {
-	if !t.inSeal {
-		return
+	t.settle(false)
+	written := int64(0)
+	if t.inSeal {
+		written = t.fold()
 	}
+	t.evict(written)
+}
+
+// fold makes the sealed epoch's values the committed ones, and returns how many bytes they took.
+func (t *Table[K, V]) fold() int64 {
 	t.mu.Lock()
-	written := t.mu.rows.heap.size
+	before := t.mu.rows.heap.size
 	for i := range t.sealed.changes {
 		c := &t.sealed.changes[i]
-		t.mu.rows.at(c.row).sealed = 0
-		if c.deleted {
-			t.removeLocked(c.row, t.sealed.keyOf(c))
+		p := t.mu.rows.at(c.row)
+		if p.own&inSealed == 0 {
+			t.overlay.changes[p.own&change26-1].under = 0
+		}
+		if key := t.sealed.keyOf(c); c.deleted {
+			t.removeLocked(c.row, key)
 		} else {
-			t.setLocked(c.row, t.sealed.keyOf(c), &c.v, c.ts)
+			t.setLocked(c.row, key, &c.v, c.ts)
 			t.markDirty(c.row)
 		}
 	}
+	written := t.mu.rows.heap.size - before
 	// Twice what was written and a little more: so the heap comes down to its measure and no Commit pays for it all.
-	t.mu.rows.tidy(2 + 2*int((t.mu.rows.heap.size-written)/maxChunk))
+	t.mu.rows.tidy(2 + 2*int(written/maxChunk))
 	t.marks.commit()
 	t.mu.Unlock()
 	clear(t.sealed.changes) // old values must not stay reachable
 	t.sealed.changes = t.sealed.changes[:0]
 	t.sealed.encoded = t.sealed.encoded[:0]
 	t.inSeal = false
+	return written
 }
 
-// Restore implements Store.
+// Restore implements Store. The checkpoint is not asked: the record's value is the one that counts.
 func (t *Table[K, V]) Restore(key, value []byte, ts record.Timestamp) error {
 	if t.marks.holds(key) {
 		if err := t.restoreMarks(value); err != nil {
@@ -91,7 +105,11 @@ func (t *Table[K, V]) Restore(key, value []byte, ts record.Timestamp) error {
 		return nil
 	}
 	if value == nil {
-		if id := t.find(key); id != 0 {
+		id := t.resident(key)
+		if id == 0 && t.mu.some {
+			id = t.findOrAdd(key)
+		}
+		if id != 0 {
 			t.mu.Lock()
 			t.removeLocked(id, key)
 			t.mu.Unlock()
@@ -99,7 +117,11 @@ func (t *Table[K, V]) Restore(key, value []byte, ts record.Timestamp) error {
 		t.maxTS = max(t.maxTS, ts)
 		return nil
 	}
-	id, err := t.restoreRow(key, value, ts)
+	v, err := t.o.Value.Decode(value)
+	if err != nil {
+		return t.wrap("restore", err)
+	}
+	id, err := t.restoreRow(key, &v, ts)
 	if err != nil {
 		return t.wrap("restore", err)
 	}
@@ -107,13 +129,9 @@ func (t *Table[K, V]) Restore(key, value []byte, ts record.Timestamp) error {
 	return nil
 }
 
-// restoreRow sets a committed row from its bytes.
-func (t *Table[K, V]) restoreRow(key, value []byte, ts record.Timestamp) (uint32, error) {
-	v, err := t.o.Value.Decode(value)
-	if err != nil {
-		return 0, err
-	}
-	id := t.find(key)
+// restoreRow sets a committed row.
+func (t *Table[K, V]) restoreRow(key []byte, v *V, ts record.Timestamp) (uint32, error) {
+	id := t.resident(key)
 	if id == 0 {
 		if _, err := t.o.Key.Decode(key); err != nil {
 			return 0, err
@@ -121,7 +139,7 @@ func (t *Table[K, V]) restoreRow(key, value []byte, ts record.Timestamp) (uint32
 		id = t.findOrAdd(key)
 	}
 	t.mu.Lock()
-	t.setLocked(id, key, &v, ts)
+	t.setLocked(id, key, v, ts)
 	t.mu.rows.tidy(1)
 	t.mu.Unlock()
 	t.maxTS = max(t.maxTS, ts)
@@ -130,59 +148,75 @@ func (t *Table[K, V]) restoreRow(key, value []byte, ts record.Timestamp) (uint32
 
 // setLocked makes v the committed value of a row.
 func (t *Table[K, V]) setLocked(id uint32, key []byte, v *V, ts record.Timestamp) {
-	r := t.mu.rows.at(id)
-	if !r.live {
-		r.live = true
+	p := t.mu.rows.at(id)
+	if !p.live() {
+		p.bits |= live
 		t.count++
+	}
+	if p.away() {
+		p.bits &^= away
+		t.cold.away--
 	}
 	if t.flat != nil {
 		t.scratch = t.flat.Append(t.scratch[:0], v)
-		t.mu.rows.set(id, ts, key, t.scratch)
-		return
+	} else {
+		if n := int(t.mu.rows.used); n > len(t.mu.objects) {
+			t.mu.objects = append(t.mu.objects, make([]V, n-len(t.mu.objects))...)
+		}
+		t.mu.objects[id] = *v
+		t.scratch = t.scratch[:0]
 	}
-	if n := int(t.mu.rows.used); n > len(t.mu.objects) {
-		t.mu.objects = append(t.mu.objects, make([]V, n-len(t.mu.objects))...)
+	t.mu.rows.set(id, entry{ts: ts, key: key, value: t.scratch}, !t.inFlight(p))
+	t.closed(p)
+}
+
+// closed takes a sealed change away from its row, whose key may have been read from it until now.
+func (t *Table[K, V]) closed(p *row) {
+	if p.own&inSealed != 0 {
+		p.own &^= change26 | inSealed
 	}
-	t.mu.objects[id] = *v
-	t.mu.rows.set(id, ts, key, nil)
 }
 
 // removeLocked makes a row's key absent.
 func (t *Table[K, V]) removeLocked(id uint32, key []byte) {
-	if r := t.mu.rows.at(id); r.live {
-		r.live = false
+	p := t.mu.rows.at(id)
+	if p.live() {
+		p.bits &^= live
 		t.count--
-		t.mu.rows.set(id, record.NoTimestamp, key, nil)
-		if t.flat == nil {
-			var zero V
-			t.mu.objects[id] = zero
-		}
-		if r.saved {
-			t.markDirty(id)
-		}
-		r.dirty = r.saved // what no checkpoint has needs no deleting there
 	}
-	t.forgetLocked(id)
+	if p.away() {
+		p.bits &^= away
+		t.cold.away--
+	}
+	t.dropObject(id)
+	if p.own&saved != 0 {
+		t.mu.rows.set(id, entry{ts: never, key: key}, false)
+		t.markDirty(id)
+	} else {
+		p.own &^= dirty // what no checkpoint has needs no deleting there
+	}
+	t.closed(p)
+	t.forgetLocked(id, key)
 }
 
 // forgetLocked takes a row out of the index if nothing needs it any more.
-func (t *Table[K, V]) forgetLocked(id uint32) {
-	r := t.mu.rows.at(id)
-	if r.live || r.dirty || r.overlay != 0 || r.sealed != 0 {
+func (t *Table[K, V]) forgetLocked(id uint32, key []byte) {
+	p := t.mu.rows.at(id)
+	if p.live() || p.own&(dirty|change26) != 0 || t.cold.db != nil && t.inFlight(p) {
 		return
 	}
 	if t.order != nil {
 		t.order.tree.Delete(id)
 	}
-	t.mu.rows.remove(id)
+	t.mu.rows.remove(id, key)
 	if t.last == id {
 		t.last = 0
 	}
 }
 
 func (t *Table[K, V]) markDirty(id uint32) {
-	if r := t.mu.rows.at(id); !r.dirty {
-		r.dirty = true
+	if p := t.mu.rows.at(id); p.own&dirty == 0 {
+		p.own |= dirty
 		t.dirty = append(t.dirty, id)
 	}
 }

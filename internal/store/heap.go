@@ -6,10 +6,10 @@ import (
 	"github.com/mainstemio/mainstem/record"
 )
 
-// A heap keeps the entries of a table's rows in large pieces of memory without pointers. It is written like a log: an entry never
-// changes, its row's next one is appended, and what is left of old chunks is moved to the end in the order of their age
-// (evacuate), so that at most about half of the memory is dead. A chunk is never written again, so a slice of one stays right for
-// as long as somebody holds it.
+// A heap keeps the entries of a table's rows in large pieces of memory without pointers. It is written like a log: a row's next entry
+// is appended, and what is left of old chunks is moved to the end in the order of their age (evacuate), so that at most about half of
+// the memory is dead. Only an entry of the same size may be written over the one before, by whoever knows that nobody holds a slice of it;
+// its key stays as it is. Chunks are not used again, so other slices stay right for as long as somebody holds them.
 type heap struct {
 	chunks []chunk // the last one grows
 	first  uint32  // number of chunks[0]
@@ -22,19 +22,18 @@ type chunk struct {
 	live    int
 }
 
-// A ref is an entry's place: the chunk's number, from 1 on, and the position in it. 0 is none.
-type ref uint64
-
-func (r ref) split() (number, at uint32) { return uint32(r >> 32), uint32(r) }
+// A place is where an entry stands: the chunk's number, from 1 on, and the position in it. Number 0 is none.
+type place struct{ chunk, at uint32 }
 
 const (
 	minChunk = 4 << 10
-	maxChunk = 256 << 10
+	maxChunk = 1 << chunkBits
+	// chunkBits is how many bits a position has: a larger entry stands at the start of a chunk of its own.
+	chunkBits = 18
 )
 
-// An entry is: row, length of the key, length of the value (4 bytes each), timestamp (8 bytes), key, value.
+// An entry is: length of the key (uvarint), key, length of the value (uvarint), timestamp (varint), value.
 type entry struct {
-	row   uint32
 	ts    record.Timestamp
 	key   []byte
 	value []byte
@@ -43,66 +42,82 @@ type entry struct {
 
 // parse reads the entry at the start of b.
 func parse(b []byte) entry {
-	head := b[:entryHead]
-	value := entryHead + int(binary.LittleEndian.Uint32(head[4:]))
-	end := value + int(binary.LittleEndian.Uint32(head[8:]))
-	return entry{
-		row: binary.LittleEndian.Uint32(head), ts: record.Timestamp(binary.LittleEndian.Uint64(head[12:])),
-		key: b[entryHead:value:value], value: b[value:end:end], size: end,
+	key, at := keyAt(b)
+	n, used := uint64(b[at]), 1
+	if n >= 0x80 {
+		n, used = binary.Uvarint(b[at:])
 	}
+	at += used
+	ts, used := binary.Varint(b[at:])
+	at += used
+	end := at + int(n)
+	return entry{ts: record.Timestamp(ts), key: key, value: b[at:end:end], size: end}
 }
 
-const entryHead = 20
+// keyAt reads the key of the entry at the start of b, and where it ends.
+func keyAt(b []byte) (key []byte, end int) {
+	n, at := int(b[0]), 1
+	if n >= 0x80 {
+		long, used := binary.Uvarint(b)
+		n, at = int(long), used
+	}
+	return b[at : at+n : at+n], at + n
+}
 
-// put appends an entry and returns its place and size.
-func (h *heap) put(e entry) (ref, uint32) {
-	var head [entryHead]byte
-	binary.LittleEndian.PutUint32(head[:], e.row)
-	binary.LittleEndian.PutUint32(head[4:], uint32(len(e.key)))
-	binary.LittleEndian.PutUint32(head[8:], uint32(len(e.value)))
-	binary.LittleEndian.PutUint64(head[12:], uint64(e.ts))
-	n := len(head) + len(e.key) + len(e.value)
-	c, r := h.room(n)
-	c.entries = append(append(append(c.entries, head[:]...), e.key...), e.value...)
-	return r, uint32(n)
+// appendEntry writes an entry.
+func appendEntry(b []byte, ts record.Timestamp, key, value []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(key)))
+	b = append(b, key...)
+	b = binary.AppendUvarint(b, uint64(len(value)))
+	b = binary.AppendVarint(b, int64(ts))
+	return append(b, value...)
+}
+
+// put appends an entry and returns its place.
+func (h *heap) put(entry []byte) place {
+	c, p := h.room(len(entry))
+	c.entries = append(c.entries, entry...)
+	return p
 }
 
 // room returns the chunk whose next n bytes are the caller's, and their place.
-func (h *heap) room(n int) (*chunk, ref) {
-	if h.first == 0 {
-		h.first = 1
-	}
+func (h *heap) room(n int) (*chunk, place) {
 	last := len(h.chunks) - 1
 	if last < 0 || cap(h.chunks[last].entries)-len(h.chunks[last].entries) < n {
-		capacity := minChunk
-		if last >= 0 {
-			capacity = min(2*cap(h.chunks[last].entries), maxChunk)
-		}
-		capacity = max(capacity, n)
-		if last >= 0 && h.chunks[last].live == 0 {
-			h.drop(last)
-		}
-		h.chunks = append(h.chunks, chunk{entries: make([]byte, 0, capacity)})
-		h.size += int64(capacity)
-		h.skipEmpty()
+		h.begin(n)
 		last = len(h.chunks) - 1
 	}
 	c := &h.chunks[last]
 	c.live += n
 	h.live += int64(n)
-	return c, ref(uint64(h.first+uint32(last))<<32 | uint64(len(c.entries)))
+	return c, place{h.first + uint32(last), uint32(len(c.entries))}
 }
 
-// at returns the entry at r and all that follows in its chunk.
-func (h *heap) at(r ref) []byte {
-	number, at := r.split()
-	return h.chunks[number-h.first].entries[at:]
+// begin starts a chunk with room for n bytes.
+func (h *heap) begin(n int) {
+	if h.first == 0 {
+		h.first = 1
+	}
+	last := len(h.chunks) - 1
+	capacity := minChunk
+	if last >= 0 {
+		capacity = min(2*cap(h.chunks[last].entries), maxChunk)
+	}
+	capacity = max(capacity, n)
+	if last >= 0 && h.chunks[last].live == 0 {
+		h.drop(last)
+	}
+	h.chunks = append(h.chunks, chunk{entries: make([]byte, 0, capacity)})
+	h.size += int64(capacity)
+	h.skipEmpty()
 }
 
-// free gives up the entry of n bytes at r.
-func (h *heap) free(r ref, n int) {
-	number, _ := r.split()
-	i := int(number - h.first)
+// at returns the entry at p and all that follows in its chunk.
+func (h *heap) at(p place) []byte { return h.chunks[p.chunk-h.first].entries[p.at:] }
+
+// free gives up the entry of n bytes at p.
+func (h *heap) free(p place, n int) {
+	i := int(p.chunk - h.first)
 	c := &h.chunks[i]
 	c.live -= n
 	h.live -= int64(n)
@@ -126,26 +141,24 @@ func (h *heap) skipEmpty() {
 	}
 }
 
-// evacuate moves the entries in use of the oldest chunks to the end while too much of the memory is dead, for at most limit
-// chunks. place is where the entry of a row is noted.
-func (h *heap) evacuate(limit int, place func(row uint32) *ref) {
+// evacuate moves the entries in use of the oldest chunks to the end while too much of the memory is dead, for at most limit chunks. keep
+// takes an entry of which nothing else is known.
+func (h *heap) evacuate(limit int, keep func(p place, e entry)) {
 	for ; limit > 0 && len(h.chunks) > 1 && h.size > 2*h.live+2*maxChunk; limit-- {
-		h.evacuateFirst(place)
+		h.sweep(keep)
 	}
 }
 
-func (h *heap) evacuateFirst(place func(row uint32) *ref) {
-	b := h.chunks[0].entries
-	for at := 0; at < len(b) && h.chunks[0].live > 0; {
+// sweep shows keep every entry of the oldest chunk, in use or not, and drops the chunk. Whatever was in use, keep has freed, and put
+// elsewhere if it stays.
+func (h *heap) sweep(keep func(p place, e entry)) {
+	b, number := h.chunks[0].entries, h.first
+	for at := 0; at < len(b) && h.first == number; {
 		e := parse(b[at:])
-		if p := place(e.row); *p == ref(uint64(h.first)<<32|uint64(at)) {
-			c, to := h.room(e.size)
-			c.entries = append(c.entries, b[at:at+e.size]...)
-			*p = to
-			h.chunks[0].live -= e.size
-			h.live -= int64(e.size)
-		}
+		keep(place{number, uint32(at)}, e)
 		at += e.size
 	}
-	h.drop(0)
+	if h.first == number {
+		h.drop(0)
+	}
 }

@@ -22,7 +22,7 @@ func Inspect(db kv.Reader) ([]TableCheckpoint, error) {
 	tables := map[string]*TableCheckpoint{}
 	var order []string
 	err := db.Scan(nil, nil, func(key, value []byte) error {
-		if string(key) == string(formatKey) {
+		if string(key) == string(formatKey) || key[0] == spaceWorker {
 			return nil
 		}
 		t, rest, ok := parseTable(key)
@@ -42,11 +42,11 @@ func Inspect(db kv.Reader) ([]TableCheckpoint, error) {
 		case len(rest) > 0:
 			return fmt.Errorf("%w: key %x", ErrFormat, key)
 		default:
-			next, _, err := parsePosition(value)
+			at, err := parsePosition(value)
 			if err != nil {
 				return fmt.Errorf("%w in key %x", err, key)
 			}
-			known.Next = next
+			known.Next = at.next
 		}
 		return nil
 	})

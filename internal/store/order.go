@@ -38,7 +38,7 @@ func (o *order) key(id uint32) []byte {
 	case probeView:
 		return o.view
 	}
-	return o.rows.entry(id).key
+	return o.rows.key(id)
 }
 
 // Range calls fn with the newest rows whose key is at or behind from and, unless to is nil, before to, in the order of the keys'
@@ -46,7 +46,7 @@ func (o *order) key(id uint32) []byte {
 func (t *Table[K, V]) Range(from, to []byte, fn func(key []byte, v V, ts record.Timestamp) bool) {
 	t.order.owner = from
 	t.order.tree.Ascend(probeOwner, func(id uint32) bool {
-		key := t.mu.rows.entry(id).key
+		key := t.mu.rows.key(id)
 		if to != nil && bytes.Compare(key, to) >= 0 {
 			return false
 		}
@@ -58,7 +58,7 @@ func (t *Table[K, V]) Range(from, to []byte, fn func(key []byte, v V, ts record.
 // RangeBack is Range from the last key to the first.
 func (t *Table[K, V]) RangeBack(from, to []byte, fn func(key []byte, v V, ts record.Timestamp) bool) {
 	visit := func(id uint32) bool {
-		key := t.mu.rows.entry(id).key
+		key := t.mu.rows.key(id)
 		if to != nil && bytes.Compare(key, to) >= 0 {
 			return true // the bound itself
 		}
@@ -127,7 +127,7 @@ func (t *Table[K, V]) tidied(n int64, ids []uint32) []uint32 {
 // stands tells whether a row, deleted or not, stands for a key of day n.
 func (t *Table[K, V]) stands(id uint32, n int64) bool {
 	// A row that was given back has no key, and one that was given to another key may have another day.
-	return t.mu.rows.at(id).size != 0 && t.calendar.number(t.calendar.timeOf(t.mu.rows.entry(id).key)) == n
+	return t.mu.rows.at(id).chunk != 0 && t.calendar.number(t.calendar.timeOf(t.mu.rows.key(id))) == n
 }
 
 // Timed calls fn with the keys of the newest rows whose time is from to to, both included, until it returns false. Days come in order,
@@ -155,8 +155,11 @@ func (t *Table[K, V]) at(id uint32, n int64) ([]byte, bool) {
 	if !t.stands(id, n) {
 		return nil, false
 	}
-	_, _, ok := t.newest(id)
-	return t.mu.rows.entry(id).key, ok
+	p := t.mu.rows.at(id)
+	if c := t.changed(p); c != nil {
+		return t.mu.rows.keyOf(p), !c.deleted
+	}
+	return t.mu.rows.keyOf(p), p.live()
 }
 
 // ExpireBefore removes rows whose time is before ts, as Expire does. It works by whole days, so some stay for longer: whoever reads

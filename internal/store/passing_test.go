@@ -31,7 +31,7 @@ func TestKeysThatPassBetweenCheckpointsLeaveNothing(t *testing.T) {
 			table.Put(timedKey("k", i+1), "v", record.Timestamp(i))
 		})
 	}
-	if n := len(table.mu.rows.index); n != 2 {
+	if n := table.mu.rows.count; n != 2 {
 		t.Errorf("%d keys in the index, want the two that are there", n)
 	}
 	epochOf(t, table, func() { table.Delete(timedKey("saved", 1)) })

@@ -97,7 +97,7 @@ func (w *world) commit(*rapid.T) {
 
 func (w *world) collect(*rapid.T) {
 	if w.background == nil {
-		w.background = &CheckpointPart{"last", 2, record.Offset(len(w.changelog)), w.table.Dirty(), topic}
+		w.background = &CheckpointPart{"last", 2, record.Offset(len(w.changelog)), w.table.Dirty(), topic, 0, nil}
 	}
 }
 
@@ -170,7 +170,7 @@ func TestCheckpointsOfDifferentTablesDoNotMix(t *testing.T) {
 				tb := NewTable(Options[string, string]{Name: name, Partition: p, Key: text{}, Value: text{}})
 				id := fmt.Sprint(app, "-", name, "-", p)
 				must(t, tb.Restore([]byte("id"), []byte(id), 7))
-				must(t, c.Write([]CheckpointPart{{name, p, record.Offset(len(tables)), tb.Dirty(), topic}}))
+				must(t, c.Write([]CheckpointPart{{name, p, record.Offset(len(tables)), tb.Dirty(), topic, 0, nil}}))
 				tables[id] = tb
 			}
 		}

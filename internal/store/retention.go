@@ -33,7 +33,12 @@ func (t *Table[K, V]) ExpireGone() {
 	}
 }
 
-// goneLocked tells whether views see the row of key no more.
+// goneLocked is gone after what is committed.
 func (t *Table[K, V]) goneLocked(key []byte) bool {
-	return t.o.Retention > 0 && t.o.KeepBytes == 0 && t.o.Time(key) <= record.Timestamp(t.marks.committed[0])-t.o.Retention
+	return t.o.Retention > 0 && t.gone(key, t.marks.committed[0])
+}
+
+// gone tells whether views see the row of key no more, after highest was put.
+func (t *Table[K, V]) gone(key []byte, highest int64) bool {
+	return t.o.Retention > 0 && t.o.KeepBytes == 0 && t.o.Time(key) <= record.Timestamp(highest)-t.o.Retention
 }

@@ -7,53 +7,143 @@ import (
 	"github.com/mainstemio/mainstem/record"
 )
 
-// rows is the index of a table: which keys there are and where their entries stand. Nothing in it is a pointer but to large
-// pieces, so that a table of millions of keys costs the garbage collector nothing.
+// rows is the index of a table: which keys there are and where their entries stand. Nothing in it is a pointer but to large pieces, so
+// that a table of millions of keys costs the garbage collector nothing.
+//
+// It is a hash table of chains with about one row in each. It grows by linear hashing (Litwin, 1980): a new row cuts one chain in two, so
+// that there is never a moment at which everything moves, and no room for rows that may come.
 type rows struct {
 	heap  heap
-	index map[uint64]uint32 // hash of the key → first row of those with it
-	pages []*[pageRows]row  // row 0 is none
-	used  uint32            // rows handed out so far, row 0 included
-	spare uint32            // first of the rows that were given back
+	heads []*[pageRows]uint32 // first rows of the chains
+	n     uint32              // chains in use
+	mask  uint32              // mask+1 is the power of two at or above n
+	pages []*[pageRows]row    // row 0 is none
+	used  uint32              // rows handed out so far, row 0 included
+	spare uint32              // first of the rows that were given back
+	count int                 // rows in the chains
 	seed  maphash.Seed
-	mask  uint64 // of hashes: a test lets them collide
+	hide  uint64              // of hashes: a test lets them collide
+	fresh func(p *row) []byte // the key of a row without an entry: it stands in the running epoch. Only the owner calls it
+	entry []byte              // being written
 }
 
 const pageRows = 1024
 
-// A row is one key. It stands in the index while it is live, has a newer generation, or is dirty.
+// A row is one key. It stands in the index while it is live, has a newer generation, is dirty, or is on its way to the checkpoint.
 type row struct {
-	entry   ref
-	size    uint32 // bytes of the entry
-	next    uint32 // the next row with the same hash, or the next spare one
-	overlay uint32 // 1 + index in the overlay's changes; 0: not changed in this epoch
-	sealed  uint32 // the same for the sealed epoch
-	live    bool   // the key has a committed value: the entry's
-	dirty   bool   // the row stands in Table.dirty
-	saved   bool   // the key has a value in the checkpoint, as far as Dirty was called
+	chunk uint32 // of the entry; 0: there is none yet
+	bits  uint32 // the entry's position, what is committed, and the first bits of the hash
+	next  uint32 // the next row of the chain, or the next spare one
+	own   uint32 // what only the table's owner reads and writes, without a lock
 }
 
-func newRows() rows {
-	return rows{index: map[uint64]uint32{}, used: 1, seed: maphash.MakeSeed(), mask: math.MaxUint64}
+// Bits of row.bits behind the position.
+const (
+	live    = 1 << chunkBits       // the key has a committed value
+	away    = 1 << (chunkBits + 1) // the value stands in the checkpoint, the entry has none
+	tagFrom = chunkBits + 2
+)
+
+// Bits of row.own.
+const (
+	change26 = 1<<26 - 1 // 1 + index in the changes of the newest epoch that has one; 0: none does
+	inSealed = 1 << 26   // that epoch is the sealed one
+	dirty    = 1 << 27   // the row stands in Table.dirty
+	saved    = 1 << 28   // the key may have a value in the checkpoint, as far as Dirty was called
+	recent   = 1 << 29   // read or changed since the eviction came by last
+	flight   = 3 << 30   // the number of the checkpoint that took the row last, see Table.inFlight
+	flight1  = 1 << 30
+)
+
+func (p *row) place() place { return place{p.chunk, p.bits & (maxChunk - 1)} }
+
+func (p *row) setPlace(at place) { p.chunk, p.bits = at.chunk, p.bits&^(maxChunk-1)|at.at }
+
+func (p *row) live() bool { return p.bits&live != 0 }
+func (p *row) away() bool { return p.bits&away != 0 }
+
+func newRows(fresh func(p *row) []byte) rows {
+	return rows{used: 1, seed: maphash.MakeSeed(), hide: math.MaxUint64, fresh: fresh}
 }
 
-func (r *rows) hash(key []byte) uint64 { return maphash.Bytes(r.seed, key) & r.mask }
+func (r *rows) hash(key []byte) uint64 { return maphash.Bytes(r.seed, key) & r.hide }
 
 func (r *rows) at(id uint32) *row { return &r.pages[id/pageRows][id%pageRows] }
 
-func (r *rows) entry(id uint32) entry { return parse(r.heap.at(r.at(id).entry)) }
+// entryOf returns a row's entry. It must have one.
+func (r *rows) entryOf(id uint32) entry { return parse(r.heap.at(r.at(id).place())) }
 
-// find returns the row of key, or 0.
-func (r *rows) find(key []byte) uint32 {
-	id := r.index[r.hash(key)]
-	for id != 0 && string(r.entry(id).key) != string(key) {
-		id = r.at(id).next
+// key returns a row's key, whether or not it has an entry: the owner calls it.
+func (r *rows) key(id uint32) []byte { return r.keyOf(r.at(id)) }
+
+func (r *rows) keyOf(p *row) []byte {
+	if p.chunk == 0 {
+		return r.fresh(p)
 	}
-	return id
+	key, _ := keyAt(r.heap.at(p.place()))
+	return key
 }
 
-// add makes a row for key, which has none.
+// chain returns the head of a hash's chain.
+func (r *rows) chain(hash uint64) *uint32 {
+	at := uint32(hash) & r.mask
+	if at >= r.n {
+		at &= r.mask >> 1
+	}
+	return &r.heads[at/pageRows][at%pageRows]
+}
+
+func tagOf(hash uint64) uint32 { return uint32(hash>>32) >> tagFrom }
+
+// find returns the row of key, or 0. The owner calls it.
+func (r *rows) find(key []byte) uint32 {
+	if r.count == 0 {
+		return 0
+	}
+	hash := r.hash(key)
+	tag := tagOf(hash)
+	for id := *r.chain(hash); id != 0; {
+		p := r.at(id)
+		if p.bits>>tagFrom == tag && string(r.keyOf(p)) == string(key) {
+			return id
+		}
+		id = p.next
+	}
+	return 0
+}
+
+// findEntered is find for views: it passes over rows without an entry, which nothing committed is known of.
+func (r *rows) findEntered(key []byte) uint32 {
+	if r.count == 0 {
+		return 0
+	}
+	hash := r.hash(key)
+	tag := tagOf(hash)
+	for id := *r.chain(hash); id != 0; {
+		p := r.at(id)
+		if p.chunk != 0 && p.bits>>tagFrom == tag && string(r.keyOf(p)) == string(key) {
+			return id
+		}
+		id = p.next
+	}
+	return 0
+}
+
+// findAt returns the row whose entry stands at p, nil when it is dead.
+func (r *rows) findAt(p place, key []byte) (uint32, *row) {
+	for id := *r.chain(r.hash(key)); id != 0; {
+		q := r.at(id)
+		if q.chunk == p.chunk && q.bits&(maxChunk-1) == p.at {
+			return id, q
+		}
+		id = q.next
+	}
+	return 0, nil
+}
+
+// add makes a row for key, which has none. It has no entry: where views or an order look for its key, enter it at once.
 func (r *rows) add(key []byte) uint32 {
+	r.grow()
 	id := r.spare
 	if id != 0 {
 		r.spare = r.at(id).next
@@ -65,53 +155,111 @@ func (r *rows) add(key []byte) uint32 {
 		}
 	}
 	hash := r.hash(key)
-	p := r.at(id)
-	*p = row{next: r.index[hash]}
-	p.entry, p.size = r.heap.put(entry{row: id, ts: record.NoTimestamp, key: key})
-	r.index[hash] = id
+	head := r.chain(hash)
+	*r.at(id) = row{next: *head, bits: tagOf(hash) << tagFrom}
+	*head = id
+	r.count++
 	return id
 }
 
-// set gives a row a new entry. The key must be its own; it and the value are copied.
-func (r *rows) set(id uint32, ts record.Timestamp, key, value []byte) {
-	p := r.at(id)
-	old, size := p.entry, p.size
-	p.entry, p.size = r.heap.put(entry{row: id, ts: ts, key: key, value: value})
-	r.heap.free(old, int(size))
+// grow makes room for one more row: it cuts the next chain in two.
+func (r *rows) grow() {
+	if r.n == 0 {
+		r.heads, r.n, r.mask = append(r.heads, new([pageRows]uint32)), pageRows, pageRows-1
+	}
+	if r.count < int(r.n) {
+		return
+	}
+	if r.n == r.mask+1 {
+		r.mask = r.mask<<1 | 1
+	}
+	if r.n%pageRows == 0 {
+		r.heads = append(r.heads, new([pageRows]uint32))
+	}
+	from := r.n & (r.mask >> 1)
+	head := &r.heads[from/pageRows][from%pageRows]
+	id := *head
+	*head = 0
+	r.n++
+	for id != 0 {
+		p := r.at(id)
+		to := r.chain(r.hash(r.keyOf(p)))
+		id, p.next, *to = p.next, *to, id
+	}
 }
 
-// remove gives a row back.
-func (r *rows) remove(id uint32) {
+// set gives a row a new entry. The key must be its own; it and the value are copied. over allows to write over the old one.
+func (r *rows) set(id uint32, e entry, over bool) {
 	p := r.at(id)
-	e := parse(r.heap.at(p.entry))
-	hash := r.hash(e.key)
-	if at := r.index[hash]; at != id {
+	r.entry = appendEntry(r.entry[:0], e.ts, e.key, e.value)
+	if p.chunk == 0 {
+		p.setPlace(r.heap.put(r.entry))
+		return
+	}
+	old := r.heap.at(p.place())
+	size := parse(old).size
+	if over && size == len(r.entry) {
+		copy(old, r.entry)
+		return
+	}
+	at := p.place()
+	p.setPlace(r.heap.put(r.entry))
+	r.heap.free(at, size)
+}
+
+// remove gives a row back. The key must be its own.
+func (r *rows) remove(id uint32, key []byte) {
+	p := r.at(id)
+	if head := r.chain(r.hash(key)); *head == id {
+		*head = p.next
+	} else {
+		at := *head
 		for r.at(at).next != id {
 			at = r.at(at).next
 		}
 		r.at(at).next = p.next
-	} else if p.next != 0 {
-		r.index[hash] = p.next
-	} else {
-		delete(r.index, hash)
 	}
-	r.heap.free(p.entry, int(p.size))
+	if p.chunk != 0 {
+		r.heap.free(p.place(), parse(r.heap.at(p.place())).size)
+	}
 	*p = row{next: r.spare}
 	r.spare = id
+	r.count--
 }
 
 // tidy moves some of what stands in old chunks.
-func (r *rows) tidy(chunks int) {
-	r.heap.evacuate(chunks, func(id uint32) *ref { return &r.at(id).entry })
+func (r *rows) tidy(chunks int) { r.heap.evacuate(chunks, r.keep) }
+
+// keep moves an entry to the end if it is in use.
+func (r *rows) keep(at place, e entry) {
+	if _, p := r.findAt(at, e.key); p != nil {
+		r.move(p, at, e)
+	}
+}
+
+func (r *rows) move(p *row, at place, e entry) {
+	p.setPlace(r.heap.put(r.heap.at(at)[:e.size]))
+	r.heap.free(at, e.size)
 }
 
 // each calls fn with every row of the index.
 func (r *rows) each(fn func(id uint32, p *row)) {
-	for _, id := range r.index {
-		for id != 0 {
-			p := r.at(id)
-			fn(id, p)
-			id = p.next
+	for _, page := range r.heads {
+		for _, id := range page {
+			for id != 0 {
+				p := r.at(id)
+				fn(id, p)
+				id = p.next
+			}
 		}
 	}
 }
+
+// held is the memory of everything, in bytes.
+func (r *rows) held() int64 {
+	const rowBytes, headBytes = 16, 4
+	return r.heap.size + pageRows*(rowBytes*int64(len(r.pages))+headBytes*int64(len(r.heads)))
+}
+
+// never is what a row without a committed value has for its time.
+const never = record.NoTimestamp

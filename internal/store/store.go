@@ -1,12 +1,14 @@
 // Package store keeps the engine's tables: typed values resident in memory, the running epoch's changes in an overlay above
-// them, a changelog record for the last change of each key of an epoch, and checkpoints in an ordered store.
+// them, a changelog record for the last change of each key of an epoch, and checkpoints in an ordered store. What a Budget has no room for
+// is in the checkpoints only.
 //
 // Callers: tasks and operators read and change a Table, the engine drives it as a Store through its epochs, queries read it
 // through a View. It calls packages kv (checkpoints) and serde (keys and values), nothing else.
 //
 // Owner and locks: the task's goroutine owns a Table and calls every method of it and of Store; only the function that Dirty
 // returns runs elsewhere. Views run anywhere: what they see (the key index and the committed rows) changes under one
-// RWMutex per Table, which the owner takes to add a key, to commit and to restore, never to read or to change a known key.
+// RWMutex per Table, which the owner takes to add a key, to commit, to restore and to bring back a row, never to read or to change a row
+// that is in memory.
 // Checkpoints has no state besides its kv.Store and may be used from any goroutine; the writes of one table must not overlap.
 //
 // Format: docs/format/checkpoint.md. A changelog record is the table's key and value as their serdes write them; the row's
@@ -40,9 +42,15 @@ type Store interface {
 	// checkpoint batch from another goroutine; nil when nothing changed. Without a checkpoint, call it now and then all the
 	// same: until then the table remembers every deleted key. If the checkpoint fails, throw the Store away.
 	Dirty() func(w kv.Writer) error
+	// Done returns what is to be called, from any goroutine, when the checkpoint that Dirty was called for last is in the database: from
+	// then on its rows may leave memory.
+	Done() func()
 	// Load fills the empty table from a checkpoint: r holds this table's rows only.
 	Load(r kv.Reader) error
 	// Len is the number of resident rows, Bytes an estimate of the resident bytes.
 	Len() int
 	Bytes() int64
+
+	// spill lets rows leave memory that the checkpoint has, as far as the budget needs it. It comes before Load and everything else.
+	spill(to *spilled, share *Share)
 }

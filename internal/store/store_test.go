@@ -146,8 +146,8 @@ func TestGetSeesTheNewestGenerationAndViewsTheCommittedOne(t *testing.T) {
 	seal(t, tb)
 	tb.Commit()
 	tb.Dirty() // until then deleted keys are remembered
-	if tb.Len() != 0 || tb.Bytes() != 0 || len(tb.mu.rows.index) != 0 {
-		t.Errorf("after the last deletion %d rows, %d bytes, %d slots", tb.Len(), tb.Bytes(), len(tb.mu.rows.index))
+	if tb.Len() != 0 || tb.Bytes() != 0 || tb.mu.rows.count != 0 {
+		t.Errorf("after the last deletion %d rows, %d bytes, %d slots", tb.Len(), tb.Bytes(), tb.mu.rows.count)
 	}
 }
 

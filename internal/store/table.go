@@ -3,8 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
-	"unsafe"
 
 	"github.com/mainstemio/mainstem/internal/flat"
 	"github.com/mainstemio/mainstem/record"
@@ -38,8 +38,9 @@ type Options[K, V any] struct {
 // A Table is the state of one store in one task. The task's goroutine reads and writes it; views read its committed part from
 // anywhere. Values are immutable by contract: whoever changes one puts a new one.
 //
-// There is one index for all generations of a row: a row says where its newer values stand in the overlay and in the sealed
-// epoch. Committed values are kept flat (package flat); those of types without a flat form as they are, by row.
+// There is one index for all generations of a row: a row says where its newest value stands in the overlay or the sealed epoch. Committed
+// values are kept flat (package flat); those of types without a flat form as they are, by row. Rows that a checkpoint has may be there
+// only: see cold.
 type Table[K, V any] struct {
 	o    Options[K, V]
 	flat *flat.Codec[V] // nil: no flat form
@@ -57,11 +58,13 @@ type Table[K, V any] struct {
 	order    *order           // nil: not Ordered. Changed under mu, as rows
 	calendar *calendar        // nil: without Time
 	marks    marks
+	cold     cold
 
 	mu struct {
-		sync.RWMutex // guards rows but for row.{overlay,sealed,dirty}, and objects, against views; the owner reads without it
+		sync.RWMutex // guards rows but for row.own, objects and some, against views; the owner reads without it
 		rows         rows
-		objects      []V // committed values by row, when they have no flat form
+		objects      []V  // committed values by row, when they have no flat form
+		some         bool // there may be rows that are in the checkpoint only and not in the index
 	}
 }
 
@@ -76,6 +79,7 @@ type epoch[V any] struct {
 
 type change[V any] struct {
 	row     uint32
+	under   uint32 // of the overlay: 1 + index of the row's change in the sealed epoch; 0: none
 	key     uint32 // where the key stands in epoch.encoded
 	keyLen  uint32
 	v       V
@@ -94,7 +98,7 @@ func NewTable[K, V any](o Options[K, V]) *Table[K, V] {
 	}
 	t.overlay.encoded, t.sealed.encoded = []byte{}, []byte{} // never nil: an empty value cut from them must not look like null
 	t.scratch = make([]byte, 0, 512)                         // for the same reason
-	t.mu.rows = newRows()
+	t.mu.rows = newRows(t.freshKey)
 	if o.Ordered {
 		t.order = newOrder(&t.mu.rows)
 	}
@@ -115,25 +119,37 @@ func (t *Table[K, V]) Partition() int32 { return t.o.Partition }
 // Key is the serde of the keys.
 func (t *Table[K, V]) Key() serde.Serde[K] { return t.o.Key }
 
-// Len is the number of committed rows, Bytes what they take: their entries and their places in the index, and what they have
-// grown beyond. Values without a flat form count with the size of their type. The owner calls them.
+// Len is the number of committed rows that are in memory, with or without their values, Bytes about what they take: entries in use, rows,
+// places in the index. Values without a flat form count with the size of their type. The owner calls them.
 func (t *Table[K, V]) Len() int { return t.count }
 
 func (t *Table[K, V]) Bytes() int64 {
-	const indexEntry = 16 // hash, row and control byte at the map's usual load
-	per := int64(unsafe.Sizeof(row{})) + indexEntry
-	if t.flat == nil {
-		var v V
-		per += int64(unsafe.Sizeof(v))
-	}
-	return t.mu.rows.heap.live + per*int64(len(t.mu.rows.index))
+	const rowAndHead = 20
+	return t.mu.rows.heap.live + (rowAndHead+t.objectBytes())*int64(t.mu.rows.count)
 }
 
-// Get returns the newest value of key (its encoded form): overlay, then sealed, then resident.
+// held is the memory that the rows take, in use or not.
+func (t *Table[K, V]) held() int64 {
+	const treeEntry = 8
+	n := t.mu.rows.held() + t.objectBytes()*int64(cap(t.mu.objects))
+	if t.keysStay() {
+		n += treeEntry * int64(t.mu.rows.count)
+	}
+	return n
+}
+
+func (t *Table[K, V]) objectBytes() int64 {
+	if t.flat != nil {
+		return 0
+	}
+	return int64(reflect.TypeFor[V]().Size())
+}
+
+// Get returns the newest value of key (its encoded form): overlay, then sealed, then committed.
 func (t *Table[K, V]) Get(key []byte) (v V, ts record.Timestamp, ok bool) {
 	id := t.find(key)
 	if id == 0 {
-		return v, record.NoTimestamp, false
+		return v, never, false
 	}
 	return t.newest(id)
 }
@@ -142,34 +158,43 @@ func (t *Table[K, V]) Get(key []byte) (v V, ts record.Timestamp, ok bool) {
 func (t *Table[K, V]) Stamp(key []byte) (ts record.Timestamp, ok bool) {
 	id := t.find(key)
 	if id == 0 {
-		return record.NoTimestamp, false
+		return never, false
 	}
-	switch r := t.mu.rows.at(id); {
-	case r.overlay != 0:
-		c := &t.overlay.changes[r.overlay-1]
+	p := t.mu.rows.at(id)
+	if c := t.changed(p); c != nil {
 		return c.ts, !c.deleted
-	case r.sealed != 0:
-		c := &t.sealed.changes[r.sealed-1]
-		return c.ts, !c.deleted
+	}
+	return t.mu.rows.entryOf(id).ts, p.live()
+}
+
+// changed returns the newest change of a row that is not committed, nil when there is none.
+func (t *Table[K, V]) changed(p *row) *change[V] {
+	switch n := p.own & change26; {
+	case n == 0:
+		return nil
+	case p.own&inSealed != 0:
+		return &t.sealed.changes[n-1]
 	default:
-		return t.mu.rows.entry(id).ts, r.live
+		return &t.overlay.changes[n-1]
 	}
 }
 
 // newest returns the newest value of a row.
 func (t *Table[K, V]) newest(id uint32) (v V, ts record.Timestamp, ok bool) {
-	r := t.mu.rows.at(id)
-	switch {
-	case r.overlay != 0:
-		c := &t.overlay.changes[r.overlay-1]
+	p := t.mu.rows.at(id)
+	if c := t.changed(p); c != nil {
 		return c.v, c.ts, !c.deleted
-	case r.sealed != 0:
-		c := &t.sealed.changes[r.sealed-1]
-		return c.v, c.ts, !c.deleted
-	case !r.live:
-		return v, record.NoTimestamp, false
 	}
-	e := t.mu.rows.entry(id)
+	switch {
+	case !p.live():
+		return v, never, false
+	case p.away():
+		return t.load(id)
+	}
+	if p.own&recent == 0 {
+		p.own |= recent
+	}
+	e := parse(t.mu.rows.heap.at(p.place()))
 	if t.flat == nil {
 		return t.mu.objects[id], e.ts, true
 	}
@@ -188,7 +213,7 @@ func (t *Table[K, V]) read(b []byte, v *V) {
 
 // Put changes the overlay. key is copied when it is new.
 func (t *Table[K, V]) Put(key []byte, v V, ts record.Timestamp) {
-	c := t.change(t.findOrAdd(key))
+	c := t.change(t.findOrAdd(key), key)
 	c.v, c.ts, c.deleted, c.silent, c.encoded = v, ts, false, false, false
 	t.maxTS = max(t.maxTS, ts)
 }
@@ -196,7 +221,7 @@ func (t *Table[K, V]) Put(key []byte, v V, ts record.Timestamp) {
 // PutEncoded is Put for a caller that has v's encoded bytes already: the changelog record reuses them (copied). encoded must
 // not be nil.
 func (t *Table[K, V]) PutEncoded(key []byte, v V, ts record.Timestamp, encoded []byte) {
-	c := t.change(t.findOrAdd(key))
+	c := t.change(t.findOrAdd(key), key)
 	reuse := c.encoded && int(c.n) >= len(encoded)
 	c.v, c.ts, c.deleted, c.silent, c.encoded = v, ts, false, false, true
 	if reuse { // a key that changes again and again in one epoch takes room once
@@ -221,26 +246,30 @@ func (t *Table[K, V]) remove(key []byte, silent bool) {
 	if id == 0 {
 		return
 	}
-	switch r := t.mu.rows.at(id); {
-	case r.overlay != 0:
-		if t.overlay.changes[r.overlay-1].deleted {
+	p := t.mu.rows.at(id)
+	if c := t.changed(p); c != nil {
+		if c.deleted {
 			return
 		}
-	case r.sealed != 0:
-		if t.sealed.changes[r.sealed-1].deleted {
-			return
-		}
-	case !r.live:
+	} else if !p.live() {
 		return
 	}
-	c := t.change(id)
+	c := t.change(id, key)
 	var zero V
 	c.v, c.ts, c.deleted, c.silent, c.encoded = zero, t.maxTS, true, silent, false
 }
 
-// find returns key's row, or 0. The owner is the only writer: it needs no lock to read.
+// find returns key's row, or 0: it is brought back if it must be. The owner is the only writer: it needs no lock to read.
 func (t *Table[K, V]) find(key []byte) uint32 {
-	if t.last != 0 && string(t.mu.rows.entry(t.last).key) == string(key) {
+	if id := t.resident(key); id != 0 || !t.mu.some {
+		return id
+	}
+	return t.fetch(key)
+}
+
+// resident returns the row of a key that is in the index, or 0.
+func (t *Table[K, V]) resident(key []byte) uint32 {
+	if t.last != 0 && string(t.mu.rows.key(t.last)) == string(key) {
 		return t.last
 	}
 	id := t.mu.rows.find(key)
@@ -250,20 +279,35 @@ func (t *Table[K, V]) find(key []byte) uint32 {
 	return id
 }
 
+// findOrAdd returns key's row without asking the checkpoint, which may have it: who changes a row need not know what it was.
 func (t *Table[K, V]) findOrAdd(key []byte) uint32 {
-	if id := t.find(key); id != 0 {
+	if id := t.resident(key); id != 0 {
 		return id
 	}
+	id := t.add(key)
+	if t.mu.some && !t.cold.isMissed(key) {
+		t.mu.rows.at(id).own |= saved
+	}
+	return id
+}
+
+// add makes a row for a key that is not in the index. Views of ordered tables and calendars look at the keys of all rows, so those have an
+// entry at once; other rows get theirs with the first committed value.
+func (t *Table[K, V]) add(key []byte) uint32 {
 	t.mu.Lock()
-	t.last = t.mu.rows.add(key)
+	id := t.mu.rows.add(key)
+	if t.keysStay() {
+		t.mu.rows.set(id, entry{ts: never, key: key}, false)
+	}
 	if t.order != nil {
-		t.order.tree.Set(t.last)
+		t.order.tree.Set(id)
 	}
 	t.mu.Unlock()
 	if t.calendar != nil {
-		t.enter(t.last, key)
+		t.enter(id, key)
 	}
-	return t.last
+	t.last = id
+	return id
 }
 
 // keyOf returns the key of a change.
@@ -271,16 +315,26 @@ func (e *epoch[V]) keyOf(c *change[V]) []byte {
 	return e.encoded[c.key : c.key+c.keyLen : c.key+c.keyLen]
 }
 
-// change returns the row's place in the overlay. It is valid until the next call.
-func (t *Table[K, V]) change(id uint32) *change[V] {
-	r := t.mu.rows.at(id)
-	if r.overlay == 0 {
-		key := t.mu.rows.entry(id).key
-		t.overlay.changes = append(t.overlay.changes, change[V]{row: id, key: uint32(len(t.overlay.encoded)), keyLen: uint32(len(key))})
-		t.overlay.encoded = append(t.overlay.encoded, key...)
-		r.overlay = uint32(len(t.overlay.changes))
+// freshKey returns the key of a row without an entry: it has a change.
+func (t *Table[K, V]) freshKey(p *row) []byte {
+	e := &t.overlay
+	if p.own&inSealed != 0 {
+		e = &t.sealed
 	}
-	return &t.overlay.changes[r.overlay-1]
+	return e.keyOf(&e.changes[p.own&change26-1])
+}
+
+// change returns the row's place in the overlay. It is valid until the next call.
+func (t *Table[K, V]) change(id uint32, key []byte) *change[V] {
+	p := t.mu.rows.at(id)
+	n := p.own & change26
+	if n == 0 || p.own&inSealed != 0 {
+		t.overlay.changes = append(t.overlay.changes, change[V]{row: id, under: n, key: uint32(len(t.overlay.encoded)), keyLen: uint32(len(key))})
+		t.overlay.encoded = append(t.overlay.encoded, key...)
+		n = uint32(len(t.overlay.changes))
+		p.own = p.own&^(change26|inSealed) | recent | n
+	}
+	return &t.overlay.changes[n-1]
 }
 
 // wrap adds the table's nouns to an error.

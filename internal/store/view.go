@@ -1,13 +1,16 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 
+	"github.com/mainstemio/mainstem/internal/kv"
 	"github.com/mainstemio/mainstem/record"
 )
 
 // A View reads the committed rows of one table of all its partitions from any goroutine. Rows that are gone by the table's retention are
-// hidden.
+// hidden. Errors are those of the key's serde, and of the checkpoint where a row is there only.
 type View[K, V any] struct {
 	tables []*Table[K, V]
 }
@@ -17,7 +20,7 @@ func NewView[K, V any](tables ...*Table[K, V]) *View[K, V] {
 	return &View[K, V]{tables: append([]*Table[K, V](nil), tables...)}
 }
 
-// Get returns the committed value of key. The error is the key's serde's.
+// Get returns the committed value of key.
 func (v *View[K, V]) Get(key K) (V, bool, error) {
 	var zero V
 	var buf [64]byte
@@ -26,15 +29,15 @@ func (v *View[K, V]) Get(key K) (V, bool, error) {
 		if err != nil {
 			return zero, false, fmt.Errorf("key of store %s: %w", v.tables[i].o.Name, err)
 		}
-		if r, ok := t.committed(b); ok {
-			return r.read(t), true, nil
+		if value, _, ok, err := t.committed(b); ok || err != nil {
+			return value, ok, err
 		}
 	}
 	return zero, false, nil
 }
 
 // Scan calls fn for every committed row until it returns false; the order is unspecified. It sees one epoch per partition:
-// a partition's rows are collected under its lock, fn runs outside. The error is the key's serde's.
+// a partition's rows are collected under its lock, fn runs outside.
 func (v *View[K, V]) Scan(fn func(K, V) bool) error {
 	return v.ScanTimed(func(k K, value V, _ record.Timestamp) bool { return fn(k, value) })
 }
@@ -42,59 +45,126 @@ func (v *View[K, V]) Scan(fn func(K, V) bool) error {
 // ScanTimed is Scan with the rows' times.
 func (v *View[K, V]) ScanTimed(fn func(K, V, record.Timestamp) bool) error {
 	for _, t := range v.tables {
-		for _, r := range t.committedRows() {
-			e := parse(r.entry)
-			k, err := t.o.Key.Decode(append([]byte{}, e.key...))
-			if err != nil {
-				return t.wrap("read a key of", err)
-			}
-			if !fn(k, r.read(t), e.ts) {
-				return nil
-			}
+		if more, err := t.scan(fn); err != nil || !more {
+			return err
 		}
 	}
 	return nil
 }
 
-// A viewedRow is a committed row, to be read outside the lock.
-type viewedRow[K, V any] struct {
-	entry []byte // begins with the row's entry: chunks do not change
-	v     V      // without a flat form
-}
-
-func (r *viewedRow[K, V]) read(t *Table[K, V]) V {
-	if t.flat != nil {
-		t.read(parse(r.entry).value, &r.v)
+// scan calls fn for every row until it returns false, which it then returns.
+func (t *Table[K, V]) scan(fn func(K, V, record.Timestamp) bool) (more bool, err error) {
+	c, err := t.copyRows()
+	if err != nil {
+		return false, t.wrap("read the checkpoint of", err)
 	}
-	return r.v
-}
-
-func (t *Table[K, V]) committed(key []byte) (viewedRow[K, V], bool) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	id := t.mu.rows.find(key)
-	if id == 0 || !t.mu.rows.at(id).live || t.goneLocked(key) {
-		return viewedRow[K, V]{}, false
-	}
-	return t.viewed(id), true
-}
-
-func (t *Table[K, V]) viewed(id uint32) viewedRow[K, V] {
-	v := viewedRow[K, V]{entry: t.mu.rows.heap.at(t.mu.rows.at(id).entry)}
-	if t.flat == nil {
-		v.v = t.mu.objects[id]
-	}
-	return v
-}
-
-func (t *Table[K, V]) committedRows() []viewedRow[K, V] {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	out := make([]viewedRow[K, V], 0, t.count)
-	t.mu.rows.each(func(id uint32, r *row) {
-		if v := t.viewed(id); r.live && !t.goneLocked(parse(v.entry).key) {
-			out = append(out, v)
+	defer c.close()
+	for i := range c.rows {
+		r := &c.rows[i]
+		e := parse(c.entries[r.at:])
+		if !r.shown || t.gone(e.key, c.highest) {
+			continue
 		}
+		k, err := t.o.Key.Decode(append([]byte{}, e.key...))
+		if err != nil {
+			return false, t.wrap("read a key of", err)
+		}
+		if t.flat != nil {
+			t.read(e.value, &r.v)
+		}
+		if !fn(k, r.v, e.ts) {
+			return false, nil
+		}
+	}
+	if c.below == nil {
+		return true, nil
+	}
+	return t.scanBelow(c, fn)
+}
+
+// scanBelow goes on with the rows that are in the checkpoint only.
+func (t *Table[K, V]) scanBelow(c *copied[V], fn func(K, V, record.Timestamp) bool) (more bool, err error) {
+	slices.SortFunc(c.rows, func(a, b copiedRow[V]) int { return bytes.Compare(c.key(&a), c.key(&b)) })
+	at, more := 0, true
+	err = prefixReader{c.below, t.cold.db.prefix}.Scan(nil, nil, func(key, value []byte) error {
+		for at < len(c.rows) && bytes.Compare(c.key(&c.rows[at]), key) < 0 {
+			at++
+		}
+		if at < len(c.rows) && bytes.Equal(c.key(&c.rows[at]), key) || t.marks.holds(key) || t.gone(key, c.highest) {
+			return nil
+		}
+		v, ts, err := t.decodeRow(value)
+		if err != nil {
+			return err
+		}
+		k, err := t.o.Key.Decode(bytes.Clone(key))
+		if err != nil {
+			return err
+		}
+		if !fn(k, v, ts) {
+			more = false
+			return errStopped
+		}
+		return nil
 	})
-	return out
+	if !more {
+		err = nil
+	}
+	if err != nil {
+		return false, t.wrap("read the checkpoint of", err)
+	}
+	return more, nil
+}
+
+// A copied is a table's committed rows at one moment.
+type copied[V any] struct {
+	entries []byte
+	rows    []copiedRow[V]
+	highest int64       // the first mark
+	below   kv.Snapshot // the checkpoint, where it has rows that are not resident
+}
+
+type copiedRow[V any] struct {
+	at    int  // where the entry stands
+	shown bool // or else the checkpoint may have the key, but it is deleted
+	v     V    // without a flat form
+}
+
+func (c *copied[V]) key(r *copiedRow[V]) []byte {
+	key, _ := keyAt(c.entries[r.at:])
+	return key
+}
+
+func (c *copied[V]) close() {
+	if c.below != nil {
+		_ = c.below.Close() // nothing was written
+	}
+}
+
+func (t *Table[K, V]) copyRows() (c *copied[V], err error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	c = &copied[V]{rows: make([]copiedRow[V], 0, t.mu.rows.count), entries: make([]byte, 0, t.mu.rows.heap.live)}
+	if len(t.marks.committed) > 0 {
+		c.highest = t.marks.committed[0]
+	}
+	below := t.mu.some || t.cold.away > 0
+	if below {
+		if c.below, err = t.cold.db.db.Snapshot(); err != nil {
+			return nil, err
+		}
+	}
+	t.mu.rows.each(func(id uint32, p *row) {
+		if p.chunk == 0 || p.away() || !p.live() && !below {
+			return
+		}
+		b := t.mu.rows.heap.at(p.place())
+		r := copiedRow[V]{at: len(c.entries), shown: p.live()}
+		c.entries = append(c.entries, b[:parse(b).size]...)
+		if t.flat == nil && p.live() {
+			r.v = t.mu.objects[id]
+		}
+		c.rows = append(c.rows, r)
+	})
+	return c, nil
 }

@@ -3,6 +3,8 @@ package task
 import (
 	"fmt"
 
+	"github.com/mainstemio/mainstem/failure"
+	"github.com/mainstemio/mainstem/internal/operator"
 	"github.com/mainstemio/mainstem/record"
 )
 
@@ -15,6 +17,28 @@ type RecordError struct {
 	Cause  error  // what happened; its text may quote the record, so it is not part of Error
 
 	Undecodable bool // its source could not decode it; no other step has seen it
+	Unwritable  bool // a sink could not write what follows from it
+
+	raw operator.Run // the record alone; empty if it was consumed before
+}
+
+// Failure returns the record as its Handler sees it.
+func (e *RecordError) Failure() failure.Record {
+	f := failure.Record{Phase: failure.Process, Step: e.Node, Reason: e.Reason, Cause: e.Cause}
+	switch {
+	case e.Undecodable:
+		f.Phase = failure.Decode
+	case e.Unwritable:
+		f.Phase = failure.Produce
+	}
+	f.TopicPartition, f.Offset, f.Timestamp = e.TopicPartition, e.Offset, record.NoTimestamp
+	if len(e.raw.Offsets) > 0 {
+		f.Timestamp, f.Key, f.Value = e.raw.Timestamps[0], e.raw.Keys[0], e.raw.Values[0]
+		if e.raw.Headers != nil {
+			f.Headers = e.raw.Headers[0]
+		}
+	}
+	return f
 }
 
 // Error never contains anything from the record itself.

@@ -110,8 +110,8 @@ func (s *Set) sortCaches() {
 }
 
 // giveUp has the updates thrown away that a consumed record left behind.
-func (s *Set) giveUp(e *RecordError, o operator.Origin) {
-	s.lost[o] = e
+func (s *Set) giveUp(v verdict, o operator.Origin) {
+	s.lost[o] = v
 	s.env.Caches.Forget(o)
 }
 
@@ -120,5 +120,5 @@ func (s *Set) lostUpdate(o operator.Origin, key []byte, ts record.Timestamp) {
 	run := operator.Run{
 		Input: o.Input, Offsets: []record.Offset{o.Offset}, Timestamps: []record.Timestamp{ts}, Keys: [][]byte{key}, Values: [][]byte{nil},
 	}
-	s.deadLetter(&run, 0, s.lost[o])
+	s.setAside(&run, 0, s.lost[o])
 }

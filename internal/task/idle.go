@@ -1,10 +1,22 @@
 package task
 
-import "github.com/mainstemio/mainstem/record"
+import (
+	"fmt"
 
-// ready tells whether a task may take records although some of its source partitions have none. With Config.MaxIdle it waits for each
-// of them so long, from when it was first seen without records: one that brings a record of a lower time in the meantime goes first.
+	"github.com/mainstemio/mainstem/record"
+)
+
+// ready tells whether a task may take records although some of its source partitions have none here. It waits for what is known to lie in
+// their topics, since that may have a lower time (KIP-695). With Config.MaxIdle it then waits for each that long, from when it was first
+// seen without records: one that brings a record of a lower time in the meantime goes first.
 func (s *Set) ready(t *task) bool {
+	if len(t.sources) > 1 {
+		for _, in := range t.sources {
+			if in.behind() {
+				return false
+			}
+		}
+	}
 	if s.c.MaxIdle == 0 {
 		return true
 	}
@@ -40,4 +52,31 @@ func (s *Set) idleEnds() (at record.Timestamp, ok bool) {
 		}
 	}
 	return at, ok
+}
+
+// Expect says that a source partition holds records from its position up to end, which is excluded: its task waits for them before it takes
+// records of its other partitions. Later ends come with the chunks.
+func (s *Set) Expect(tp record.TopicPartition, end record.Offset) error {
+	in := s.byTP[tp]
+	if in == nil {
+		return fmt.Errorf("expect records of %s: no task reads it", tp)
+	}
+	in.logEnd = max(in.logEnd, end)
+	return nil
+}
+
+// behind tells that records are known to lie in the topic that are not here yet, and none are.
+func (in *input) behind() bool {
+	return len(in.waiting()) == 0 && in.stopAt == nil && in.end < in.logEnd
+}
+
+// Full lists the source partitions of which more than so many bytes wait, which they do for records of others: see Expect.
+func (s *Set) Full(limit int64) []record.TopicPartition {
+	var full []record.TopicPartition
+	for tp, in := range s.byTP {
+		if _, bytes := in.buffered(); bytes > limit {
+			full = append(full, tp)
+		}
+	}
+	return full
 }

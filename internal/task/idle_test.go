@@ -56,3 +56,47 @@ func TestATaskWaitsForAnEmptyPartition(t *testing.T) {
 		t.Errorf("b was waited for already: got %s, want %s", got, want)
 	}
 }
+
+func TestATaskWaitsForWhatIsKnownToBeInATopic(t *testing.T) {
+	s := &idleSet{t: t, set: newSet(t, task.Config{}, func(b *stream.Builder) {
+		to(stream.FromTopics(b, []string{"a", "b"}, serde.String, serde.String), "out")
+	})}
+	if err := s.set.Expect(record.TopicPartition{Topic: "b"}, 2); err != nil {
+		t.Fatal(err)
+	}
+	addChunk(t, s.set, chunk("a", 0, "k=1@10", "k=2@20"))
+	if got := s.at(1000); got != "" {
+		t.Errorf("two records of b are not here yet, but %s was emitted", got)
+	}
+	c := chunk("b", 0, "k=3@15")
+	c.End = 2
+	addChunk(t, s.set, c)
+	if got, want := s.at(1001), lines("out/0 k=1@10", "out/0 k=3@15"); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	c = chunk("b", 1, "k=4@30")
+	c.End = 2
+	addChunk(t, s.set, c)
+	if got, want := s.at(1002), lines("out/0 k=2@20", "out/0 k=4@30"); got != want {
+		t.Errorf("got %s, want %s: b has no more", got, want)
+	}
+	if err := s.set.Expect(record.TopicPartition{Topic: "c"}, 2); err == nil {
+		t.Error("records of a topic that nobody reads were expected")
+	}
+}
+
+func TestATaskDoesNotWaitForRecordsThatWillNotCome(t *testing.T) {
+	s := &idleSet{t: t, set: newSet(t, task.Config{}, func(b *stream.Builder) {
+		to(stream.FromTopics(b, []string{"a", "b"}, serde.String, serde.String), "out")
+	})}
+	if err := s.set.Expect(record.TopicPartition{Topic: "b"}, 5); err != nil {
+		t.Fatal(err)
+	}
+	addChunk(t, s.set, chunk("a", 0, "k=1@10"))
+	empty := chunk("b", 0)
+	empty.Next, empty.End = 5, 5 // control records and aborted ones only
+	addChunk(t, s.set, empty)
+	if got, want := s.at(1000), "out/0 k=1@10"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

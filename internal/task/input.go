@@ -28,6 +28,7 @@ type input struct {
 	started  bool
 	position record.Offset // of the next record to read, as far as kept
 	end      record.Offset // Next of the last chunk
+	logEnd   record.Offset // the end of the committed log, as far as known
 
 	idle     bool             // seen without records by ready, at idleFrom
 	idleFrom record.Timestamp // ms, wall clock
@@ -56,7 +57,7 @@ func (in *input) add(c client.Chunk) error {
 	if !in.started {
 		in.started, in.position = true, first
 	}
-	in.end = next
+	in.end, in.logEnd = next, max(in.logEnd, c.End)
 	in.records += n
 	in.chunks, in.bytes, in.times = append(in.chunks, c), append(in.bytes, chunkBytes(&c)), append(in.times, nil)
 	if in.ahead == 0 {
@@ -149,6 +150,16 @@ func (in *input) run(c *client.Chunk, from, to int) operator.Run {
 		run.Headers = c.Headers[from:to]
 	}
 	return run
+}
+
+// find shows the record at an offset; empty: it is consumed.
+func (in *input) find(offset record.Offset) operator.Run {
+	for i := range in.chunks {
+		if row, ok := slices.BinarySearch(in.chunks[i].Offsets, offset); ok {
+			return in.run(&in.chunks[i], row, row+1)
+		}
+	}
+	return operator.Run{}
 }
 
 // take reads the next n rows, which waiting has shown.

@@ -1,6 +1,8 @@
 package task
 
 import (
+	"time"
+
 	"github.com/mainstemio/mainstem/internal/operator"
 	"github.com/mainstemio/mainstem/internal/operator/process"
 	"github.com/mainstemio/mainstem/record"
@@ -20,6 +22,9 @@ type task struct {
 	between   []port             // those where it passes on its way
 	scheduler *process.Scheduler // nil: the task has no processors
 
+	rows     int64            // taken, with those of units that were undone
+	busy     time.Duration    // on units that began with its input
+	units    int64            // that began with its input
 	keptTime record.Timestamp // StreamTime before the unit
 	touched  bool             // the unit has used this task
 }
@@ -36,6 +41,7 @@ type sourcePort struct {
 	in     *input
 	feeder operator.Feeder
 	bad    operator.Bad // the set's
+	rows   *int64       // that a source took; nil behind a repartition, whose sender counts
 	run    operator.Run
 }
 
@@ -47,7 +53,7 @@ func (p *sourcePort) times() []record.Timestamp {
 	}
 	offsets := p.in.chunks[p.in.chunk].Offsets[p.in.row:]
 	for i := range times {
-		if p.set.verdict(p.in.index, offsets[i]) != nil {
+		if _, known := p.set.verdict(p.in.index, offsets[i]); known {
 			return times[:max(i, 1)]
 		}
 	}
@@ -56,8 +62,11 @@ func (p *sourcePort) times() []record.Timestamp {
 
 func (p *sourcePort) feed(n int) error {
 	p.in.take(n, &p.run)
-	if e := p.set.verdict(p.in.index, p.run.Offsets[0]); e != nil {
-		p.set.deadLetter(&p.run, 0, e)
+	if p.rows != nil {
+		*p.rows += int64(n)
+	}
+	if v, known := p.set.verdict(p.in.index, p.run.Offsets[0]); known {
+		p.set.setAside(&p.run, 0, v)
 		return nil
 	}
 	return p.feeder.Feed(&p.run, p.bad)
@@ -138,6 +147,7 @@ func (t *task) limit(rows int) int {
 
 // pass passes the next n rows of a port through the operators.
 func (t *task) pass(p port, n int) (int, error) {
+	t.rows += int64(n)
 	for _, ts := range p.times()[:n] {
 		t.StreamTime = max(t.StreamTime, ts)
 	}

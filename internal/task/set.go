@@ -3,6 +3,7 @@ package task
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -29,15 +30,17 @@ type Set struct {
 	changelogs map[store.Store]record.TopicPartition
 	stores     []store.Store
 	caches     []operator.Holder // in the order of the topology
+	nodeRows   []int64           // that each node took, in all tasks
 
 	next     int // the task whose turn it is
 	rows     int // how many rows a unit takes now: few after a failure, then more again
 	touched  []*task
-	stopped  *RecordError                     // Process ended here
-	verdicts map[operator.Origin]*RecordError // records that failed behind their source and go to the dead-letter topic
-	lost     map[operator.Origin]*RecordError // consumed records whose held updates are given up in this unit
-	settled  bool                             // the stores are restored
-	cutting  bool                             // a consistent epoch ends: no source is read
+	stopped  *RecordError                // Process ended here
+	asked    map[failing]verdict         // what OnBadRecord has said about records that are not consumed
+	verdicts map[operator.Origin]verdict // records that failed behind their source and are set aside
+	lost     map[operator.Origin]verdict // consumed records whose held updates are given up in this unit
+	settled  bool                        // the stores are restored
+	cutting  bool                        // a consistent epoch ends: no source is read
 
 	started bool             // the processors are
 	wall    record.Timestamp // as Tick said last
@@ -58,10 +61,10 @@ func New(c Config) (*Set, error) {
 		c: c, plan: plan, rows: c.BatchRows,
 		env:  &operator.Env{Partitions: c.Partitions, MaxRecordBytes: c.MaxRecordBytes, RecordBytes: c.RecordBytes, Calls: c.Calls},
 		byTP: map[record.TopicPartition]*input{}, wall: record.NoTimestamp,
-		changelogs: map[store.Store]record.TopicPartition{},
-		verdicts:   map[operator.Origin]*RecordError{}, lost: map[operator.Origin]*RecordError{},
+		changelogs: map[store.Store]record.TopicPartition{}, nodeRows: make([]int64, len(c.Topology.Nodes)),
+		asked: map[failing]verdict{}, verdicts: map[operator.Origin]verdict{}, lost: map[operator.Origin]verdict{},
 	}
-	s.env.OverTopics = c.Tasks != nil
+	s.env.OverTopics, s.env.LookUp, s.env.LeaveOut = c.Tasks != nil, c.LookUp, s.leaveOut
 	s.env.Caches.Limit, s.env.Caches.Lost, s.env.Caches.Consistent = c.CacheBytes, s.lostUpdate, c.Topology.Consistent
 	if err := s.wire(); err != nil {
 		return nil, fmt.Errorf("topology %s: %w", c.Topology.Name, err)
@@ -89,14 +92,24 @@ func (s *Set) Changelog(st store.Store) record.TopicPartition { return s.changel
 // deadLetterBytes is room for the largest record that a source topic takes by default, and for many times that.
 const deadLetterBytes = "10485760"
 
+// segmentBytes ends segments of internal topics early: the last one is neither compacted nor removed.
+const segmentBytes = "52428800"
+
 // changelogConfigs are those of a changelog topic. As in Kafka Streams that of a store with a retention is compacted, and cut a day later than
-// the store forgets.
+// the store forgets. Its tombstones stay as long: a checkpoint that is older has rows only whose time is over.
 func changelogConfigs(retention time.Duration) map[string]string {
 	const later = 24 * time.Hour
 	if retention == 0 {
-		return map[string]string{"cleanup.policy": "compact"}
+		return map[string]string{"cleanup.policy": "compact", "segment.bytes": segmentBytes}
 	}
-	return map[string]string{"cleanup.policy": "compact,delete", "retention.ms": strconv.FormatInt((retention + later).Milliseconds(), 10)}
+	kept := strconv.FormatInt((retention + later).Milliseconds(), 10)
+	return map[string]string{"cleanup.policy": "compact,delete", "retention.ms": kept, "delete.retention.ms": kept, "segment.bytes": segmentBytes}
+}
+
+// withSettings adds settings to those of a topic.
+func withSettings(configs, settings map[string]string) map[string]string {
+	maps.Copy(configs, settings)
+	return configs
 }
 
 // Topics returns the topics the application owns and must have: changelogs (compacted), and dead-letter topics when asked for.
@@ -109,7 +122,7 @@ func (s *Set) Topics() []client.TopicSpec {
 		specs = append(specs, client.TopicSpec{
 			Name:       topology.Changelog(s.c.App, st.Name),
 			Partitions: s.plan.Tasks[st.Sub],
-			Configs:    changelogConfigs(st.Retention),
+			Configs:    withSettings(changelogConfigs(st.Retention), st.Settings),
 		})
 	}
 	for _, t := range s.timers {
@@ -118,20 +131,20 @@ func (s *Set) Topics() []client.TopicSpec {
 		})
 	}
 	specs = append(specs, s.repartitionTopics()...)
-	if !s.c.DeadLetters {
-		return specs
-	}
+	sources := map[string]int32{}
 	for _, topic := range s.c.Topology.SourceTopics() {
-		specs = append(specs, client.TopicSpec{
-			Name: topology.DeadLetter(topic), Partitions: s.c.Partitions[topic],
-			Configs: map[string]string{"max.message.bytes": deadLetterBytes},
-		})
+		sources[topic] = s.c.Partitions[topic]
 	}
-	return specs
+	for i := range s.c.Topology.Nodes {
+		if n := &s.c.Topology.Nodes[i]; s.c.Tasks != nil && n.Kind == topology.Repartition {
+			sources[topology.RepartitionTopic(s.c.App, n.Name)] = s.plan.Counts[n.ID]
+		}
+	}
+	return append(specs, s.deadLetterTopics(sources)...)
 }
 
-// repartitionTopics returns those of the application, with their dead-letter topics, if the Set has some of the tasks. Records stay until
-// they are deleted, as in Kafka Streams.
+// repartitionTopics returns those of the application, if the Set has some of the tasks. Records stay until they are deleted, as in Kafka
+// Streams.
 func (s *Set) repartitionTopics() []client.TopicSpec {
 	var specs []client.TopicSpec
 	for i := range s.c.Topology.Nodes {
@@ -141,13 +154,8 @@ func (s *Set) repartitionTopics() []client.TopicSpec {
 		}
 		topic, partitions := topology.RepartitionTopic(s.c.App, n.Name), s.plan.Counts[n.ID]
 		specs = append(specs, client.TopicSpec{
-			Name: topic, Partitions: partitions, Configs: map[string]string{"cleanup.policy": "delete", "retention.ms": "-1"},
+			Name: topic, Partitions: partitions, Configs: map[string]string{"cleanup.policy": "delete", "retention.ms": "-1", "segment.bytes": segmentBytes},
 		})
-		if s.c.DeadLetters {
-			specs = append(specs, client.TopicSpec{
-				Name: topology.DeadLetter(topic), Partitions: partitions, Configs: map[string]string{"max.message.bytes": deadLetterBytes},
-			})
-		}
 	}
 	return specs
 }

@@ -22,6 +22,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mainstemio/mainstem/failure"
 	"github.com/mainstemio/mainstem/internal/operator"
 	"github.com/mainstemio/mainstem/internal/topology"
 	"github.com/mainstemio/mainstem/record"
@@ -32,13 +33,15 @@ type Output interface {
 	Append(tp record.TopicPartition, ts record.Timestamp, key, value []byte, headers []record.Header) error
 }
 
-// A Decision says what becomes of a bad record.
-type Decision uint8
+// A Decision says what becomes of a bad record: see package failure. With Stop Process returns the RecordError.
+type Decision = failure.Decision
 
 // The decisions.
 const (
-	Stop       Decision = iota // Process returns the RecordError; the record and those behind it stay unconsumed
-	DeadLetter                 // the original goes to the topic's dead-letter topic and processing goes on
+	Stop       = failure.Stop
+	DeadLetter = failure.DeadLetter
+	Continue   = failure.Continue
+	LeaveOut   = failure.LeaveOut
 )
 
 // Config of a Set.
@@ -49,11 +52,15 @@ type Config struct {
 	// Partitions gives the number of partitions of every source and sink topic. A dead-letter topic that is missing here is
 	// taken to have as many as its source topic.
 	Partitions map[string]int32
-	// OnBadRecord decides about a record that can't be decoded or processed. It must be a pure function: it may be asked twice.
-	// Default: Stop.
+	// OnBadRecord decides about a record that can't be decoded or processed, or whose output can't be written. It is asked once for a
+	// record and step, as long as the record is not consumed. Default: Stop.
 	OnBadRecord func(*RecordError) Decision
 	// DeadLetters says that OnBadRecord may answer DeadLetter: Topics then lists the dead-letter topics.
 	DeadLetters bool
+	// DeadLetterTopic, when set, takes the bad records of all topics, in place of one topic for each.
+	DeadLetterTopic string
+	// LookUp finds a sink topic that Partitions does not have, for rows that choose theirs. Default: there are no others.
+	LookUp func(topic string) (operator.Room, error)
 	// MaxRecordBytes bounds key and value together of any output or changelog record; a larger one makes its input a bad
 	// record. Default 1,000,000: below Kafka's default message.max.bytes with room for framing.
 	MaxRecordBytes int
@@ -82,6 +89,8 @@ type Config struct {
 	// OneTime lets the tasks of a partition have one stream time and one order of punctuations for all sub-topologies, as the single
 	// task of Kafka Streams' test driver has. Default: every task has its own, as in Kafka Streams itself.
 	OneTime bool
+	// Mono, when set, is a clock by which the tasks' work is measured.
+	Mono func() time.Duration
 	// Calls makes the calls of steps to the outside. Default: one after the other.
 	Calls operator.Caller
 }

@@ -55,6 +55,7 @@ func (s *Set) turn() *task {
 // unit takes at most limit rows of t, and what follows from them, until it succeeds. A record that fails is judged, and the rest
 // is tried again in smaller units, so that many bad records don't cost many rows each.
 func (s *Set) unit(t *task, limit int, out Output) (int, error) {
+	defer s.measured(t, s.now())
 	for {
 		n, err := s.try(t, limit)
 		if err == nil {

@@ -187,7 +187,7 @@ func (w *wiring) source(n *topology.Node) error {
 			}
 			in.timer, in.topic, in.global = timer, int32(i), n.Global
 			w.made.sources = append(w.made.sources, in)
-			w.ports[n.ID] = append(w.ports[n.ID], &sourcePort{set: w.set, in: in, feeder: feeder, bad: w.set.bad})
+			w.ports[n.ID] = append(w.ports[n.ID], &sourcePort{set: w.set, in: in, feeder: feeder, bad: w.set.bad, rows: &w.set.nodeRows[n.ID]})
 		}
 	}
 	return nil
@@ -266,6 +266,7 @@ func (w *wiring) site(n *topology.Node) (*operator.Site, error) {
 		}
 		site.Children = append(site.Children, child)
 		site.ChildNames = append(site.ChildNames, w.set.c.Topology.Node(e.To).Name)
+		site.ChildRows = append(site.ChildRows, &w.set.nodeRows[e.To])
 	}
 	return site, nil
 }

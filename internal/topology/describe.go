@@ -29,7 +29,10 @@ func (n *NodeDescription) write(b *strings.Builder) {
 		fmt.Fprintf(b, "    Source: %s (topics: [%s])\n      --> %s\n", n.Name, strings.Join(n.Topics, ", "), orNone(n.Successors))
 	case wordSink:
 		topic := "no topic"
-		if len(n.Topics) > 0 {
+		switch {
+		case n.AnyTopic:
+			topic = "topic: each record's own" + strings.Join(append([]string{""}, n.Topics...), ", ")
+		case len(n.Topics) > 0:
 			topic = "topic: " + n.Topics[0]
 		}
 		if n.Partitions > 0 {

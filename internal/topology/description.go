@@ -26,6 +26,7 @@ type NodeDescription struct {
 	Kind         string   `json:"kind"` // source, processor or sink
 	Topics       []string `json:"topics,omitempty"`
 	Partitions   int32    `json:"partitions,omitempty"` // of a repartition topic, if asked for
+	AnyTopic     bool     `json:"anyTopic,omitempty"`   // of a sink: each record chooses its topic, one of Topics or another
 	Stores       []string `json:"stores,omitempty"`
 	Predecessors []string `json:"predecessors,omitempty"`
 	Successors   []string `json:"successors,omitempty"`
@@ -94,7 +95,7 @@ func (t *Topology) describeSub(sub *SubTopology) SubTopologyDescription {
 }
 
 func (t *Topology) describeNode(n *Node) NodeDescription {
-	d := NodeDescription{Name: n.Name, Topics: n.Topics, Predecessors: t.parents(n), Successors: t.children(n)}
+	d := NodeDescription{Name: n.Name, Topics: n.Topics, AnyTopic: n.AnyTopic, Predecessors: t.parents(n), Successors: t.children(n)}
 	switch n.Kind {
 	case Source:
 		d.Kind = wordSource

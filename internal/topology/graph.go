@@ -166,6 +166,19 @@ func (g *Graph) Uncached(store string) (ok bool) {
 	return ok
 }
 
+// Changelog has the changelog topic of a store made with settings; ok is false when no node has the store.
+func (g *Graph) Changelog(store string, settings map[string]string) (ok bool) {
+	for i := range g.nodes {
+		if slices.Contains(g.nodes[i].Stores, store) {
+			if g.nodes[i].Changelogs == nil {
+				g.nodes[i].Changelogs = map[string]map[string]string{}
+			}
+			g.nodes[i].Changelogs[store], ok = settings, true
+		}
+	}
+	return ok
+}
+
 // Consistent marks the topology as such.
 func (g *Graph) Consistent() { g.consistent = true }
 

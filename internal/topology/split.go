@@ -69,7 +69,7 @@ func (t *Topology) place(id NodeID) {
 		if !own {
 			retention = n.Retention
 		}
-		t.Stores = append(t.Stores, Store{Name: store, Node: id, Sub: in.ID, Retention: retention, Private: slices.Contains(n.Private, store), Global: n.Global})
+		t.Stores = append(t.Stores, Store{Name: store, Node: id, Sub: in.ID, Retention: retention, Private: slices.Contains(n.Private, store), Global: n.Global, Settings: n.Changelogs[store]})
 	}
 }
 
@@ -97,6 +97,7 @@ func (f forest) join(a, b int) { f[f.find(a)] = f.find(b) }
 // markRowWise finds the nodes where a batch must be handed on row by row: those two of whose children reach the same place.
 func (t *Topology) markRowWise() {
 	reach := make([]map[string]bool, len(t.Nodes))
+	routed := slices.ContainsFunc(t.Nodes, func(n Node) bool { return n.AnyTopic })
 	for i := len(t.Nodes) - 1; i >= 0; i-- { // children have higher numbers
 		n := &t.Nodes[i]
 		below := map[string]bool{}
@@ -110,7 +111,7 @@ func (t *Topology) markRowWise() {
 				below[place] = true
 			}
 		}
-		own := n.places()
+		own := n.places(routed)
 		if n.Kind == Repartition {
 			below = map[string]bool{} // what lies behind is another task's: the order of arrival decides there
 		}
@@ -169,10 +170,13 @@ func (t *Topology) markUnkeyed() {
 	}
 }
 
-// places names what a node shares with others: itself, its topic, its stores.
-func (n *Node) places() []string {
+// places names what a node shares with others: itself, its topic, its stores. routed: some rows choose their topic, so all sinks may meet.
+func (n *Node) places(routed bool) []string {
 	places := []string{"node " + n.Name}
-	if n.Kind == Sink {
+	switch {
+	case n.Kind == Sink && routed:
+		places = append(places, "any topic")
+	case n.Kind == Sink:
 		for _, topic := range n.Topics {
 			places = append(places, "topic "+topic)
 		}

@@ -40,22 +40,25 @@ type Edge struct {
 type Node struct {
 	Name       string // unique in the topology
 	Kind       Kind
-	Op         any                      // how it computes: see package operator
-	Inputs     []NodeID                 // one per slot; none for a Source
-	Topics     []string                 // read by a Source; at most one, written by a Sink
-	Stores     []string                 // the stores it owns
-	Retention  time.Duration            // how long the changelogs of its stores keep a record, by the records' time; 0: for good
-	Retentions map[string]time.Duration // Retention of single stores, where they differ
-	Private    []string                 // of its stores: the runtime\'s own, which descriptions leave out
-	Mirrors    string                   // the topic that the store is a copy of: optimized descriptions name it as the changelog
-	Uses       []string                 // stores of other nodes that it uses: it belongs to their sub-topology and has their partitions
-	Partitions int32                    // of a Repartition: asked for explicitly, else 0
-	Uncached   bool                     // no record cache stands behind its table
-	Compacted  bool                     // a Sink's topic keeps the last record of each key, if the pipeline creates it
-	Global     bool                     // of a Source and the table behind it: one task of every process reads all partitions of the topic
-	Joins      bool                     // it reads the tables of its inputs by key, so all of them need equal numbers of partitions
-	LooksUp    bool                     // the tables of all inputs but the first are only looked up: updates of these make no rows
-	Unkeyed    bool                     // rows with a null key are worth something to it: a Repartition in front of it, however far, keeps them
+	Op         any                          // how it computes: see package operator
+	Inputs     []NodeID                     // one per slot; none for a Source
+	Topics     []string                     // read by a Source; written by a Sink: at most one, unless each row chooses
+	Stores     []string                     // the stores it owns
+	Retention  time.Duration                // how long the changelogs of its stores keep a record, by the records' time; 0: for good
+	Retentions map[string]time.Duration     // Retention of single stores, where they differ
+	Changelogs map[string]map[string]string // settings of its stores' changelog topics, by store, where they are made
+	Private    []string                     // of its stores: the runtime\'s own, which descriptions leave out
+	Mirrors    string                       // the topic that the store is a copy of: optimized descriptions name it as the changelog
+	Uses       []string                     // stores of other nodes that it uses: it belongs to their sub-topology and has their partitions
+	Partitions int32                        // of a Repartition: asked for explicitly, else 0
+	Uncached   bool                         // no record cache stands behind its table
+	FromEnd    bool                         // of a Source: partitions without a committed position are read from their end
+	AnyTopic   bool                         // of a Sink: each row chooses its topic, one of Topics or another that exists
+	Compacted  bool                         // a Sink's topic keeps the last record of each key, if the pipeline creates it
+	Global     bool                         // of a Source and the table behind it: one task of every process reads all partitions of the topic
+	Joins      bool                         // it reads the tables of its inputs by key, so all of them need equal numbers of partitions
+	LooksUp    bool                         // the tables of all inputs but the first are only looked up: updates of these make no rows
+	Unkeyed    bool                         // rows with a null key are worth something to it: a Repartition in front of it, however far, keeps them
 	// What optimizing looks at: see Graph.Optimize.
 	Rekeys    bool // it makes new keys
 	Keeps     bool // rows leave it as they came, of the same types
@@ -77,8 +80,9 @@ type Store struct {
 	Node      NodeID
 	Sub       int
 	Private   bool
-	Global    bool          // it is restored from the topic that it is read from
-	Retention time.Duration // of its changelog; 0: for good
+	Global    bool              // it is restored from the topic that it is read from
+	Retention time.Duration     // of its changelog; 0: for good
+	Settings  map[string]string // of its changelog topic, beside those of the runtime
 }
 
 // A SubTopology is a part of the graph whose nodes share tasks: one task for each partition.
@@ -109,6 +113,19 @@ func (t *Topology) Node(id NodeID) *Node { return &t.Nodes[id] }
 
 // SourceTopics returns the topics the pipeline reads, in order of creation, each once.
 func (t *Topology) SourceTopics() []string { return t.topics(Source) }
+
+// TopicsFromEnd returns the source topics that are read from their end where no position is committed.
+func (t *Topology) TopicsFromEnd() map[string]bool {
+	topics := map[string]bool{}
+	for i := range t.Nodes {
+		for _, topic := range t.Nodes[i].Topics {
+			if t.Nodes[i].FromEnd {
+				topics[topic] = true
+			}
+		}
+	}
+	return topics
+}
 
 // SinkTopics returns the topics the pipeline writes, in order of creation, each once.
 func (t *Topology) SinkTopics() []string { return t.topics(Sink) }

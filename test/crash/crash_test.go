@@ -6,6 +6,8 @@
 //
 // Environment: MAINSTEM_CRASH_KILLS kills of a node (default 5), MAINSTEM_KAFKA_KILLS kills of a worker on Apache Kafka (default 3),
 // MAINSTEM_SMOKE_KILLS and MAINSTEM_SMOKE_KAFKA_KILLS the same with every kind of step of the engine (defaults 3 and 2),
+// MAINSTEM_SMOKE_SHARED and MAINSTEM_SMOKE_KAFKA_SHARED troubles of workers that share it (defaults 3 and 2),
+// MAINSTEM_HISTORY_SECONDS the time of faults under the checker (default 3),
 // MAINSTEM_CRASH_SEED repeats a run's choices, MAINSTEM_CRASH_DIR keeps what a failed test leaves there.
 //
 // Not here: crashes at every file operation (the tests of internal/broker and internal/engine on the in-memory file system).

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -27,9 +26,8 @@ type recorder struct {
 	clock     atomic.Int64
 	values    atomic.Int64
 
-	mu    sync.Mutex
-	ops   []checker.Op
-	conns map[net.Conn]bool
+	mu  sync.Mutex
+	ops []checker.Op
 }
 
 func (r *recorder) add(op checker.Op) {
@@ -39,45 +37,9 @@ func (r *recorder) add(op checker.Op) {
 	r.ops = append(r.ops, op)
 }
 
-// dial keeps the connections, so that they can be cut.
-func (r *recorder) dial(ctx context.Context, network, host string) (net.Conn, error) {
-	var d net.Dialer
-	c, err := d.DialContext(ctx, network, host)
-	if err != nil {
-		return nil, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.conns[c] = true
-	return &recordedConn{c, r}, nil
-}
-
-type recordedConn struct {
-	net.Conn
-	r *recorder
-}
-
-func (c *recordedConn) Close() error {
-	c.r.mu.Lock()
-	delete(c.r.conns, c.Conn)
-	c.r.mu.Unlock()
-	return c.Conn.Close()
-}
-
-// cut ends about half of all connections.
-func (r *recorder) cut(draw *rand.Rand) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for c := range r.conns {
-		if draw.IntN(2) == 0 {
-			_ = c.Close() // its user finds out
-		}
-	}
-}
-
 func (r *recorder) client(opts ...kgo.Opt) (*kgo.Client, error) {
 	return kgo.NewClient(append([]kgo.Opt{
-		kgo.SeedBrokers(r.bootstrap), kgo.Dialer(r.dial), kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
+		kgo.SeedBrokers(r.bootstrap), kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
 		kgo.MetadataMinAge(50 * time.Millisecond), kgo.RequestTimeoutOverhead(2 * time.Second), kgo.ProducerLinger(0),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 	}, opts...)...)
@@ -223,6 +185,28 @@ func (r *recorder) consume(ctx context.Context, process int, ends map[record.Top
 	return nil
 }
 
+// share polls committed records as a member of a group, of either protocol, until ctx ends.
+func (r *recorder) share(ctx context.Context, process int, group string, protocol ...kgo.Opt) error {
+	cl, err := r.client(append(protocol, kgo.ConsumerGroup(group), kgo.ConsumeTopics(slices.Collect(maps.Keys(historyTopics))...),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.AutoCommitInterval(200*time.Millisecond), kgo.SessionTimeout(6*time.Second))...)
+	if err != nil {
+		return err
+	}
+	defer cl.CloseAllowingRebalance()
+	for ctx.Err() == nil {
+		op := checker.Op{Process: process, Subscribed: true}
+		cl.PollFetches(ctx).EachRecord(func(rec *kgo.Record) {
+			tp := record.TopicPartition{Topic: rec.Topic, Partition: rec.Partition}
+			op.Reads = append(op.Reads, checker.Read{TopicPartition: tp, Value: string(rec.Value), Offset: record.Offset(rec.Offset)})
+		})
+		if len(op.Reads) > 0 {
+			r.add(op)
+		}
+	}
+	return nil
+}
+
 // finish reads everything after the faults have stopped.
 func (r *recorder) finish(t *trial) {
 	t.Helper()
@@ -264,66 +248,106 @@ func (r *recorder) finish(t *trial) {
 	r.add(checker.Op{Process: 99, ToEnd: true})
 }
 
-// TestHistoriesUnderFaults lets producers, transactions and consumers work while the node is killed, stopped and continued, and
-// connections are cut, and judges what they saw. MAINSTEM_HISTORY_SECONDS is how long the faults go on (default 3).
+// TestHistoriesUnderFaults lets producers, transactions, consumers and groups of both protocols work while the node is killed, stopped
+// and continued, connections are cut, and a proxy delays and reorders what they carry, and judges what they saw.
+// MAINSTEM_HISTORY_SECONDS is how long the faults go on (default 3).
 func TestHistoriesUnderFaults(tt *testing.T) {
 	t := newTrial(tt)
 	limit := time.Duration(t.count("MAINSTEM_HISTORY_SECONDS", 3)) * time.Second
 	addrs := t.ports(2)
-	node := func() *process {
-		return t.start("mainstem", "dev", "--data", t.dir+"/data", "--kafka", addrs[0], "--http", addrs[1])
-	}
-	p := node()
-	t.createTopics(addrs[0], historyTopics)
-	r := &recorder{bootstrap: addrs[0], conns: map[net.Conn]bool{}}
+	px := t.proxy(addrs[0])
+	b := &breaker{trial: t, proxy: px, counts: map[string]int{}, node: func() *process {
+		return t.start("mainstem", "dev", "--data", t.dir+"/data", "--kafka", addrs[0], "--http", addrs[1], "--advertise", px.address())
+	}}
+	b.p = b.node()
+	t.createTopics(px.address(), historyTopics)
+	r := &recorder{bootstrap: px.address()}
 	ctx, stop := context.WithCancel(t.ctx)
 	defer stop()
-	var clients sync.WaitGroup
-	for i := range 2 {
-		seed := func() *rand.Rand { return rand.New(rand.NewPCG(t.seed, uint64(i)+10)) }
-		clients.Go(func() { r.produce(ctx, 10+i, seed()) })
-		clients.Go(func() { r.transact(ctx, 20+i, seed()) })
-		clients.Go(func() {
-			for ctx.Err() == nil {
-				_ = r.consume(ctx, 30+i, nil) // it is begun again
-			}
-		})
-	}
-	faults := map[string]int{}
+	clients := r.work(ctx, t.seed)
 	for began := time.Now(); time.Since(began) < limit; {
-		t.pause(t.between(100*time.Millisecond, 500*time.Millisecond))
-		p.mustLive()
-		switch t.rand.IntN(4) {
-		case 0, 1:
-			faults["cuts"]++
-			r.cut(t.rand)
-		case 2:
-			faults["pauses"]++
-			_ = p.cmd.Process.Signal(syscall.SIGSTOP)
-			t.pause(t.between(50*time.Millisecond, 400*time.Millisecond))
-			_ = p.cmd.Process.Signal(syscall.SIGCONT)
-		case 3:
-			faults["kills"]++
-			p.kill()
-			p = node()
-		}
+		b.fault()
 	}
+	px.slow(0)
 	t.pause(500 * time.Millisecond)
 	stop()
 	clients.Wait()
 	r.finish(t)
-	p.stop()
+	b.p.stop()
+	r.judge(t, b.counts)
+}
 
+// work starts the clients, which end with ctx.
+func (r *recorder) work(ctx context.Context, seed uint64) *sync.WaitGroup {
+	var clients sync.WaitGroup
+	again := func(run func() error) {
+		clients.Go(func() {
+			for ctx.Err() == nil {
+				_ = run() // it is begun again
+			}
+		})
+	}
+	for i := range 2 {
+		draw := func() *rand.Rand { return rand.New(rand.NewPCG(seed, uint64(i)+10)) }
+		clients.Go(func() { r.produce(ctx, 10+i, draw()) })
+		clients.Go(func() { r.transact(ctx, 20+i, draw()) })
+		again(func() error { return r.consume(ctx, 30+i, nil) })
+		again(func() error { return r.share(ctx, 40+i, "classic", kgo.Balancers(kgo.CooperativeStickyBalancer())) })
+		again(func() error {
+			return r.share(ctx, 50+i, "consumer", kgo.Balancers(kgo.RangeBalancer()), kgo.ServerSideBalancer())
+		})
+	}
+	return &clients
+}
+
+// A breaker makes faults, one after the other.
+type breaker struct {
+	*trial
+	proxy  *proxy
+	node   func() *process
+	p      *process
+	counts map[string]int
+}
+
+func (b *breaker) fault() {
+	b.Helper()
+	b.pause(b.between(50*time.Millisecond, 400*time.Millisecond))
+	b.p.mustLive()
+	switch b.rand.IntN(8) {
+	case 0, 1:
+		b.counts["cuts"]++
+		b.proxy.cut(2)
+	case 2:
+		b.counts["pauses"]++
+		_ = b.p.cmd.Process.Signal(syscall.SIGSTOP)
+		b.pause(b.between(50*time.Millisecond, 400*time.Millisecond))
+		_ = b.p.cmd.Process.Signal(syscall.SIGCONT)
+	case 3:
+		b.counts["delays"]++
+		b.proxy.slow(time.Duration(b.rand.IntN(4)) * 15 * time.Millisecond)
+	default:
+		b.counts["kills"]++
+		b.p.kill()
+		b.p = b.node()
+	}
+}
+
+// judge lets the checker see everything.
+func (r *recorder) judge(t *trial, faults map[string]int) {
+	t.Helper()
 	counts := map[checker.Outcome]int{}
-	reads := 0
+	reads, shared := 0, 0
 	for _, op := range r.ops {
 		if len(op.Sends) > 0 {
 			counts[op.Outcome]++
 		}
 		reads += len(op.Reads)
+		if op.Subscribed {
+			shared += len(op.Reads)
+		}
 	}
-	t.Logf("%v; sends: %d ok, %d failed, %d unknown; %d values read", faults, counts[checker.OK], counts[checker.Fail], counts[checker.Info], reads)
-	if counts[checker.OK] < 50 || reads < 50 {
+	t.Logf("%v; sends: %d ok, %d failed, %d unknown; %d values read, %d of them by groups", faults, counts[checker.OK], counts[checker.Fail], counts[checker.Info], reads, shared)
+	if counts[checker.OK] < 30 || reads < 50 {
 		t.Error("hardly anything happened")
 	}
 	if found := checker.Check(r.ops); len(found) > 0 {

@@ -28,6 +28,12 @@ type smoke struct {
 // begin makes the topics and starts the feeders.
 func (s *smoke) begin() {
 	s.Helper()
+	s.makeTopics()
+	s.feeders = s.feed(s.bootstrap, 2)
+}
+
+func (s *smoke) makeTopics() {
+	s.Helper()
 	topics := map[string]int32{}
 	for topic, n := range smokeTopics {
 		topics[topic] = n
@@ -36,7 +42,6 @@ func (s *smoke) begin() {
 		topics[topic] = int32(1 + i%3)
 	}
 	s.createTopics(s.bootstrap, topics)
-	s.feeders = s.feed(s.bootstrap, 2)
 }
 
 func (s *smoke) startWorker() {
@@ -73,7 +78,8 @@ func (s *smoke) moves() {
 	s.slowest = max(s.slowest, time.Since(began))
 }
 
-// zombie stops the worker, lets a second one take over, and continues the first: it must notice.
+// zombie stops the worker, lets a second one take over, and continues the first: it must notice, also when the broker was killed meanwhile
+// and it starts again behind a lost connection.
 func (s *smoke) zombie() {
 	s.Helper()
 	s.moves() // it is in charge
@@ -85,6 +91,12 @@ func (s *smoke) zombie() {
 	s.workers++
 	s.startWorker()
 	s.moves()
+	if s.broker != nil && s.rand.IntN(2) == 0 {
+		s.broker.kill()
+		s.brokerKills++
+		s.startBroker()
+		s.moves()
+	}
 	s.pause(s.between(0, 200*time.Millisecond))
 	if err := old.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		s.Fatal(err)

@@ -44,7 +44,7 @@ func (e *engine) Exec(script string, properties map[string]string) error {
 		return err
 	}
 	phase := map[session.Phase]Phase{session.Parse: PhaseParse, session.Plan: PhaseAnalyse, session.Run: PhaseRun}[s.Phase]
-	return &StatementError{Phase: phase, Statement: s.Index, Err: s.Err}
+	return &StatementError{Phase: phase, Statement: s.Index, Err: s}
 }
 
 func (e *engine) Queries() []Query {

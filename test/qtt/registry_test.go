@@ -56,6 +56,13 @@ func (r *Registry) Register(subject string, s Schema) int {
 	return id
 }
 
+// Reserve leaves out the next n ids.
+func (r *Registry) Reserve(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.next += n
+}
+
 // RegisterAs adds a version with an id that the caller chose.
 func (r *Registry) RegisterAs(subject string, s Schema, id int) error {
 	r.mu.Lock()

@@ -75,10 +75,13 @@ func (r *caseRun) judge() verdict {
 
 // prepare makes the topics and schemas that are there before the statements run.
 func (r *caseRun) prepare() error {
-	for _, t := range r.c.allTopics() {
+	topics := r.c.allTopics()
+	slices.SortStableFunc(topics, func(a, b topicNode) int { return hashPlace(a.Name) - hashPlace(b.Name) })
+	for _, t := range topics {
 		if err := r.driver.CreateTopic(t.Name, t.Partitions, t.Replicas); err != nil {
 			return err
 		}
+		r.registry.Reserve(r.c.derivedSchemas(t.Name))
 		if err := registerSchemas(t, r.registry); err != nil {
 			return fmt.Errorf("schema of topic %s: %w", t.Name, err)
 		}

@@ -45,14 +45,16 @@ func through(text, end string) int {
 
 var (
 	createSource = regexp.MustCompile(`(?is)^\s*CREATE\s+(?:OR\s+REPLACE\s+)?(?:SOURCE\s+)?(?:STREAM|TABLE)\s(.*)\bWITH\s*\((.*)\)\s*$`)
+	isKey        = regexp.MustCompile(`(?i)\bKEY\b`)
 	isQuery      = regexp.MustCompile(`(?is)\bAS\s+SELECT\b`)
-	withProperty = regexp.MustCompile(`(?is)\b(KAFKA_TOPIC|PARTITIONS|REPLICAS)\s*=\s*(?:'((?:[^']|'')*)'|(\d+))`)
+	withProperty = regexp.MustCompile(`(?is)\b(KAFKA_TOPIC|PARTITIONS|REPLICAS|KEY_FORMAT|VALUE_FORMAT|FORMAT)\s*=\s*(?:'((?:[^']|'')*)'|(\d+))`)
 )
 
 // An inferredTopic is one that a CREATE statement speaks of.
 type inferredTopic struct {
 	topicNode
 	columns bool // the statement has columns: upstream's runner makes the topic before it starts
+	schemas int  // how many it registers for it then
 }
 
 func inferTopics(statements []string) []inferredTopic {
@@ -73,6 +75,7 @@ func inferTopic(statement string) (t inferredTopic, ok bool) {
 		return t, false
 	}
 	t.columns = strings.Contains(with[1], "(")
+	keyed := isKey.MatchString(with[1])
 	for _, p := range withProperty.FindAllStringSubmatch(with[2], -1) {
 		value := strings.ReplaceAll(p[2], "''", "'") + p[3]
 		switch strings.ToUpper(p[1]) {
@@ -82,7 +85,29 @@ func inferTopic(statement string) (t inferredTopic, ok bool) {
 			t.Partitions, _ = strconv.Atoi(value)
 		case "REPLICAS":
 			t.Replicas, _ = strconv.Atoi(value)
+		case "KEY_FORMAT":
+			t.schemas += count(keyed && hasSchema(value))
+		case "VALUE_FORMAT":
+			t.schemas += count(hasSchema(value))
+		case "FORMAT":
+			t.schemas += count(hasSchema(value)) + count(keyed && hasSchema(value))
 		}
 	}
 	return t, t.Name != ""
+}
+
+// hasSchema tells whether a format's schemas are registered.
+func hasSchema(format string) bool {
+	switch strings.ToUpper(format) {
+	case "AVRO", "PROTOBUF", "JSON_SR":
+		return true
+	}
+	return false
+}
+
+func count(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }

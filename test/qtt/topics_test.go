@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf16"
 )
 
 // defaultPartitions is how many partitions a topic has that nobody said more of.
@@ -38,6 +39,29 @@ func (c *testCase) allTopics() []topicNode {
 		topics = append(topics, t)
 	}
 	return topics
+}
+
+// derivedSchemas is how many schemas upstream's runner derives for a topic that only a CREATE statement speaks of. They have ids too.
+func (c *testCase) derivedSchemas(topic string) int {
+	if slices.ContainsFunc(c.Topics, func(t topicNode) bool { return t.Name == topic }) {
+		return 0
+	}
+	for _, t := range inferTopics(c.Statements) {
+		if t.Name == topic && t.columns {
+			return t.schemas
+		}
+	}
+	return 0
+}
+
+// hashPlace is where a topic stands in upstream's map of topics, which decides the order in which schemas get their ids: a small HashMap of
+// Java.
+func hashPlace(name string) int {
+	hash := int32(0)
+	for _, unit := range utf16.Encode([]rune(name)) {
+		hash = 31*hash + int32(unit)
+	}
+	return int((uint32(hash) ^ uint32(hash)>>16) & 15)
 }
 
 // registerSchemas registers the schemas of a topic's keys and values, and those that they import.

@@ -20,13 +20,16 @@ type mode struct {
 	together   bool // all records wait before any is processed
 	restart    bool // the tasks are thrown away and restored after every step
 	partitions int32
-	workers    int // who share the tasks, one more or fewer after every step; 0: one does everything in memory
+	spilled    bool // rows leave memory after every epoch
+	workers    int  // who share the tasks, one more or fewer after every step; 0: one does everything in memory
 }
 
 var modes = []mode{
 	{name: "straight", partitions: 1},
 	{name: "together", partitions: 1, together: true},
 	{name: "restart", partitions: 1, restart: true},
+	{name: "spilled", partitions: 1, spilled: true},
+	{name: "spilled, restarts", partitions: 2, spilled: true, restart: true},
 	{name: "2 tasks", partitions: 2},
 	{name: "4 tasks", partitions: 4},
 	{name: "workers", partitions: 2, workers: 2},
@@ -82,6 +85,9 @@ func (r *run) options() []streamtest.Option {
 	}
 	if r.m.partitions == 1 {
 		opts = append(opts, streamtest.OneStreamTime())
+	}
+	if r.m.spilled {
+		opts = append(opts, streamtest.Spilled())
 	}
 	if r.m.together {
 		opts = append(opts, streamtest.Batch(len(r.c.Inputs)+1))

@@ -39,6 +39,10 @@ type Harness struct {
 	Settle func(t *testing.T, topics ...string)
 	// NoTopicIDs: the broker is older than Kafka 2.8, which cannot tell a topic from another one of the same name.
 	NoTopicIDs bool
+	// Process makes a process of its own with a door; for RunMembers.
+	Process func(t *testing.T) Process
+	// Session is the shortest session of a group's member that the broker allows.
+	Session time.Duration
 	// Foreign opens a producer as any service has one; with a transactional id it is transactional.
 	Foreign func(t *testing.T, o ForeignOptions) Foreign
 }
@@ -70,8 +74,14 @@ func Skip(t *testing.T, reason string) {
 
 // Run runs the kit. open makes a new broker or connects to a shared one; it is called once.
 func Run(t *testing.T, open func(t *testing.T) Harness) {
-	h := open(t)
-	for _, group := range []map[string]func(*testing.T, *world){topicTests, epochTests, producerTests, readerTests, foreignTests, lossTests} {
+	run(t, open(t), topicTests, epochTests, producerTests, readerTests, foreignTests, lossTests, settleTests)
+}
+
+// RunMembers runs the part of the kit that is about sharing an application, on a door that can.
+func RunMembers(t *testing.T, open func(t *testing.T) Harness) { run(t, open(t), memberTests) }
+
+func run(t *testing.T, h Harness, groups ...map[string]func(*testing.T, *world)) {
+	for _, group := range groups {
 		names := make([]string, 0, len(group))
 		for name := range group {
 			names = append(names, name)

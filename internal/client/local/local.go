@@ -14,8 +14,11 @@
 package local
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mainstemio/mainstem/internal/broker"
@@ -125,6 +128,70 @@ func (d *Door) offsets(tps []record.TopicPartition, at int64) (map[record.TopicP
 	return m, nil
 }
 
+// SettledEnds implements client.Door.
+func (d *Door) SettledEnds(ctx context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error) {
+	written := make(map[record.TopicPartition]record.Offset, len(tps))
+	for _, tp := range tps {
+		r := d.b.ListOffset(broker.TopicRef{Name: tp.Topic}, tp.Partition, timeEnd, false)
+		if r.Err != nil {
+			return nil, fmt.Errorf("list offset of %s: %w", tp, explain(r.Err, ""))
+		}
+		written[tp] = r.Offset
+	}
+	for {
+		ends, err := d.Ends(ctx, tps...)
+		if err != nil {
+			return nil, err
+		}
+		open := slices.IndexFunc(tps, func(tp record.TopicPartition) bool { return ends[tp] < written[tp] })
+		if open < 0 {
+			return ends, nil
+		}
+		select {
+		case <-d.clock.After(pendingRetry):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("end of %s: a transaction is open: %w", tps[open], context.Cause(ctx))
+		}
+	}
+}
+
+// Trim implements client.Door.
+func (d *Door) Trim(ctx context.Context, before map[record.TopicPartition]record.Offset) error {
+	for tp, o := range before {
+		r, err := d.b.DeleteRecords(tp, o).Wait(ctx)
+		if err == nil && r.Err != nil && r.Err != kerr.OffsetOutOfRange && r.Err != kerr.UnknownTopicOrPartition {
+			err = r.Err
+		}
+		if err != nil {
+			return fmt.Errorf("delete records of %s before %d: %w", tp, o, err)
+		}
+	}
+	return nil
+}
+
+// ErrOneEngine: this door belongs to the engine in the broker's own process, which runs all of an application.
+var ErrOneEngine = errors.New("the in-process door is for one engine: workers that share an application connect to the node's Kafka address")
+
+// Join implements client.Door.
+func (d *Door) Join(_ context.Context, m client.Membership) (client.Member, error) {
+	return nil, fmt.Errorf("join %s: %w", m.App, ErrOneEngine)
+}
+
+// Workers implements client.Door.
+func (d *Door) Workers(ctx context.Context, app string) ([]string, error) {
+	groups, err := d.b.DescribeGroups([]string{app}).Wait(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("workers of %s: %w", app, err)
+	}
+	var names []string
+	for _, g := range groups {
+		for _, m := range g.Members {
+			names = append(names, cmp.Or(m.InstanceID, m.ID))
+		}
+	}
+	return names, nil
+}
+
 // Committed implements client.Door. It waits while an open transaction (of an instance on the remote door) may still move a position.
 func (d *Door) Committed(ctx context.Context, app string) (map[record.TopicPartition]record.Offset, error) {
 	for {
@@ -152,16 +219,25 @@ func (d *Door) Committed(ctx context.Context, app string) (map[record.TopicParti
 }
 
 // OpenProducer implements client.Door. It takes the application's transactional id too: that fences an instance on the remote
-// door and aborts what it left unfinished.
+// door and aborts what it left unfinished. Nobody takes over unnoticed from a process that is the broker's own: it claims the application.
 func (d *Door) OpenProducer(ctx context.Context, app string) (client.Producer, error) {
-	r, err := d.b.InitProducer(txn.Init{ID: app, Timeout: time.Minute, Current: txn.None}).Wait(ctx)
-	if err == nil && r.Err != nil {
-		err = explain(r.Err, "")
+	owner, err := d.take(ctx, client.OwnerID(app))
+	if err == nil {
+		_, err = d.take(ctx, app)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open producer of %s: %w", app, err)
 	}
-	return newProducer(d.b, app), nil
+	return newProducer(d.b, app, owner), nil
+}
+
+// take makes the caller the producer of a transactional id.
+func (d *Door) take(ctx context.Context, id string) (txn.Producer, error) {
+	r, err := d.b.InitProducer(txn.Init{ID: id, Timeout: time.Minute, Current: txn.None}).Wait(ctx)
+	if err == nil && r.Err != nil {
+		err = explain(r.Err, "")
+	}
+	return r.Producer, err
 }
 
 // sentinels maps the broker's errors to the client's; others are passed on as they are.

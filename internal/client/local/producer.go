@@ -13,26 +13,31 @@ import (
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/client/epoch"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
+	"github.com/mainstemio/mainstem/internal/coordinator/txn"
 	"github.com/mainstemio/mainstem/record"
 )
 
 // defaultMaxMessageBytes is Kafka's default of message.max.bytes, for a broker that doesn't tell.
 const defaultMaxMessageBytes = 1048588
 
-var errClosed = errors.New("producer is closed")
+var (
+	errClosed    = errors.New("producer is closed")
+	errOvertaken = errors.New("another instance fenced this one and has no right to")
+)
 
 // A producer commits epochs through the broker's epoch writer, which does the fencing.
 type producer struct {
 	b      *broker.Broker
 	app    string
+	owner  txn.Producer // of client.OwnerID: the right to commit
 	w      *broker.EpochWriter
 	pool   *epoch.Pool
 	topics atomic.Pointer[broker.Topics] // the snapshot that the pool's limits come from
 	closed atomic.Bool
 }
 
-func newProducer(b *broker.Broker, app string) *producer {
-	p := &producer{b: b, app: app, w: b.OpenEpochs(app)}
+func newProducer(b *broker.Broker, app string, owner txn.Producer) *producer {
+	p := &producer{b: b, app: app, owner: owner, w: b.OpenEpochs(app)}
 	p.pool = epoch.NewPool(p.limit)
 	return p
 }
@@ -91,10 +96,15 @@ func (p *producer) append(ctx context.Context, batches []epoch.Batch, positions 
 	if err != nil {
 		return fmt.Errorf("outcome unknown: %w", err)
 	}
-	if r.Err != nil {
-		return explain(r.Err, r.Detail)
+	if r.Err == nil {
+		return nil
 	}
-	return nil
+	err = explain(r.Err, r.Detail)
+	if now, ok := p.b.DescribeTransaction(client.OwnerID(p.app)); errors.Is(err, client.ErrFenced) && ok && now.Producer == p.owner {
+		// An instance on the remote door that lost its right a moment ago: it will notice. Not wrapped: it must not look like fencing.
+		return fmt.Errorf("%w (%v)", errOvertaken, err)
+	}
+	return err
 }
 
 // commits lists positions in a fixed order, so that the same run writes the same journal.

@@ -16,6 +16,8 @@ var sentinels = []struct{ cause, is error }{
 	// Every step runs inside a transaction that this producer opened: if it is not open, somebody else ended it. A coordinator of TV2
 	// says so in place of PRODUCER_FENCED when the epoch rose by one since, and a partition when the marker has come but not the epoch.
 	{kerr.InvalidTxnState, client.ErrFenced},
+	{kerr.FencedInstanceID, client.ErrFenced},
+	{kerr.UnknownMemberID, client.ErrExpelled},
 	{kerr.MessageTooLarge, client.ErrTooLarge},
 	{kerr.RecordListTooLarge, client.ErrTooLarge},
 	{kerr.OffsetOutOfRange, client.ErrGap},

@@ -221,7 +221,7 @@ func (p *producer) requestsLocked(l *backlog) []*request {
 		r := filling[leader]
 		if r == nil || r.bytes+len(b.Bytes) > requestBytes {
 			r = &request{leader: leader, req: kmsg.NewPtrProduceRequest()}
-			r.req.TransactionID = kmsg.StringPtr(p.app)
+			r.req.TransactionID = kmsg.StringPtr(p.txnID)
 			r.req.Acks = -1
 			r.req.TimeoutMillis = int32(p.o.CommitTimeout.Milliseconds())
 			filling[leader] = r

@@ -32,18 +32,26 @@ var (
 	errClosed        = errors.New("producer is closed")
 	errCommitTimeout = errors.New("the cluster did not answer in time")
 	errExpired       = errors.New("the transaction took longer than its timeout and was aborted by the cluster")
+	errOvertaken     = errors.New("the cluster ended the transaction, but nobody else has taken over")
+	errNoPosition    = errors.New("an epoch of a worker has no position, which is what the group checks")
 )
 
 // A producer commits epochs as transactions. It sends Produce requests itself: batches go out as they were built, and what a
 // lost answer means is decided here, not by a client library's retries.
 type producer struct {
-	o      Options
-	app    string
-	cl     *kgo.Client
-	pool   *epoch.Pool
-	tv2    bool
-	ended  context.Context // ends with Close: a Commit under way gives up
-	cancel context.CancelFunc
+	o     Options
+	d     *Door
+	app   string // names the group
+	txnID string
+	seat  *seat // nil: it works alone
+	cl    *kgo.Client
+	pool  *epoch.Pool
+	tv2   bool
+	// timeout is after how long the cluster aborts a transaction. A worker's does not outlive its session by much: those who get its work
+	// wait for it.
+	timeout time.Duration
+	ended   context.Context // ends with Close: a Commit under way gives up
+	cancel  context.CancelFunc
 	// unanswered: a request of this transaction got no answer and may still take effect.
 	unanswered atomic.Bool
 
@@ -54,9 +62,10 @@ type producer struct {
 		identity
 		sequences    map[record.TopicPartition]int32 // of the next record, per partition written by this identity
 		leaders      map[record.TopicPartition]int32 // broker ids
-		coordinators map[coordinator]int32           // broker ids
-		open         bool                            // the cluster may know of a transaction that has not ended
-		began        time.Duration                   // when it was opened, on Options.Clock.Mono
+		coordinators coordinators
+		term         identity      // that it holds when it works alone; noTerm: none
+		open         bool          // the cluster may know of a transaction that has not ended
+		began        time.Duration // when it was opened, on Options.Clock.Mono
 	}
 }
 
@@ -68,28 +77,39 @@ type identity struct {
 
 // OpenProducer implements client.Door.
 func (d *Door) OpenProducer(ctx context.Context, app string) (client.Producer, error) {
-	p, err := d.newProducer(ctx, app)
+	p, err := d.newProducer(ctx, app, app)
 	if err != nil {
 		return nil, fmt.Errorf("open producer of %s: %w", app, err)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, d.o.CommitTimeout, errCommitTimeout)
-	defer cancel()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := p.initLocked(ctx); err != nil {
-		p.cancel()
-		p.cl.Close()
-		return nil, fmt.Errorf("open producer of %s: %w", app, explain(err))
+	p.mu.term = d.terms.take(app)
+	if err := p.start(ctx); err != nil {
+		p.Close()
+		return nil, fmt.Errorf("open producer of %s: %w", app, err)
 	}
 	return p, nil
 }
 
-func (d *Door) newProducer(ctx context.Context, app string) (*producer, error) {
+// start takes the transactional id over. Somebody else with the right to do so may come in between: then it is his.
+func (p *producer) start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, p.o.CommitTimeout, errCommitTimeout)
+	defer cancel()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.claimLocked(ctx); err != nil {
+		return err
+	}
+	if err := p.initLocked(ctx); err != nil {
+		return explain(err)
+	}
+	return p.confirmLocked(ctx)
+}
+
+func (d *Door) newProducer(ctx context.Context, app, txnID string) (*producer, error) {
 	versions, err := d.apiVersions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := &producer{o: d.o, app: app, tv2: finalizedTV2(versions)}
+	p := &producer{o: d.o, d: d, app: app, txnID: txnID, tv2: finalizedTV2(versions), timeout: d.o.TransactionTimeout}
 	caps := kversion.Stable()
 	caps.SetMaxKeyVersion(int16(kmsg.Produce), produceTV1)
 	caps.SetMaxKeyVersion(int16(kmsg.TxnOffsetCommit), txnOffsetsTV1)
@@ -107,7 +127,8 @@ func (d *Door) newProducer(ctx context.Context, app string) (*producer, error) {
 	p.ended, p.cancel = context.WithCancel(context.Background())
 	p.mu.sequences = map[record.TopicPartition]int32{}
 	p.mu.leaders = map[record.TopicPartition]int32{}
-	p.mu.coordinators = map[coordinator]int32{}
+	p.mu.coordinators = newCoordinators(p.cl)
+	p.mu.term = noTerm
 	return p, nil
 }
 
@@ -137,6 +158,9 @@ func (p *producer) Commit(ctx context.Context, ce client.Epoch, positions map[re
 	if err != nil {
 		return fmt.Errorf("commit of %s: %w", p.app, err)
 	}
+	if p.seat != nil && len(batches) > 0 && len(positions) == 0 {
+		return fmt.Errorf("commit of %s: %w", p.app, errNoPosition)
+	}
 	if len(batches) > 0 || len(positions) > 0 {
 		if err := p.transactLocked(ctx, batches, positions); err != nil {
 			p.mu.failed = fmt.Errorf("commit of %s: %w", p.app, err)
@@ -161,14 +185,40 @@ func (p *producer) transactLocked(ctx context.Context, batches []epoch.Batch, po
 	}
 	if err = explain(err); errors.Is(err, client.ErrFenced) {
 		p.mu.open = false
-		// The cluster fences the producer of a transaction that timed out, too: then nobody else has taken over.
-		if p.o.Clock.Mono()-p.mu.began >= p.o.TransactionTimeout {
-			return fmt.Errorf("%w (%v)", errExpired, err) // not wrapped: it must not look like fencing
-		}
-		return err
+		return p.judgeLocked(err)
 	}
 	p.abortLocked()
 	return err
+}
+
+// releaseLocked ends a transaction that a worker's failed commit left open, so that those who get its work need not wait for its timeout. It
+// takes the transactional id over again, which shuts out what may still be on its way. One that works alone has no successor to wait.
+func (p *producer) releaseLocked() {
+	if p.seat == nil || !p.mu.open {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), abortTimeout)
+	defer cancel()
+	if p.confirmLocked(ctx) == nil {
+		_ = p.initLocked(ctx)
+	}
+}
+
+// judgeLocked tells what it means that the cluster fenced the producer: somebody else has taken over, or the cluster itself has ended the
+// transaction (its timeout, a late request of a connection that was lost), which passes.
+func (p *producer) judgeLocked(fenced error) error {
+	passed := errOvertaken
+	if p.o.Clock.Mono()-p.mu.began >= p.timeout {
+		passed = errExpired
+	} else if p.seat == nil && p.mu.term == noTerm {
+		return fenced
+	}
+	ctx, cancel := context.WithTimeout(p.ended, abortTimeout)
+	defer cancel()
+	if err := p.confirmLocked(ctx); errors.Is(err, client.ErrFenced) || errors.Is(err, client.ErrExpelled) {
+		return err
+	}
+	return fmt.Errorf("%w (%v)", passed, fenced) // not wrapped: it must not look like fencing
 }
 
 // Close implements client.Producer. It waits for a Commit under way, which gives up.
@@ -180,5 +230,7 @@ func (p *producer) Close() {
 		return
 	}
 	p.mu.closed = true
+	p.releaseLocked()
+	p.d.terms.leave(p.app, p.mu.term)
 	p.cl.Close()
 }

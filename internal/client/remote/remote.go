@@ -2,15 +2,18 @@
 // by Kafka's transactions.
 //
 // The root and package worker open a Door and give it to the engine. It calls franz-go (kgo for connections and fetching,
-// kadm for administration, kmsg for the transaction requests) and package epoch.
+// kadm for administration, kmsg for the requests of transactions and groups) and package epoch.
 //
 // Owner and locks: a Door is safe for concurrent use. A Reader and an Epoch belong to one goroutine. A Producer's NewEpoch may
-// run beside its Commit; one mutex is held for the whole of a Commit, across its requests, so that Close waits for it.
+// run beside its Commit; one mutex is held for the whole of a Commit, across its requests, so that Close waits for it. A Member has
+// a goroutine of its own, which Close ends; its mutex is held for moments, also by the producers that commit in its name, under theirs.
 //
-// Format: an epoch is one transaction of the transactional id that is the application's name; its positions are offsets of the
-// consumer group of that name. The steps and what a failure of each means stand in transaction.go.
+// Format: an epoch is one transaction; its positions are offsets of the consumer group that has the application's name. The transactional
+// id is the application's name, too, or <app>-<worker> where workers share it. The steps and what a failure of each means stand in
+// transaction.go, who may run an application alone in term.go, the states of a worker in its group in member.go, what a commit that meets
+// a round does in seat.go, the encodings in subscription.go.
 //
-// Not here: consumer groups and their rebalances, the split of work over processes, retries of whole epochs (engine).
+// Not here: which worker runs what (packages assign and engine), retries of whole epochs (engine).
 package remote
 
 import (
@@ -81,9 +84,10 @@ func retryAfter(tries int) time.Duration {
 
 // A Door is the door to one cluster.
 type Door struct {
-	o   Options
-	cl  *kgo.Client // for requests that belong to no reader or producer
-	adm *kadm.Client
+	o     Options
+	cl    *kgo.Client // for requests that belong to no reader, producer or member
+	adm   *kadm.Client
+	terms terms
 }
 
 var _ client.Door = (*Door)(nil)
@@ -91,7 +95,9 @@ var _ client.Door = (*Door)(nil)
 // Open connects to the cluster and checks that it is new enough.
 func Open(ctx context.Context, o Options) (*Door, error) {
 	o = o.withDefaults()
-	cl, err := o.newClient(kversion.Stable())
+	caps := kversion.Stable()
+	caps.SetMaxKeyVersion(int16(kmsg.EndTxn), endTxnTV1) // it only asks: see terms
+	cl, err := o.newClient(caps)
 	if err != nil {
 		return nil, fmt.Errorf("open cluster %v: %w", o.Brokers, err)
 	}

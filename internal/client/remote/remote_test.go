@@ -61,8 +61,10 @@ func harness(t *testing.T, brokers ...string) clienttest.Harness {
 	t.Cleanup(cl.Close)
 	adm := kadm.NewClient(cl)
 	return clienttest.Harness{
-		Door:   open(t, brokers...),
-		Second: func(t *testing.T) client.Door { return open(t, brokers...) },
+		Door:    open(t, brokers...),
+		Second:  func(t *testing.T) client.Door { return open(t, brokers...) },
+		Process: func(t *testing.T) clienttest.Process { return newProcess(t, nil, brokers...) },
+		Session: kafkaSession,
 		DeleteTopic: func(t *testing.T, topic string) {
 			if _, err := adm.DeleteTopic(t.Context(), topic); err != nil {
 				t.Fatal(err)

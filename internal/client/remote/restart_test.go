@@ -11,7 +11,9 @@ import (
 	pvfs "github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/mainstemio/mainstem/internal/broker"
 	"github.com/mainstemio/mainstem/internal/client"
+	"github.com/mainstemio/mainstem/internal/client/clienttest"
 	"github.com/mainstemio/mainstem/internal/clock"
+	"github.com/mainstemio/mainstem/internal/coordinator/group"
 	"github.com/mainstemio/mainstem/internal/server/kafka"
 	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
@@ -27,7 +29,7 @@ type node struct {
 
 // start serves on n.addr again, or on a new port at the first time.
 func (n *node) start() {
-	b, err := broker.Open(broker.Options{FS: n.fs, Dir: "broker", Clock: clock.System, JournalFileSize: 1 << 20})
+	b, err := broker.Open(broker.Options{FS: n.fs, Dir: "broker", Clock: clock.System, JournalFileSize: 1 << 20, Group: group.Options{MinSession: shortSession}})
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -128,4 +130,17 @@ func count(ctx context.Context, d client.Door, tp record.TopicPartition, seen, a
 		committed(seen)
 	}
 	return seen
+}
+
+func TestMembersGoOnAfterACrashOfTheBroker(t *testing.T) {
+	n := &node{t: t, fs: vfs.NewCrashable(), addr: "127.0.0.1:0"}
+	n.start()
+	t.Cleanup(func() { n.stop() }) // after the doors are closed, which leave their groups
+	h := harness(t, n.addr)
+	h.Session = shortSession
+	clienttest.ShareWork(t, h, func() {
+		for range 3 {
+			n.crash()
+		}
+	}, open(t, n.addr), open(t, n.addr), open(t, n.addr))
 }

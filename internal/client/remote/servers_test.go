@@ -4,19 +4,27 @@ import (
 	"context"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/mainstemio/mainstem/internal/broker"
 	"github.com/mainstemio/mainstem/internal/clock"
+	"github.com/mainstemio/mainstem/internal/coordinator/group"
 	"github.com/mainstemio/mainstem/internal/server/kafka"
 	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
+// Sessions: Kafka allows none below six seconds unless told otherwise.
+const (
+	shortSession = time.Second
+	kafkaSession = 6 * time.Second
+)
+
 // serveMainstem runs the embedded broker in memory behind a loopback socket and returns its address.
 func serveMainstem(t *testing.T) string {
 	t.Helper()
-	b, err := broker.Open(broker.Options{FS: vfs.NewCrashable(), Dir: "broker", Clock: clock.System, JournalFileSize: 1 << 20})
+	b, err := broker.Open(broker.Options{FS: vfs.NewCrashable(), Dir: "broker", Clock: clock.System, JournalFileSize: 1 << 20, Group: group.Options{MinSession: shortSession}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,20 +31,12 @@ import (
 //   - Any other answer: the commit fails, and the transaction is aborted so that readers need not wait for its timeout; not
 //     when some request had no answer, for OpenProducer's abort is the one that shuts stragglers out of the partitions, too.
 
-// A coordinator is the broker in charge of a transactional id or of a group; both have the application's name.
-type coordinator int8
-
-const (
-	groupCoordinator       coordinator = 0
-	transactionCoordinator coordinator = 1
-)
-
-// initLocked takes the application's transactional id over: older producers are fenced, an open transaction is aborted.
+// initLocked takes the transactional id over: older producers are fenced, an open transaction is aborted.
 func (p *producer) initLocked(ctx context.Context) error {
-	return p.askLocked(ctx, transactionCoordinator, "take over the transactional id", func(ctx context.Context, b *kgo.Broker) error {
+	return p.askLocked(ctx, p.transactions(), "take over the transactional id", func(ctx context.Context, b *kgo.Broker) error {
 		req := kmsg.NewPtrInitProducerIDRequest()
-		req.TransactionalID = kmsg.StringPtr(p.app)
-		req.TransactionTimeoutMillis = int32(p.o.TransactionTimeout.Milliseconds())
+		req.TransactionalID = kmsg.StringPtr(p.txnID)
+		req.TransactionTimeoutMillis = int32(p.timeout.Milliseconds())
 		resp, err := req.RequestWith(ctx, b)
 		if err == nil {
 			err = kerr.ErrorForCode(resp.ErrorCode)
@@ -81,7 +73,7 @@ func (p *producer) runLocked(ctx context.Context, batches []epoch.Batch, positio
 // addPartitionsLocked adds the partitions to be written to the transaction.
 func (p *producer) addPartitionsLocked(ctx context.Context, batches []epoch.Batch) error {
 	req := kmsg.NewPtrAddPartitionsToTxnRequest()
-	req.TransactionalID, req.ProducerID, req.ProducerEpoch = p.app, p.mu.id, p.mu.epoch
+	req.TransactionalID, req.ProducerID, req.ProducerEpoch = p.txnID, p.mu.id, p.mu.epoch
 	seen, at := map[record.TopicPartition]bool{}, map[string]int{}
 	for _, b := range batches {
 		if seen[b.TopicPartition] {
@@ -101,7 +93,7 @@ func (p *producer) addPartitionsLocked(ctx context.Context, batches []epoch.Batc
 		return nil
 	}
 	unknown := newUnknowns(p.o.Clock)
-	return p.askLocked(ctx, transactionCoordinator, "add partitions to the transaction", func(ctx context.Context, b *kgo.Broker) error {
+	return p.askLocked(ctx, p.transactions(), "add partitions to the transaction", func(ctx context.Context, b *kgo.Broker) error {
 		resp, err := req.RequestWith(ctx, b)
 		if err != nil {
 			return err
@@ -126,9 +118,9 @@ func (p *producer) addGroupLocked(ctx context.Context, positions map[record.Topi
 	if len(positions) == 0 {
 		return nil
 	}
-	return p.askLocked(ctx, transactionCoordinator, "add positions to the transaction", func(ctx context.Context, b *kgo.Broker) error {
+	return p.askLocked(ctx, p.transactions(), "add positions to the transaction", func(ctx context.Context, b *kgo.Broker) error {
 		req := kmsg.NewPtrAddOffsetsToTxnRequest()
-		req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Group = p.app, p.mu.id, p.mu.epoch, p.app
+		req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Group = p.txnID, p.mu.id, p.mu.epoch, p.app
 		resp, err := req.RequestWith(ctx, b)
 		if err == nil {
 			err = kerr.ErrorForCode(resp.ErrorCode)
@@ -137,13 +129,32 @@ func (p *producer) addGroupLocked(ctx context.Context, positions map[record.Topi
 	})
 }
 
-// commitOffsetsLocked writes the positions, as a member of no generation: the fencing is the producer epoch's.
+// commitOffsetsLocked writes the positions. A producer that works alone is a member of no generation, its fencing is the producer epoch's; a
+// worker's request is checked against the group, and sent again with the generation of the round that it met.
 func (p *producer) commitOffsetsLocked(ctx context.Context, positions map[record.TopicPartition]record.Offset) error {
 	if len(positions) == 0 {
 		return nil
 	}
+	req := p.offsetsLocked(positions)
+	if p.seat == nil {
+		return p.writeOffsetsLocked(ctx, req)
+	}
+	for met := int32(-1); ; {
+		at, err := p.seat.place(ctx, met)
+		if err != nil {
+			return fmt.Errorf("write positions: %w", err)
+		}
+		req.MemberID, req.Generation, req.InstanceID = at.id, at.generation, kmsg.StringPtr(p.seat.m.o.Worker)
+		if err = p.writeOffsetsLocked(ctx, req); !errors.Is(err, kerr.IllegalGeneration) {
+			return err
+		}
+		met = at.generation // the answer says that nothing was written
+	}
+}
+
+func (p *producer) offsetsLocked(positions map[record.TopicPartition]record.Offset) *kmsg.TxnOffsetCommitRequest {
 	req := kmsg.NewPtrTxnOffsetCommitRequest()
-	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch = p.app, p.app, p.mu.id, p.mu.epoch
+	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch = p.txnID, p.app, p.mu.id, p.mu.epoch
 	at := map[string]int{}
 	for tp, o := range positions {
 		i, ok := at[tp.Topic]
@@ -157,14 +168,22 @@ func (p *producer) commitOffsetsLocked(ctx context.Context, positions map[record
 		rp.Partition, rp.Offset = tp.Partition, int64(o)
 		req.Topics[i].Partitions = append(req.Topics[i].Partitions, rp)
 	}
-	return p.askLocked(ctx, groupCoordinator, "write positions", func(ctx context.Context, b *kgo.Broker) error {
+	return req
+}
+
+func (p *producer) writeOffsetsLocked(ctx context.Context, req *kmsg.TxnOffsetCommitRequest) error {
+	return p.askLocked(ctx, p.group(), "write positions", func(ctx context.Context, b *kgo.Broker) error {
 		resp, err := req.RequestWith(ctx, b)
 		if err != nil {
 			return err
 		}
 		for _, t := range resp.Topics {
 			for _, tp := range t.Partitions {
-				if err := kerr.ErrorForCode(tp.ErrorCode); err != nil {
+				err := kerr.ErrorForCode(tp.ErrorCode)
+				if errors.Is(err, kerr.RebalanceInProgress) { // the group waits for what its leader assigns
+					err = fmt.Errorf("%w: %w", errNotYet, err)
+				}
+				if err != nil {
 					return fmt.Errorf("%s/%d: %w", t.Topic, tp.Partition, err)
 				}
 			}
@@ -179,9 +198,9 @@ func (p *producer) endLocked(ctx context.Context, commit bool) error {
 	if commit {
 		what = "commit the transaction"
 	}
-	return p.askLocked(ctx, transactionCoordinator, what, func(ctx context.Context, b *kgo.Broker) error {
+	return p.askLocked(ctx, p.transactions(), what, func(ctx context.Context, b *kgo.Broker) error {
 		req := kmsg.NewPtrEndTxnRequest()
-		req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Commit = p.app, p.mu.id, p.mu.epoch, commit
+		req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Commit = p.txnID, p.mu.id, p.mu.epoch, commit
 		resp, err := req.RequestWith(ctx, b)
 		if err != nil {
 			return fmt.Errorf("outcome unknown: %w", err)
@@ -207,51 +226,4 @@ func (p *producer) abortLocked() {
 	ctx, cancel := context.WithTimeout(context.Background(), abortTimeout)
 	defer cancel()
 	_ = p.endLocked(ctx, false)
-}
-
-// askLocked sends to a coordinator until it does not refuse any more.
-func (p *producer) askLocked(ctx context.Context, c coordinator, what string, send func(context.Context, *kgo.Broker) error) error {
-	for b := (backoff{clock: p.o.Clock}); ; {
-		id, err := p.coordinatorLocked(ctx, c)
-		if err == nil {
-			err = send(ctx, p.cl.Broker(int(id)))
-		}
-		if err == nil {
-			return nil
-		}
-		if _, answered := errors.AsType[*kerr.Error](err); !answered {
-			p.unanswered.Store(true)
-		}
-		if !refused(err) && !errors.Is(err, errNotYet) {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-		if coordinatorMoved(err) {
-			delete(p.mu.coordinators, c)
-		}
-		if werr := b.wait(ctx); werr != nil {
-			return fmt.Errorf("%s: %w: %w", what, werr, err)
-		}
-	}
-}
-
-// coordinatorLocked returns the broker that coordinates the application's transactions or group.
-func (p *producer) coordinatorLocked(ctx context.Context, c coordinator) (int32, error) {
-	if id, ok := p.mu.coordinators[c]; ok {
-		return id, nil
-	}
-	req := kmsg.NewPtrFindCoordinatorRequest()
-	req.CoordinatorType, req.CoordinatorKey, req.CoordinatorKeys = int8(c), p.app, []string{p.app}
-	resp, err := req.RequestWith(ctx, p.cl)
-	if err != nil {
-		return 0, fmt.Errorf("find coordinator: %w", err)
-	}
-	id, code := resp.NodeID, resp.ErrorCode
-	if len(resp.Coordinators) > 0 {
-		id, code = resp.Coordinators[0].NodeID, resp.Coordinators[0].ErrorCode
-	}
-	if err := kerr.ErrorForCode(code); err != nil {
-		return 0, fmt.Errorf("find coordinator: %w", err)
-	}
-	p.mu.coordinators[c] = id
-	return id, nil
 }

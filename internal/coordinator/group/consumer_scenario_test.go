@@ -17,11 +17,17 @@ type topics struct {
 	made    byte
 	all     map[string]assign.Topic
 	ids     map[string]assign.TopicID // those of deleted topics too
+	hidden  map[string]bool           // "principal topic", for who may not see it
+	guarded bool
 }
 
 func newTopics() *topics {
-	return &topics{all: map[string]assign.Topic{}, ids: map[string]assign.TopicID{}}
+	return &topics{all: map[string]assign.Topic{}, ids: map[string]assign.TopicID{}, hidden: map[string]bool{}}
 }
+
+func (s *topics) Guarded() bool { return s.guarded }
+
+func (s *topics) Visible(principal, _, name string) bool { return !s.hidden[principal+" "+name] }
 
 func (s *topics) Version() uint64 { return s.version }
 
@@ -83,7 +89,7 @@ func (w words) text(key string) *string {
 func (p *player) consume(w words) consumer.Heartbeat {
 	r := consumer.Heartbeat{
 		Group: w.group(), MemberID: w.kv["m"], Epoch: int32(w.num("e", 0)), InstanceID: w.text("i"), Rack: w.text("rack"),
-		ClientID: w.kv["client"], RebalanceTimeout: w.dur("rebalance", "-1ms"), Regex: w.text("regex"), Assignor: w.text("assignor"),
+		ClientID: w.kv["client"], Principal: w.kv["as"], RebalanceTimeout: w.dur("rebalance", "-1ms"), Regex: w.text("regex"), Assignor: w.text("assignor"),
 	}
 	if names, ok := w.kv["topics"]; ok {
 		r.Topics = []string{}
@@ -120,6 +126,21 @@ func (p *player) consumerCommand(verb string, w words) bool {
 	case "topics":
 		for _, name := range slices.Sorted(maps.Keys(w.kv)) {
 			p.topics.put(name, int32(w.num(name, 0)))
+		}
+	case "hide":
+		p.topics.guarded = true
+		p.topics.version++
+		for who, names := range w.kv {
+			for name := range strings.SplitSeq(names, "+") {
+				p.topics.hidden[who+" "+name] = true
+			}
+		}
+	case "show":
+		p.topics.version++
+		for who, names := range w.kv {
+			for name := range strings.SplitSeq(names, "+") {
+				delete(p.topics.hidden, who+" "+name)
+			}
 		}
 	case "consume":
 		r, fx := p.m.ConsumerHeartbeat(p.now, p.consume(w), w.kv["new"])

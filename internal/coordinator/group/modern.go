@@ -27,6 +27,8 @@ func (noTopics) Version() uint64                         { return 0 }
 func (noTopics) Topic(string) (assign.Topic, bool)       { return assign.Topic{}, false }
 func (noTopics) TopicName(assign.TopicID) (string, bool) { return "", false }
 func (noTopics) Names() iter.Seq[string]                 { return func(func(string) bool) {} }
+func (noTopics) Guarded() bool                           { return false }
+func (noTopics) Visible(_, _, _ string) bool             { return true }
 
 // patience is by when a member of a consumer group must be heard of; it is taken out when one of the times is over.
 type patience struct {

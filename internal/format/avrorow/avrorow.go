@@ -13,6 +13,8 @@
 package avrorow
 
 import (
+	"sync"
+
 	"github.com/mainstemio/mainstem/internal/format/column"
 	"github.com/mainstemio/mainstem/row"
 )
@@ -28,8 +30,9 @@ type read func(r *reader) (row.Value, error)
 
 // A Decoder reads records of one schema as rows.
 type Decoder struct {
-	all read
-	one bool // the value is the only column's
+	all     read
+	one     bool      // the value is the only column's
+	readers sync.Pool // *reader
 }
 
 // NewDecoder returns the decoder of columns from records of a schema. unwrapped: the record is the only column's value.
@@ -46,12 +49,14 @@ func NewDecoder(s *Schema, columns row.Schema, unwrapped bool) (*Decoder, error)
 		}
 		return nil, err
 	}
-	return &Decoder{all, one}, nil
+	return &Decoder{all: all, one: one, readers: sync.Pool{New: func() any { return &reader{} }}}, nil
 }
 
 // Decode reads a record without its header. The row of a null is the null row.
 func (d *Decoder) Decode(b []byte) (row.Row, error) {
-	r := newReader(string(b))
+	r := d.readers.Get().(*reader)
+	defer d.readers.Put(r)
+	r.reset(string(b))
 	v, err := d.all(r)
 	switch {
 	case err != nil:

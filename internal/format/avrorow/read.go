@@ -241,7 +241,8 @@ func (c readCompiler) record(n *node, t *row.Type) (read, error) {
 		if err := r.spend(); err != nil {
 			return row.Null, err
 		}
-		values := make([]row.Value, len(t.Fields))
+		s := r.enter(len(t.Fields))
+		defer r.leave()
 		for i, f := range n.fields {
 			if reads[i] == nil {
 				if err := r.skip(f.node, 0); err != nil {
@@ -253,9 +254,12 @@ func (c readCompiler) record(n *node, t *row.Type) (read, error) {
 			if err != nil {
 				return row.Null, column.At(t.Fields[slots[i]].Name, err)
 			}
-			values[slots[i]] = v
+			s.values[slots[i]] = v
 		}
-		return row.NewStruct(values...), nil
+		for _, v := range s.values {
+			s.parts.Add(v)
+		}
+		return row.FromRow(row.KindStruct, s.parts.Row()), nil
 	}, nil
 }
 
@@ -265,16 +269,17 @@ func (c readCompiler) array(n *node, t *row.Type) (read, error) {
 		return nil, err
 	}
 	return func(r *reader) (row.Value, error) {
-		var out row.Builder
+		s := r.enter(0)
+		defer r.leave()
 		err := r.blocks(func() error {
 			v, err := item(r)
-			out.Add(v)
+			s.parts.Add(v)
 			return err
 		})
 		if err != nil {
 			return row.Null, err
 		}
-		return row.FromRow(row.KindArray, out.Row()), nil
+		return row.FromRow(row.KindArray, s.parts.Row()), nil
 	}, nil
 }
 

@@ -6,14 +6,42 @@ import (
 	"unicode/utf8"
 
 	"github.com/mainstemio/mainstem/internal/format/column"
+	"github.com/mainstemio/mainstem/row"
 )
 
-// A reader takes values off a record. Values may take no bytes at all, so their number is bounded too.
+// A reader takes values off a record. Values may take no bytes at all, so their number is bounded too. It keeps its memory from record to
+// record and belongs to one goroutine.
 type reader struct {
-	s    string
-	at   int
-	left int // values that may still be read
+	s      string
+	at     int
+	left   int        // values that may still be read
+	levels []*scratch // for values in each other
+	level  int
 }
+
+// A scratch is the memory for one value with parts.
+type scratch struct {
+	values []row.Value
+	parts  row.Builder
+}
+
+// enter returns the memory for a value with n parts that come in any order; leave must follow.
+func (r *reader) enter(n int) *scratch {
+	if r.level == len(r.levels) {
+		r.levels = append(r.levels, &scratch{})
+	}
+	s := r.levels[r.level]
+	r.level++
+	if cap(s.values) < n {
+		s.values = make([]row.Value, n)
+	}
+	s.values = s.values[:n]
+	clear(s.values)
+	s.parts.Reset()
+	return s
+}
+
+func (r *reader) leave() { r.level-- }
 
 // freeValues is how many values a record may have on top of some for every byte.
 const (
@@ -21,8 +49,8 @@ const (
 	valuesPerByte = 8
 )
 
-func newReader(s string) *reader {
-	return &reader{s: s, left: freeValues + valuesPerByte*len(s)}
+func (r *reader) reset(s string) {
+	r.s, r.at, r.left, r.level = s, 0, freeValues+valuesPerByte*len(s), 0
 }
 
 var errShort = column.Errorf("the record ends too early")

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mainstemio/mainstem/internal/java"
 	"github.com/mainstemio/mainstem/row"
 )
 
@@ -140,7 +141,7 @@ func Text(v row.Value) string {
 	case row.KindBoolean:
 		return strconv.FormatBool(v.Boolean())
 	case row.KindDouble:
-		return string(row.AppendDouble(nil, v.Double()))
+		return string(java.AppendDouble(nil, v.Double()))
 	case row.KindDecimal:
 		text, _ := v.Decimal().AppendText(nil)
 		return string(text)

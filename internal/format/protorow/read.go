@@ -1,6 +1,8 @@
 package protorow
 
 import (
+	"sync"
+
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -13,7 +15,13 @@ type messageReader struct {
 	byNumber map[protowire.Number]*fieldReader
 	empty    []row.Value // what the row has for fields that the message does not have
 	names    []string
-	oneofs   []oneofReader
+	scratch  sync.Pool // *scratch
+}
+
+// A scratch is the memory for one message.
+type scratch struct {
+	values []row.Value
+	parts  row.Builder
 }
 
 // A fieldReader says where a field belongs and how its values are read.
@@ -30,15 +38,13 @@ type fieldReader struct {
 	entry   *entryReader // of a map
 }
 
-// A oneofReader is a struct whose fields are those of a oneof.
-type oneofReader struct{ slot, width int }
-
 // An entryReader reads the entries of a map, which are messages.
 type entryReader struct{ message *messageReader }
 
 // compileReader returns the reader of fields from a message. It recurses along the fields, which are finite.
 func compileReader(of protoreflect.MessageDescriptor, fields []row.Field) (*messageReader, error) {
 	m := &messageReader{byNumber: map[protowire.Number]*fieldReader{}, empty: make([]row.Value, len(fields))}
+	m.scratch.New = func() any { return &scratch{values: make([]row.Value, len(fields))} }
 	for slot, want := range fields {
 		m.names = append(m.names, want.Name)
 		list := of.Fields()
@@ -167,7 +173,9 @@ func compileValue(f protoreflect.FieldDescriptor, t *row.Type) (*fieldReader, er
 
 // row reads a message.
 func (m *messageReader) row(b []byte) (row.Row, error) {
-	values := make([]row.Value, len(m.empty))
+	memory := m.scratch.Get().(*scratch)
+	defer m.scratch.Put(memory)
+	values := memory.values
 	copy(values, m.empty)
 	var parts map[int]*parts
 	for len(b) > 0 {
@@ -198,11 +206,15 @@ func (m *messageReader) row(b []byte) (row.Row, error) {
 			return "", column.At(m.names[slot], err)
 		}
 		if p.field.inner >= 0 {
-			v = inOneof(values[slot], p.field, v)
+			v = inOneof(p.field, v)
 		}
 		values[slot] = v
 	}
-	return row.NewRow(values...), nil
+	memory.parts.Reset()
+	for _, v := range values {
+		memory.parts.Add(v)
+	}
+	return memory.parts.Row(), nil
 }
 
 var errWire = column.Errorf("bytes that are no Protobuf message")
@@ -228,7 +240,7 @@ func (p *parts) value() (row.Value, error) {
 }
 
 // inOneof is the struct of a oneof with one field set: the last one that the message has counts.
-func inOneof(_ row.Value, f *fieldReader, v row.Value) row.Value {
+func inOneof(f *fieldReader, v row.Value) row.Value {
 	fields := make([]row.Value, f.width)
 	fields[f.inner] = v
 	return row.NewStruct(fields...)
@@ -243,7 +255,7 @@ func (f *fieldReader) read(values []row.Value, all map[int]*parts, typ protowire
 		}
 		if f.inner >= 0 {
 			delete(all, f.slot)
-			v = inOneof(values[f.slot], f, v)
+			v = inOneof(f, v)
 		}
 		values[f.slot] = v
 		return nil

@@ -91,6 +91,9 @@ func partialTime(text string, least int) (int64, error) {
 	}
 	if rest != "" && rest[0] == '.' {
 		n := digitRun(rest, 1, 9)
+		if n == 0 {
+			return 0, fmt.Errorf("%w: %q has no digits behind its point", ErrText, text)
+		}
 		for i, unit := 0, int64(100); i < min(n, 3); i++ {
 			ms += int64(rest[1+i]-'0') * unit
 			unit /= 10

@@ -3,13 +3,13 @@
 // Purpose: REGEXP_EXTRACT and its kin take the expressions that users wrote for the JVM.
 //
 // Callers and callees: functions of SQL call it; it uses Go's regexp, whose time is linear, wherever that understands the expression, and
-// dlclark/regexp2, which backtracks, for look-around, back references and possessive or atomic groups.
+// dlclark/regexp2, which backtracks, for look-around, back references and atomic groups.
 //
 // Owner and locks: a Regex does not change and is safe from any goroutine.
 //
 // Format: classes that only Java knows (\h, \p{Alpha}, …) are rewritten first; replacements use $1, ${name} and \.
 //
-// Not here: intersections of classes ([a-z&&[^b]]) and flags other than imsx, which are errors.
+// Not here: intersections of classes ([a-z&&[^b]]) and possessive quantifiers (a++), which are errors.
 package regex
 
 import (

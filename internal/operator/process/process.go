@@ -90,9 +90,12 @@ func (f *forwarder[L, W]) wire(s *operator.Site) (err error) {
 	if f.all, err = operator.NewOut[L, W](s); err != nil {
 		return err
 	}
-	for _, child := range s.Children {
+	for i, child := range s.Children {
 		one := *s
 		one.Children = []any{child}
+		if s.ChildRows != nil {
+			one.ChildRows = s.ChildRows[i : i+1]
+		}
 		out, err := operator.NewOut[L, W](&one)
 		if err != nil {
 			return err

@@ -253,3 +253,43 @@ func TestUsersAreAdministeredThroughTheProtocol(t *testing.T) {
 		t.Error("a wish with an error is carried out")
 	}
 }
+
+// A member that subscribes by an expression gets the topics that it may describe, from the next heartbeat after its rights changed on.
+func TestExpressionsFindWhatTheMemberMayDescribe(t *testing.T) {
+	s := guarded(t)
+	ctx := testContext(t)
+	root := s.admin(t, "root")
+	ids := map[[16]byte]string{}
+	for _, name := range []string{"tea", "toast", "secret"} {
+		ids[s.topic(t, name, 1, nil).ID] = name
+	}
+	allow(t, root, kadm.NewACLs().Allow("User:alice").Groups("g").Operations(kadm.OpRead).ResourcePatternType(kadm.ACLPatternLiteral))
+	may := func(topic string) {
+		allow(t, root, kadm.NewACLs().Allow("User:alice").Topics(topic).Operations(kadm.OpDescribe).ResourcePatternType(kadm.ACLPatternLiteral))
+	}
+	may("tea")
+	alice := s.client(t, as("alice"))
+	beat := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	beat.Group, beat.MemberID, beat.RebalanceTimeoutMillis = "g", "m", 60000
+	beat.SubscribedTopicRegex, beat.Topics = ptr(".*"), []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+	held := func() (names []string) {
+		t.Helper()
+		r, err := beat.RequestWith(ctx, alice)
+		if err != nil || r.ErrorCode != 0 || r.Assignment == nil {
+			t.Fatalf("%+v: %v", r, err)
+		}
+		beat.MemberEpoch = r.MemberEpoch
+		for _, topic := range r.Assignment.Topics {
+			names = append(names, ids[topic.TopicID])
+		}
+		slices.Sort(names)
+		return names
+	}
+	if got := held(); !slices.Equal(got, []string{"tea"}) {
+		t.Errorf("with DESCRIBE on tea: %q", got)
+	}
+	may("toast")
+	if got := held(); !slices.Equal(got, []string{"tea", "toast"}) {
+		t.Errorf("with DESCRIBE on toast, too: %q", got)
+	}
+}

@@ -20,6 +20,9 @@ func (n *node) consumerGroupHeartbeat(c call, r *kmsg.ConsumerGroupHeartbeatRequ
 		ClientID: c.clientID, ClientHost: n.clientHost, RebalanceTimeout: millis(r.RebalanceTimeoutMillis),
 		Topics: r.SubscribedTopicNames, Regex: r.SubscribedTopicRegex, Assignor: r.ServerAssignor, Owned: ownedPartitions(r.Topics),
 	}
+	if n.o.Security.Authorize {
+		h.Principal = n.principal
+	}
 	newID := ""
 	if r.Version == 0 {
 		newID = n.o.NewID()

@@ -32,7 +32,7 @@ import (
 // withUsers is a broker that knows alice, with both kinds of credentials, and the others with SHA-256.
 func withUsers(t testing.TB, others ...string) *broker.Broker {
 	t.Helper()
-	b := newBroker(t, broker.Options{})
+	b := newBroker(t, broker.Options{Access: &auth.Rules{SuperUsers: map[string]bool{"User:root": true}}})
 	add := func(name string, ms ...auth.Mechanism) {
 		set := map[auth.Mechanism]auth.Credential{}
 		for _, m := range ms {

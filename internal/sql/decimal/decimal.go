@@ -336,23 +336,5 @@ func Int64(d row.Decimal) int64 {
 		}
 		return n
 	}
-	var z apd.Decimal
-	if parse(&z, d) != nil {
-		return 0
-	}
-	out, err := quantize(&z, 0, apd.RoundDown)
-	if err != nil {
-		return 0
-	}
-	var n uint64
-	text := out.String()
-	for i := range len(text) {
-		if text[i] != '-' {
-			n = n*10 + uint64(text[i]-'0') // wraps, which keeps the lower bits
-		}
-	}
-	if out.Sign() < 0 {
-		n = -n
-	}
-	return int64(n)
+	return d.Wrapped()
 }

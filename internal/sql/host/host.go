@@ -19,6 +19,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"sync"
 
@@ -175,19 +176,37 @@ func (h *Host) Exec(ctx context.Context, script string, settings map[string]stri
 	for i, part := range parse.Split(script) {
 		done, err := h.mu.session.Exec(ctx, part.Text, settings)
 		if err == nil && lasting(part.Text) {
-			err = h.logLocked(ctx, logged{part.Text, settings})
+			err = h.logLocked(ctx, logged{part.Text, repeated(settings, done)})
 		}
 		results = append(results, done...)
 		if err != nil {
 			var s *session.StatementError
 			if errors.As(err, &s) {
 				s.Index = i
+				if s.At.Line > 0 {
+					s.Offset += part.Span.Start
+					s.At = parse.PositionOf(script, s.Offset)
+				}
 				return results, s
 			}
 			return results, &session.StatementError{Phase: session.Run, Index: i, Statement: part.Text, Err: err}
 		}
 	}
 	return results, nil
+}
+
+// repeated are the settings with which a statement means the same again.
+func repeated(settings map[string]string, done []session.Result) map[string]string {
+	all := maps.Clone(settings)
+	for _, r := range done {
+		for name, value := range r.Settings {
+			if all == nil {
+				all = map[string]string{}
+			}
+			all[name] = value
+		}
+	}
+	return all
 }
 
 // lasting tells the statements that must be executed again at a restart: those that change what has a name or what runs.

@@ -177,7 +177,10 @@ func (b *builder) rekey(n *plan.Rekey) (edge, error) {
 	key := b.key(n.Exprs, "PARTITION BY")
 	of, direct := n.Inputs()[0].(*plan.Source)
 	by := func(k, v row.Row) row.Row {
-		if v.IsNull() && direct && !k.IsNull() {
+		if n.Same {
+			return k
+		}
+		if v.IsNull() && direct && !k.IsNull() && ofKeys(of, n.Exprs) {
 			v = keysOnly(of, k)
 		}
 		return key(v)
@@ -187,6 +190,18 @@ func (b *builder) rekey(n *plan.Rekey) (edge, error) {
 		return tableEdge(stream.ToTable(s, format.Internal{})), nil
 	}
 	return streamEdge(stream.SelectKeyWithKey(*in.stream, by).WithSerdes(codec, format.Internal{})), nil
+}
+
+// ofKeys tells whether expressions read columns of the key only: they have a value where a record has none.
+func ofKeys(n *plan.Source, exprs []*expr.Expr) bool {
+	for _, x := range exprs {
+		for _, column := range x.Columns() {
+			if n.Reads[column].Part != plan.FromKey {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // keysOnly is the row of a record without a value: what stands in its key, and nulls.

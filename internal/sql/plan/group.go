@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/mainstemio/mainstem/internal/expr"
@@ -72,9 +73,10 @@ func (p *planner) group(in Node) (Node, error) {
 			return nil, err
 		}
 		if len(g.wrong) > 0 {
-			return nil, errorf("Non-aggregate HAVING expression not part of GROUP BY: %s", strings.Join(g.wrong, ", "))
+			return nil, errorAt(q.Having, "Non-aggregate HAVING expression not part of GROUP BY: %s", strings.Join(g.wrong, ", "))
 		}
-		return p.filter(root, having, "HAVING")
+		root, err = p.filter(root, having, "HAVING")
+		return root, g.readable(err)
 	}
 	return root, nil
 }
@@ -84,6 +86,9 @@ func (p *planner) checkGroup(in Node, calls []*ast.Call) error {
 	q := p.query
 	switch {
 	case q.GroupBy == nil && len(calls) > 0:
+		if err := p.notGrouped(); err != nil {
+			return err
+		}
 		var texts []string
 		for _, c := range calls {
 			texts = append(texts, ast.Format(c))
@@ -117,10 +122,76 @@ func (p *planner) checkGroup(in Node, calls []*ast.Call) error {
 			return errorAt(found, "GROUP BY does not support aggregate functions: %s is an aggregate function.", found.Name.Text)
 		}
 	}
+	if err := p.checkBounds(in, calls); err != nil {
+		return err
+	}
+	for _, e := range q.GroupBy.Exprs {
+		if _, err := p.compile(in, e, "GROUP BY"); err != nil {
+			return clause(err, "GROUP BY")
+		}
+	}
 	if len(calls) == 0 {
 		return errorAt(q.GroupBy, "GROUP BY requires aggregate functions in either the SELECT or HAVING clause.")
 	}
 	return nil
+}
+
+// notGrouped names what stands beside aggregates in a SELECT without GROUP BY.
+func (p *planner) notGrouped() error {
+	var texts []string
+	for _, i := range p.items {
+		aggregated := false
+		ast.Inspect(i.expr, func(n ast.Node) bool {
+			c, ok := n.(*ast.Call)
+			aggregated = aggregated || ok && p.lib.Kind(c.Name.Text) == function.AggregateFunction
+			return true
+		})
+		if _, column := i.expr.(*ast.ColumnRef); column && !aggregated {
+			texts = append(texts, p.shown(i.expr))
+		}
+	}
+	if len(texts) == 0 {
+		return nil
+	}
+	return errorf("Non-aggregate SELECT expression(s) not part of GROUP BY: %s\nEither add the column(s) to the GROUP BY or remove them from the SELECT.", strings.Join(texts, ", "))
+}
+
+// checkBounds refuses the bounds of the query's own windows where they are not known yet.
+func (p *planner) checkBounds(in Node, calls []*ast.Call) error {
+	q := p.query
+	if q.Window == nil || in.Layout().Window.Windowed() {
+		return nil
+	}
+	exprs := q.GroupBy.Exprs
+	for _, c := range calls {
+		exprs = append(exprs[:len(exprs):len(exprs)], c.Args...)
+	}
+	if q.Having != nil {
+		exprs = append(exprs, q.Having)
+	}
+	var wrong error
+	for _, e := range exprs {
+		eachColumn(e, func(ref *ast.ColumnRef) {
+			if name := ref.Name.Text; wrong == nil && (name == windowStart || name == windowEnd) {
+				wrong = errorAt(ref, "Window bounds column %s can only be used in the SELECT clause of windowed aggregations and can not be passed to aggregate functions.", name)
+			}
+		})
+	}
+	return wrong
+}
+
+// readable puts the aggregate calls into a message in the place of the columns that hold their results.
+func (g *grouping) readable(err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	out := *e
+	for _, call := range g.p.aggregates() {
+		name := internalName(resultColumn, g.results[canonical(call, g.p.all)])
+		out.Message = strings.ReplaceAll(out.Message, name+" ", g.p.shown(call)+" ")
+	}
+	return &out
 }
 
 // A grouping is an Aggregate being planned.
@@ -227,7 +298,7 @@ func functionList(names []string) string {
 }
 
 // behind is an expression over the columns behind the aggregation. What is left over is noted as wrong.
-func (g *grouping) behind(e ast.Expr, _ string) (ast.Expr, error) {
+func (g *grouping) behind(e ast.Expr, where string) (ast.Expr, error) {
 	wrong := false
 	out := rewrite(qualified(e, g.p.all), func(x ast.Expr) ast.Expr {
 		text := canonical(x, g.p.all)
@@ -245,12 +316,18 @@ func (g *grouping) behind(e ast.Expr, _ string) (ast.Expr, error) {
 			if g.isBound(x) {
 				return &ast.ColumnRef{Span: x.Span, Name: x.Name}
 			}
-			wrong = wrong || g.p.known(x)
+			if !g.p.known(x) {
+				return x
+			}
+			if where == "HAVING" {
+				g.wrong = append(g.wrong, g.p.shown(x))
+			}
+			wrong = true
 			return x
 		}
 		return nil
 	})
-	if wrong {
+	if wrong && where != "HAVING" {
 		g.wrong = append(g.wrong, g.p.shown(e))
 	}
 	return out, nil

@@ -104,7 +104,10 @@ func (p *planner) keyOf(r ast.Relation) (key, *row.Type, error) {
 	if err != nil {
 		return key{}, nil, err
 	}
-	t, err := p.typeOf(c.left)
+	if _, err := p.typeOf(c.right, "JOIN ON"); err != nil {
+		return key{}, nil, err
+	}
+	t, err := p.typeOf(c.left, "JOIN ON")
 	if p.named(j.Right.(*ast.Source)).Table && !left.is(p.text(c.left)) && p.isTable(j.Left) {
 		return left, t, err // a join on a foreign key keeps the left key
 	}
@@ -198,6 +201,9 @@ func (p *planner) join(c criterion, left Node, right *Source) (Node, error) {
 	leftSame := len(p.keys) == 1 && p.keys[0].is(p.text(c.left))
 	rightKeys := sourceKeys(namedSource{right.Of, right.Alias, c.at})
 	rightSame := len(rightKeys) == 1 && rightKeys[0].is(p.text(c.right))
+	if !leftSame && left.Layout().Window.Windowed() || !rightSame && right.layout.Window.Windowed() {
+		return nil, errorAt(c.at, "%s", implicitRepartition)
+	}
 	if right.Of.Table && !rightSame {
 		return nil, p.notPrimary(c, left.Layout().Table)
 	}
@@ -212,9 +218,16 @@ func (p *planner) join(c criterion, left Node, right *Source) (Node, error) {
 	}
 	if !leftSame {
 		left = p.rekey(left, lx, row.Column{Name: p.keyName(c.left), Type: lx.Type()}, shared)
+	} else if source, ok := left.(*Source); ok {
+		left = gathered(source)
 	}
 	if !rightSame || !right.layout.Format.Spec.Equal(shared.Spec) {
 		r = p.rekey(right, rx, row.Column{Name: p.keyName(c.right), Type: rx.Type()}, shared)
+	} else {
+		r = gathered(right)
+	}
+	if err := p.checkPartitions(c, left, r); err != nil {
+		return nil, err
 	}
 	out := &Join{step: step{in: []Node{left, r}}, Kind: kindOf(c.at.Kind)}
 	if err := within(out, c.at); err != nil {
@@ -317,17 +330,56 @@ func (p *planner) checkJoin(c criterion, left *Layout, right *Source) error {
 	}
 	switch {
 	case left.Table && !right.Of.Table:
-		return errorAt(j, "Invalid join order: table-stream joins are not supported; only stream-table joins. Got %s %s %s.", p.sourceName(leftName), joinWords(j.Kind), p.sourceName(right.Alias))
+		return errorAt(j, "Invalid join order: table-stream joins are not supported; only stream-table joins. Got %s %s %s.", p.sources[0].Name, joinWords(j.Kind), p.sourceName(right.Alias))
 	case streams && j.Within == nil:
 		return errorAt(j, "%s join %s must have a WITHIN clause: stream-stream joins need a window.", leftName, right.Alias)
 	case !streams && j.Within != nil:
 		return errorAt(j, "A window definition was provided for a join that involves a table: WITHIN is for stream-stream joins only.")
 	case !left.Table && right.Of.Table && (j.Kind == ast.FullJoin || j.Kind == ast.RightJoin):
 		return errorAt(j, "%s joins between streams and tables are not supported.", strings.ReplaceAll(strings.Trim(joinWords(j.Kind), " "), " JOIN", ""))
+	case left.Window.Windowed() != right.layout.Window.Windowed():
+		return errorAt(j, "Can not join windowed source to non-windowed source.\n%s is %s\n%s is %s",
+			row.Quote(leftName), windowWords(left.Window), row.Quote(right.Alias), windowWords(right.layout.Window))
 	case !sameWindows(left.Window, right.layout.Window):
-		return errorAt(j, "Implicit repartitioning of windowed sources is not supported. %s and %s must have windows of the same kind and size, or none", leftName, right.Alias)
+		return errorAt(j, "%s %s and %s must have windows of the same kind and size, or none", implicitRepartition, leftName, right.Alias)
 	}
 	return nil
+}
+
+const implicitRepartition = "Implicit repartitioning of windowed sources is not supported. See https://github.com/confluentinc/ksql/issues/4385."
+
+func windowWords(w catalog.Window) string {
+	if !w.Windowed() {
+		return "not windowed"
+	}
+	return string(w.Kind) + " windowed"
+}
+
+// checkPartitions refuses sides that stay where they are and lie in different numbers of partitions.
+func (p *planner) checkPartitions(c criterion, left, right Node) error {
+	l, r := partitionsOf(left), partitionsOf(right)
+	if l == 0 || r == 0 || l == r {
+		return nil
+	}
+	a, b := row.Quote(p.sources[0].Name), row.Quote(p.sourceName(c.at.Right.(*ast.Source).Known().Text))
+	return errorAt(c.at, "Can't join %s with %s since the number of partitions don't match. %s partitions = %d; %s partitions = %d. Please repartition either one so that the number of partitions match.",
+		a, b, a, l, b, r)
+}
+
+// partitionsOf is the number of partitions that rows lie in, 0 if they are moved and take any.
+func partitionsOf(n Node) int32 {
+	switch n := n.(type) {
+	case *Source:
+		return n.Of.Partitions
+	case *Rekey:
+		return 0
+	}
+	for _, in := range n.Inputs() {
+		if partitions := partitionsOf(in); partitions > 0 {
+			return partitions
+		}
+	}
+	return 0
 }
 
 // sourceName is the source's own name for an alias.
@@ -368,6 +420,15 @@ func (p *planner) rekey(in Node, x *expr.Expr, name row.Column, as catalog.Seria
 	layout.Key, layout.Format = row.Schema{name}, as
 	layout.Window = catalog.Window{}
 	return &Rekey{step: step{layout, []Node{in}}, Exprs: []*expr.Expr{x}}
+}
+
+// gathered moves the rows of a topic whose keys begin with the id of a schema. Which partition such a key lies in depends on the id that its
+// producer had, so equal keys of two topics, and even of one, need not lie in the same.
+func gathered(in *Source) Node {
+	if trait, _ := format.TraitOf(in.layout.Format.Name); !trait.Infers {
+		return in
+	}
+	return &Rekey{step: step{in.layout, []Node{in}}, Same: true}
 }
 
 // foreign plans a join on a foreign key.

@@ -72,6 +72,11 @@ func (p *planner) sinkFormats(w with, pr *projection, sink *catalog.Source) erro
 	if keySpec.Name == format.None {
 		keySpec = p.sources[0].KeySpec
 	}
+	for _, name := range []string{key, value} {
+		if _, ok := format.TraitOf(name); !ok && name != "" {
+			return errorf("Unknown format: %s", name)
+		}
+	}
 	switch {
 	case key != "" && len(pr.key) == 0 && key != format.None && w.props[withFormat] == nil:
 		return errorf("Key format specified for stream without key columns.")
@@ -180,7 +185,7 @@ func selectError(err error) error {
 	if _, ours := err.(*Error); ours {
 		return err
 	}
-	return &Error{Message: "Invalid Select: " + err.Error()}
+	return placed("Invalid Select: ", err)
 }
 
 // keyItems finds the key columns among the items.
@@ -211,6 +216,9 @@ func (p *planner) keyItems(pr *projection) (isKey map[int]bool, err error) {
 		pr.key = append(pr.key, row.Column{Name: p.items[found[0]].name, Type: layout.Key[n].Type})
 	}
 	if len(missing) > 0 {
+		if kind := missing[0].kind; kind == "key column" || kind == "partitioning expression" {
+			missing = p.keys // the message names all of them, those that are there too
+		}
 		return nil, p.keyMissing(missing)
 	}
 	return isKey, nil
@@ -238,8 +246,13 @@ func (p *planner) keyTwice(k key, found []int) error {
 func (p *planner) keyMissing(missing []key) error {
 	kind := missing[0].kind
 	if kind == "primary key column" {
-		return errorf("Primary key columns missing in projection. For foreign-key table-table joins, the projection must include all primary key columns from the left input table (%s).",
-			row.Quote(missing[0].show[0]))
+		table, _, _ := strings.Cut(missing[0].show[0], ".")
+		var names []string
+		for _, k := range missing {
+			names = append(names, row.Quote(strings.TrimPrefix(k.show[0], table+".")))
+		}
+		return errorf("Primary key columns missing in projection. For foreign-key table-table joins, the projection must include all primary key columns from the left input table (%s). Missing columns: %s.",
+			row.Quote(table), strings.Join(names, ", "))
 	}
 	var shown []string
 	or := "and"
@@ -258,7 +271,7 @@ func (p *planner) keyMissing(missing []key) error {
 	if len(shown) > 1 {
 		kind += "s"
 	}
-	text := "Key missing from projection (ie, SELECT).\nThe query used to build `" + p.into + "` must include the " + kind + " " + list(shown, or) +
+	text := "Key missing from projection (ie, SELECT). See https://cnfl.io/2LV7ouS.\nThe query used to build `" + p.into + "` must include the " + kind + " " + list(shown, or) +
 		" in its projection (eg, SELECT " + example + "...)."
 	if shown[0] == rowKey {
 		text += "\nROWKEY was added as a synthetic key column because the join criteria did not match any source column. This expression must be included in the projection and may be aliased."
@@ -279,7 +292,7 @@ func InsertInto(c Context, s *ast.InsertInto) (*Query, error) {
 	target := c.Catalog.Source(s.Target.Text)
 	switch {
 	case target == nil:
-		return nil, errorAt(s.Target, "Sink does not exist for the INSERT INTO statement: %s", row.Quote(s.Target.Text))
+		return nil, errorAt(s.Target, "Source %s does not exist.", row.Quote(s.Target.Text))
 	case target.ReadOnly:
 		return nil, errorf("Cannot insert into read-only %s: %s", target.Kind(), target.Name)
 	case target.Table:

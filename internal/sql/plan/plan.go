@@ -105,6 +105,7 @@ type Rekey struct {
 	step
 	Exprs []*expr.Expr
 	Drop  bool // rows with a null key are dropped: they would match nothing
+	Same  bool // the key stays, and only the place of the rows changes
 }
 
 // Expand gives a row for each row of its table functions, whose values follow the columns.

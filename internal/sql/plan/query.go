@@ -114,8 +114,8 @@ func (p *planner) compile(n Node, e ast.Expr, where string) (*expr.Expr, error) 
 }
 
 // typeOf is the type of an expression over all that the sources can give.
-func (p *planner) typeOf(e ast.Expr) (*row.Type, error) {
-	x, err := p.compile(&step{layout: Layout{Columns: p.all}}, e, "SELECT")
+func (p *planner) typeOf(e ast.Expr, where string) (*row.Type, error) {
+	x, err := p.compile(&step{layout: Layout{Columns: p.all}}, e, where)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func clause(err error, what string) error {
 	if _, ours := err.(*Error); ours {
 		return err
 	}
-	return &Error{Message: "Error in " + what + " expression: " + err.Error()}
+	return placed("Error in "+what+" expression: ", err)
 }
 
 // expandItems expands the SELECT list; with PARTITION BY, * begins with the new key.
@@ -174,6 +174,9 @@ func (p *planner) starPartitioned(items []item, by *ast.Grouping) []item {
 		n.taken[c.Name] = true
 	}
 	for _, e := range by.Exprs {
+		if _, null := e.(*ast.NullLiteral); null {
+			continue // the rows get no key, and so no column of one
+		}
 		text := canonical(e, p.all)
 		isKey[text] = true
 		if i := slices.IndexFunc(items, func(i item) bool { return canonical(i.expr, p.all) == text }); i < 0 {

@@ -157,7 +157,7 @@ func columnRef(at ast.Node, c Column) *ast.ColumnRef {
 
 // fields expands struct->*.
 func (p *planner) fields(s *ast.SelectFields) ([]item, error) {
-	t, err := p.typeOf(s.Struct)
+	t, err := p.typeOf(s.Struct, "SELECT")
 	if err != nil {
 		return nil, err
 	}

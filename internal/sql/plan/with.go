@@ -187,14 +187,16 @@ func (w with) properties(spec format.Spec, key bool) (format.Spec, error) {
 		}
 		if f.prop == "delimiter" {
 			if _, err := format.DelimiterOf(text); err != nil {
-				return spec, w.invalid(name, err.Error())
+				return spec, w.invalid(name, err.Error()+"\nExample valid value: ';'")
 			}
 		}
 		if !format.Takes(spec.Name, f.prop) {
 			return spec, errorf("%s does not support the following configs: [%s]", spec.Name, f.prop)
 		}
 		if f.prop == format.PropNullable {
-			text = strings.ToLower(text)
+			if text = strings.ToLower(text); text != "optional" && text != "wrapper" {
+				return spec, w.invalid(name, "'"+text+"' is neither OPTIONAL nor WRAPPER")
+			}
 		}
 		spec = spec.With(f.prop, text)
 	}
@@ -217,11 +219,14 @@ func (w with) keyFormat(spec format.Spec, schema row.Schema) (catalog.Serialized
 	if !ok {
 		return catalog.Serialized{}, errorf("Unknown format: %s", spec.Name)
 	}
+	if spec.Name == format.None {
+		return catalog.Serialized{}, errorf("The 'NONE' format can only be used when no columns are defined. Got: [%s]", describe(schema, nil))
+	}
 	out := catalog.Serialized{Spec: spec, Unwrapped: len(schema) == 1 && trait.Unwraps}
 	out.Chosen = out.Unwrapped && trait.Wraps
 	for _, c := range schema {
 		if hasMap(c.Type) {
-			return out, errorf("Map keys, including types that contain maps, are not supported as they may lead to unexpected behavior due to inconsistent serialization. Key column name: %s. Column type: %s.",
+			return out, errorf("Map keys, including types that contain maps, are not supported as they may lead to unexpected behavior due to inconsistent serialization. Key column name: %s. Column type: %s. See https://github.com/confluentinc/ksql/issues/6621 for more.",
 				row.Quote(c.Name), c.Type)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mainstemio/mainstem/internal/format"
 	"github.com/mainstemio/mainstem/internal/sql/ast"
@@ -18,7 +19,7 @@ func (s *Session) insertValues(ctx context.Context, st *ast.InsertValues) (Resul
 	source := s.catalog.Source(st.Target.Text)
 	switch {
 	case source == nil:
-		return Result{}, fmt.Errorf("Cannot insert values into an unknown stream/table: %s", ast.Quote(st.Target.Text))
+		return Result{}, s.unknownTarget(st.Target)
 	case source.ReadOnly:
 		return Result{}, fmt.Errorf("Cannot insert values into read-only %s: %s", source.Kind(), source.Name)
 	case source.Window.Windowed():
@@ -34,6 +35,21 @@ func (s *Session) insertValues(ctx context.Context, st *ast.InsertValues) (Resul
 	}
 	r.Timestamp = at
 	return Result{}, running(s.o.Host.Produce(ctx, source.Topic, r))
+}
+
+// unknownTarget says that there is no source of a name, and which one has it in other case.
+func (s *Session) unknownTarget(name ast.Name) error {
+	e := &plan.Error{Message: "Cannot insert values into an unknown stream/table: " + row.Quote(name.Text), Span: name.Span}
+	for _, source := range s.catalog.Sources() {
+		switch {
+		case !strings.EqualFold(source.Name, name.Text):
+		case name.Quoted:
+			e.Message += "\nDid you mean " + source.Name + "? Hint: try removing double quotes from the source name."
+		default:
+			e.Message += "\nDid you mean \"" + source.Name + "\"? Hint: wrap the source name in double quotes to make it case-sensitive."
+		}
+	}
+	return e
 }
 
 // encode writes a source's values, by their columns' names, as a record.

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mainstemio/mainstem/internal/expr"
 	"github.com/mainstemio/mainstem/internal/format"
 	"github.com/mainstemio/mainstem/internal/sql/ast"
 	"github.com/mainstemio/mainstem/internal/sql/catalog"
@@ -81,10 +82,21 @@ type StatementError struct {
 	Index     int    // of the statement, from 0
 	Statement string // its text
 	Err       error
+	At        parse.Position // in the script of what is wrong; zero: the whole statement
+	Offset    int            // the same in bytes of the script
 }
 
-// Error implements error.
-func (e *StatementError) Error() string { return e.Err.Error() }
+// Error is the message with its place and hint, in ksqlDB's form.
+func (e *StatementError) Error() string {
+	text := e.Err.Error()
+	if e.At.Line > 0 {
+		text = fmt.Sprintf("Line: %d, Col: %d: %s", e.At.Line, e.At.Col, text)
+	}
+	if _, hint := placeOf(e.Err); hint != "" {
+		text += "\nhint: " + hint
+	}
+	return text
+}
 
 // Unwrap returns the cause.
 func (e *StatementError) Unwrap() error { return e.Err }
@@ -131,6 +143,8 @@ type Result struct {
 	Statement string
 	Message   string
 	Query     string // the id of the query that it started
+	// Settings must be in force too when the statement is repeated, to mean the same.
+	Settings map[string]string
 }
 
 // Exec executes a script of statements. It ends at the first that fails, with a *StatementError; properties count as set before it.
@@ -141,7 +155,7 @@ func (s *Session) Exec(ctx context.Context, script string, properties map[string
 	defer func() { s.settings = old }()
 	script, err := parse.Substitute(script, s.variables)
 	if err != nil {
-		return nil, &StatementError{Parse, 0, "", err}
+		return nil, &StatementError{Phase: Parse, Err: err}
 	}
 	parsed, err := parse.Script(script)
 	var results []Result
@@ -150,15 +164,37 @@ func (s *Session) Exec(ctx context.Context, script string, properties map[string
 		text := script[at.Start:min(at.End, len(script))]
 		result, execErr := s.statement(ctx, st, text)
 		if execErr != nil {
-			return results, &StatementError{phaseOf(execErr), i, text, execErr}
+			return results, failed(script, i, text, execErr)
 		}
 		result.Statement = text
 		results = append(results, result)
 	}
 	if err != nil {
-		return results, &StatementError{Parse, len(parsed), "", err}
+		return results, &StatementError{Phase: Parse, Index: len(parsed), Err: err}
 	}
 	return results, nil
+}
+
+// failed is the error of a statement of a script, with its place where it is known.
+func failed(script string, index int, text string, err error) *StatementError {
+	e := &StatementError{Phase: phaseOf(err), Index: index, Statement: text, Err: err}
+	if span, _ := placeOf(err); span != (ast.Span{}) {
+		e.At, e.Offset = parse.PositionOf(script, span.Start), span.Start
+	}
+	return e
+}
+
+// placeOf is where an error of planning lies, and what to do about it.
+func placeOf(err error) (at ast.Span, hint string) {
+	var p *plan.Error
+	var x *expr.Error
+	switch {
+	case errors.As(err, &p):
+		return p.Span, p.Hint
+	case errors.As(err, &x):
+		return x.Span, x.Hint
+	}
+	return ast.Span{}, ""
 }
 
 // A runError is of the host.
@@ -281,7 +317,12 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource, text s
 	if err != nil || done != "" {
 		return Result{Message: done}, err
 	}
-	source, err := plan.Define(s.context(), st)
+	c := s.context()
+	pins := &pinning{s.o.Schemas, s.settings, map[string]string{}}
+	if c.Schemas != nil {
+		c.Schemas = pins
+	}
+	source, err := plan.Define(c, st)
 	if err != nil {
 		return Result{}, err
 	}
@@ -298,7 +339,7 @@ func (s *Session) createSource(ctx context.Context, st *ast.CreateSource, text s
 		return Result{}, err
 	}
 	s.catalog.Put(source)
-	return Result{Message: title(source.Kind()) + " created"}, nil
+	return Result{Message: title(source.Kind()) + " created", Settings: pins.pins}, nil
 }
 
 // topicFor makes the topic of a source unless it is there.

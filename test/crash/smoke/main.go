@@ -2,6 +2,7 @@
 // worker on a cluster.
 //
 //	smoke -bootstrap ADDRESS -dir DIR        a worker on a cluster, with its checkpoints in DIR
+//	smoke -bootstrap ADDRESS -dir DIR -shared one of several workers that share the topology
 //	smoke -listen ADDRESS -dir DIR           a node with its data in DIR, that serves Kafka clients at ADDRESS
 //
 // It exits with 3 if another process runs the application now, and with 1 after any other error.
@@ -20,11 +21,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/mainstemio/mainstem"
 	"github.com/mainstemio/mainstem/stream"
 	"github.com/mainstemio/mainstem/worker"
 )
+
+// session is the shortest that brokers allow: the tests need not wait long until others take over.
+const session = 6 * time.Second
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -44,6 +49,7 @@ func run(ctx context.Context) error {
 	bootstrap := flag.String("bootstrap", "", "address of a cluster's broker")
 	listen := flag.String("listen", "", "address at which the node serves Kafka clients")
 	dir := flag.String("dir", "smoke", "directory of the node's data, or of the worker's checkpoints")
+	shared := flag.Bool("shared", false, "share the topology with other workers")
 	flag.Parse()
 	t, err := topology()
 	if err != nil {
@@ -53,7 +59,7 @@ func run(ctx context.Context) error {
 	if *listen != "" {
 		return node(ctx, t, *dir, *listen, logger)
 	}
-	return worker.Run(ctx, t, worker.Config{Brokers: []string{*bootstrap}, Dir: *dir, Logger: logger})
+	return worker.Run(ctx, t, worker.Config{Brokers: []string{*bootstrap}, Dir: *dir, Logger: logger, Shared: *shared, Session: session})
 }
 
 // node runs the topology inside a node until ctx ends or one of the two fails.

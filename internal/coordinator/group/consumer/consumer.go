@@ -33,12 +33,16 @@ import (
 
 // Topics is what a group sees of the node's topics. It is asked for in the middle of a call and must not change meanwhile.
 type Topics interface {
-	// Version changes whenever a topic comes, goes or gets partitions.
+	// Version changes whenever a topic comes, goes or gets partitions, or who may see which.
 	Version() uint64
 	Topic(name string) (assign.Topic, bool)
 	TopicName(id assign.TopicID) (string, bool)
 	// Names are all topics in any order.
 	Names() iter.Seq[string]
+	// Guarded tells whether there is anybody who may not see all topics, Visible whether a client may see one: expressions match
+	// nothing else (KIP-848).
+	Guarded() bool
+	Visible(principal, host, name string) bool
 }
 
 // A Protocol is a classic member's way to split the work, with its subscription bytes.
@@ -63,6 +67,7 @@ type Heartbeat struct {
 	Rack             *string
 	ClientID         string
 	ClientHost       string
+	Principal        string        // who the member is, for Topics.Visible; empty: unchanged
 	RebalanceTimeout time.Duration // negative: unchanged
 	Topics           []string      // nil: unchanged
 	Regex            *string
@@ -101,6 +106,7 @@ const (
 // A Member of a group. It is immutable.
 type Member struct {
 	ID, InstanceID, Rack, ClientID, ClientHost string
+	Principal                                  string // empty: not known
 	RebalanceTimeout                           time.Duration
 	Topics                                     []string // sorted, each once
 	Regex                                      string   // empty: none

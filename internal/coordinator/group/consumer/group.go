@@ -19,9 +19,9 @@ type Group struct {
 	owners  map[slot]string   // who holds a partition, or has still to give it up
 
 	// Soft: recovery begins without.
-	unsaved  bool                // no record of the group exists
-	patterns map[string]*pattern // the regular expressions of members
-	seen     uint64              // Topics.Version + 1 at the last look at the topics
+	unsaved  bool                  // no record of the group exists
+	patterns map[interest]*pattern // the regular expressions of members
+	seen     uint64                // Topics.Version + 1 at the last look at the topics
 }
 
 // A slot is one partition.
@@ -38,7 +38,7 @@ func New() *Group {
 }
 
 func blank() *Group {
-	return &Group{members: map[string]*Member{}, static: map[string]string{}, owners: map[slot]string{}, patterns: map[string]*pattern{}}
+	return &Group{members: map[string]*Member{}, static: map[string]string{}, owners: map[slot]string{}, patterns: map[interest]*pattern{}}
 }
 
 // Epoch is the group epoch.
@@ -130,7 +130,8 @@ const (
 	partSubscription = 1 << iota
 	partTarget
 	partCurrent
-	allParts = partSubscription | partTarget | partCurrent
+	partPrincipal // of the subscription, if it is known
+	allParts      = partSubscription | partTarget | partCurrent
 )
 
 // A Change is what a call did to a group.

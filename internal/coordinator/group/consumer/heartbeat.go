@@ -17,14 +17,14 @@ func (g *Group) Heartbeat(t Topics, r *Heartbeat) (Answer, *Change, *Refusal) {
 		return Answer{}, nil, refused
 	}
 	next := m.heard(r)
-	if next.Regex != m.Regex && next.Regex != "" && g.patterns[next.Regex] == nil {
+	if next.Regex != m.Regex && next.Regex != "" {
 		if _, err := compile(next.Regex); err != nil {
 			return Answer{}, nil, &Refusal{kerr.InvalidRegularExpression, fmt.Sprintf("SubscribedTopicRegex `%s` is not a valid regular expression: %s.", next.Regex, wrong(err))}
 		}
 	}
 	c := g.begin()
 	c.settle(m, next)
-	resubscribed := !slices.Equal(m.Topics, next.Topics) || m.Regex != next.Regex
+	resubscribed := !slices.Equal(m.Topics, next.Topics) || m.interest(t) != next.interest(t)
 	c.renew(t, g.epoch == 0 || resubscribed)
 	c.reconcile(t, g.members[next.ID], r.Owned, resubscribed)
 	now := g.members[next.ID]
@@ -91,6 +91,9 @@ func checkEpoch(m *Member, r *Heartbeat) *Refusal {
 func (m *Member) heard(r *Heartbeat) *Member {
 	next := *m
 	next.ClientID, next.ClientHost, next.Classic = r.ClientID, r.ClientHost, nil
+	if r.Principal != "" {
+		next.Principal = r.Principal
+	}
 	if r.InstanceID != nil {
 		next.InstanceID = *r.InstanceID
 	}
@@ -135,7 +138,7 @@ func (c *Change) settle(m, next *Member) {
 // describedLike reports whether what the subscription part of a record holds is the same.
 func (m *Member) describedLike(o *Member) bool {
 	return m.InstanceID == o.InstanceID && m.Rack == o.Rack && m.ClientID == o.ClientID && m.ClientHost == o.ClientHost &&
-		m.RebalanceTimeout == o.RebalanceTimeout && m.Regex == o.Regex && m.Assignor == o.Assignor &&
+		m.Principal == o.Principal && m.RebalanceTimeout == o.RebalanceTimeout && m.Regex == o.Regex && m.Assignor == o.Assignor &&
 		slices.Equal(m.Topics, o.Topics) && m.Classic == o.Classic
 }
 

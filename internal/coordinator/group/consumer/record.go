@@ -58,9 +58,15 @@ func (g *Group) appendHead(dst []byte) []byte {
 }
 
 func (m *Member) append(dst []byte, parts byte) []byte {
+	if parts&partSubscription != 0 && m.Principal != "" {
+		parts |= partPrincipal
+	}
 	dst = append(format.AppendString(dst, m.ID), parts)
 	if parts&partSubscription != 0 {
 		dst = m.appendSubscription(dst)
+	}
+	if parts&partPrincipal != 0 {
+		dst = format.AppendString(dst, m.Principal)
 	}
 	if parts&partTarget != 0 {
 		dst = binary.AppendUvarint(dst, uint64(len(m.Target)))
@@ -167,11 +173,17 @@ func Read(r *format.Reader) *Delta {
 func readPartial(r *format.Reader) partial {
 	var p partial
 	p.ID, p.parts = r.String(), r.Byte()
-	if p.parts&^byte(allParts) != 0 {
+	named := p.parts&partPrincipal != 0
+	if p.parts &^= partPrincipal; p.parts&^byte(allParts) != 0 || named && p.parts&partSubscription == 0 {
 		r.Fail("unknown part of a member")
 	}
 	if p.parts&partSubscription != 0 {
 		p.readSubscription(r)
+	}
+	if named {
+		if p.Principal = r.String(); p.Principal == "" {
+			r.Fail("empty principal of a member")
+		}
 	}
 	if p.parts&partTarget != 0 {
 		p.Target = readPartitions(r)
@@ -341,6 +353,7 @@ func (g *Group) merge(p *partial, gone map[string]bool) (*Member, error) {
 	}
 	if p.parts&partSubscription == 0 {
 		next.InstanceID, next.Rack, next.ClientID, next.ClientHost = old.InstanceID, old.Rack, old.ClientID, old.ClientHost
+		next.Principal = old.Principal
 		next.Regex, next.Assignor, next.RebalanceTimeout, next.Topics, next.Classic = old.Regex, old.Assignor, old.RebalanceTimeout, old.Topics, old.Classic
 	}
 	if p.parts&partTarget == 0 {

@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,11 +19,44 @@ const maxProgram = 5000
 
 var errTooComplex = errors.New("expression is too complex")
 
-// A pattern is a regular expression with what it matches. Each name is matched once.
+// An interest is an expression with whose eyes look at the topics: who may not see all of them.
+type interest struct{ expr, principal, host string }
+
+// interest is what the member's expression stands for now; the zero value when it has none. A member of whom nobody knows yet who it is,
+// from a record of an older program, keeps what it had until it says so.
+func (m *Member) interest(t Topics) interest {
+	if m.Regex == "" || m.Principal == "" || !t.Guarded() {
+		return interest{expr: m.Regex}
+	}
+	return interest{m.Regex, m.Principal, m.ClientHost}
+}
+
+// A pattern is an interest with what it matches. Each name is matched once.
 type pattern struct {
 	re      *regexp.Regexp
-	version uint64 // Topics.Version + 1 when decided was complete
-	decided map[string]bool
+	version uint64          // Topics.Version + 1 when the maps were complete
+	matched map[string]bool // by the expression alone
+	decided map[string]bool // those of it that may be seen
+}
+
+// look matches names that are new and asks again which may be seen.
+func (p *pattern) look(t Topics, of interest) {
+	now := make(map[string]bool, len(p.matched))
+	for name := range t.Names() {
+		match, known := p.matched[name]
+		if !known {
+			match = p.re.MatchString(name)
+		}
+		now[name] = match
+	}
+	p.matched, p.decided, p.version = now, now, t.Version()+1
+	if of.principal == "" {
+		return
+	}
+	p.decided = make(map[string]bool, len(now))
+	for name, match := range now {
+		p.decided[name] = match && t.Visible(of.principal, of.host, name)
+	}
 }
 
 // compile reads an expression (RE2 syntax) that must match a whole name.
@@ -53,31 +87,23 @@ func wrong(err error) string {
 	return err.Error()
 }
 
-// matches tells for each topic name whether an expression of a member matches it. One that cannot be compiled, which no heartbeat
-// lets in, matches nothing.
-func (g *Group) matches(t Topics, expr string) map[string]bool {
-	if expr == "" {
+// matches tells for each topic name whether a member's expression matches it and its member may see it. One that cannot be compiled,
+// which no heartbeat lets in, matches nothing.
+func (g *Group) matches(t Topics, of interest) map[string]bool {
+	if of.expr == "" {
 		return nil
 	}
-	p := g.patterns[expr]
+	p := g.patterns[of]
 	if p == nil {
-		re, err := compile(expr)
+		re, err := compile(of.expr)
 		if err != nil {
 			return nil
 		}
 		p = &pattern{re: re}
-		g.patterns[expr] = p
+		g.patterns[of] = p
 	}
 	if p.version != t.Version()+1 {
-		now := make(map[string]bool, len(p.decided))
-		for name := range t.Names() {
-			match, known := p.decided[name]
-			if !known {
-				match = p.re.MatchString(name)
-			}
-			now[name] = match
-		}
-		p.decided, p.version = now, t.Version()+1
+		p.look(t, of)
 	}
 	return p.decided
 }
@@ -87,7 +113,7 @@ func (g *Group) subscribes(t Topics, m *Member, name string) bool {
 	if _, ok := slices.BinarySearch(m.Topics, name); ok {
 		return true
 	}
-	return g.matches(t, m.Regex)[name]
+	return g.matches(t, m.interest(t))[name]
 }
 
 // Subscribes reports whether any member wants a topic.
@@ -103,24 +129,24 @@ func (g *Group) Subscribes(t Topics, name string) bool {
 // subscribed lists the topics that members want and that exist, by name.
 func (g *Group) subscribed(t Topics) []assign.Topic {
 	names := map[string]struct{}{}
-	exprs := map[string]struct{}{}
+	wanted := map[interest]struct{}{}
 	for _, m := range g.members {
 		for _, name := range m.Topics {
 			names[name] = struct{}{}
 		}
 		if m.Regex != "" {
-			exprs[m.Regex] = struct{}{}
+			wanted[m.interest(t)] = struct{}{}
 		}
 	}
-	for expr := range exprs {
-		for name, match := range g.matches(t, expr) {
+	for of := range wanted {
+		for name, match := range g.matches(t, of) {
 			if match {
 				names[name] = struct{}{}
 			}
 		}
 	}
-	maps.DeleteFunc(g.patterns, func(expr string, _ *pattern) bool {
-		_, used := exprs[expr]
+	maps.DeleteFunc(g.patterns, func(of interest, _ *pattern) bool {
+		_, used := wanted[of]
 		return !used
 	})
 	var out []assign.Topic
@@ -132,7 +158,8 @@ func (g *Group) subscribed(t Topics) []assign.Topic {
 	return out
 }
 
-// hash tells apart the sets of subscribed topics with their ids and partition counts. It is durable: the same in every version.
+// hash tells apart the sets of subscribed topics with their ids and partition counts, and what of them those see who may not see all. It
+// is durable: the same in every version.
 func (g *Group) hash(t Topics) uint64 {
 	h := fnv.New64a()
 	var b []byte
@@ -141,8 +168,26 @@ func (g *Group) hash(t Topics) uint64 {
 		b = append(append(b, topic.Name...), topic.ID[:]...)
 		_, _ = h.Write(binary.BigEndian.AppendUint32(b, uint32(topic.Partitions)))
 	}
+	for _, of := range slices.SortedFunc(maps.Keys(g.patterns), interest.compare) {
+		if of.principal == "" {
+			continue
+		}
+		seen := []string{of.expr, of.principal, of.host}
+		for _, name := range slices.Sorted(maps.Keys(g.patterns[of].decided)) {
+			if g.patterns[of].decided[name] {
+				seen = append(seen, name)
+			}
+		}
+		for _, s := range append(seen, "") {
+			_, _ = h.Write(append(binary.BigEndian.AppendUint32(b[:0], uint32(len(s))), s...))
+		}
+	}
 	g.seen = t.Version() + 1
 	return h.Sum64()
+}
+
+func (i interest) compare(o interest) int {
+	return cmp.Or(cmp.Compare(i.expr, o.expr), cmp.Compare(i.principal, o.principal), cmp.Compare(i.host, o.host))
 }
 
 // renew raises the group epoch when it must, or when the subscribed topics have changed, and makes the target for it.
@@ -189,7 +234,7 @@ func (g *Group) positions(t Topics, m *Member, at map[string]int) []int {
 			out = append(out, i)
 		}
 	}
-	for name, match := range g.matches(t, m.Regex) {
+	for name, match := range g.matches(t, m.interest(t)) {
 		if i, ok := at[name]; ok && match {
 			out = append(out, i)
 		}

@@ -204,7 +204,7 @@ var (
 
 // series counts from a start to an end, down if that is below.
 func series() function.Scalar {
-	make := func(value func(int64) row.Value) function.Eval {
+	over := func(value func(int64) row.Value) function.Eval {
 		return func(args []row.Value) (row.Value, error) {
 			from, to, step := args[0].Int64(), args[1].Int64(), int64(1)
 			if to < from {
@@ -227,7 +227,7 @@ func series() function.Scalar {
 			return row.NewArray(out...), nil
 		}
 	}
-	ints, bigints := make(func(n int64) row.Value { return row.NewInt(int32(n)) }), make(row.NewBigint)
+	ints, bigints := over(func(n int64) row.Value { return row.NewInt(int32(n)) }), over(row.NewBigint)
 	return function.Scalar{Doc: doc("generate_series", "The numbers from a start to an end, both included, by steps of one or as given."), Overloads: []function.Overload{
 		{Signature: "(INT, INT) ARRAY<INT>", Eval: ints},
 		{Signature: "(INT, INT, INT) ARRAY<INT>", Eval: ints},

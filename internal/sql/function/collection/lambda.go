@@ -11,17 +11,17 @@ type apply func(args []row.Value, fns []function.Lambda) (row.Value, error)
 
 // lambdas are the functions that call lambdas. An error of one ends the whole.
 func lambdas() []function.Scalar {
-	make := func(name, text, onArray, onMap string, array, m apply, nulls bool) function.Scalar {
+	over := func(name, text, onArray, onMap string, array, m apply, nulls bool) function.Scalar {
 		return function.Scalar{Doc: function.Doc{Name: name, Category: "LAMBDA", Text: text}, Overloads: []function.Overload{
 			{Signature: onArray, Apply: array, Nulls: nulls}, {Signature: onMap, Apply: m, Nulls: nulls},
 		}}
 	}
 	return []function.Scalar{
-		make("transform", "What a lambda makes of each element; of a map one lambda makes the keys, another the values.",
+		over("transform", "What a lambda makes of each element; of a map one lambda makes the keys, another the values.",
 			"(ARRAY<T>, FUNCTION(T) R) ARRAY<R>", "(MAP<K, V>, FUNCTION(K, V) R, FUNCTION(K, V) S) MAP<R, S>", transformArray, transformMap, false),
-		make("filter", "The elements, or entries, for which a lambda is true.",
+		over("filter", "The elements, or entries, for which a lambda is true.",
 			"(ARRAY<T>, FUNCTION(T) BOOLEAN) ARRAY<T>", "(MAP<K, V>, FUNCTION(K, V) BOOLEAN) MAP<K, V>", filterArray, filterMap, false),
-		make("reduce", "What a lambda makes of a state and the elements, or entries, one after another.",
+		over("reduce", "What a lambda makes of a state and the elements, or entries, one after another.",
 			"(ARRAY<T>, S, FUNCTION(S, T) S) S", "(MAP<K, V>, S, FUNCTION(S, K, V) S) S", reduceArray, reduceMap, true),
 	}
 }

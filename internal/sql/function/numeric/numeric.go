@@ -93,7 +93,8 @@ func logarithm() function.Scalar {
 	return one
 }
 
-// naturalLog is fdlibm's logarithm, as Java has it: for some numbers math.Log is off by one in the last place on amd64.
+// naturalLog rounds to the nearest double nearly always, as Java's does; math.Log is off by one in the last place for numbers such as 3. It is
+// fdlibm's series, with the leading terms kept in two doubles.
 func naturalLog(x float64) float64 {
 	if x != x || x <= 0 || math.IsInf(x, 1) {
 		return math.Log(x)
@@ -105,14 +106,19 @@ func naturalLog(x float64) float64 {
 	}
 	const ln2Hi, ln2Lo = 6.93147180369123816490e-01, 1.90821492927058770002e-10 // ln 2 in two parts
 	f, k := fraction-1, float64(exponent)
-	s := f / (2 + f)
+	t := 2 + f
+	s := f / t
+	sLo := (math.FMA(-s, t, f) - s*(f-(t-2))) / t // what s lacks
 	s2 := s * s
 	s4 := s2 * s2
-	// The rest of the series of ln((1+s)/(1-s)), even and odd terms apart.
+	// The rest of the series of ln((1+s)/(1-s)) / s, even and odd terms apart.
 	odd := s2 * (6.666666666666735130e-01 + s4*(2.857142874366239149e-01+s4*(1.818357216161805012e-01+s4*1.479819860511658591e-01)))
 	even := s4 * (3.999999999940941908e-01 + s4*(2.222219843214978396e-01+s4*1.531383769920937332e-01))
-	half := 0.5 * f * f
-	return k*ln2Hi - ((half - (s*(half+odd+even) + k*ln2Lo)) - f)
+	a, b := k*ln2Hi, 2*s
+	hi := a + b
+	bPart := hi - a
+	lo := (a - (hi - bPart)) + (b - bPart)
+	return hi + (lo + (k*ln2Lo + (2*sLo + s*(odd+even))))
 }
 
 func sign() function.Scalar {

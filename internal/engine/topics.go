@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/mainstemio/mainstem/internal/client"
+	"github.com/mainstemio/mainstem/internal/task"
+	"github.com/mainstemio/mainstem/internal/topology"
+)
+
+// framing is the most that a batch needs around the contents of its only record, with room for a few headers.
+const framing = 160
+
+// openTopics creates what is missing and builds the task set for the partition counts found. Where workers share the application that set
+// has all tasks and is there to tell which topics they take; the ones that this worker runs come later.
+func (s *session) openTopics(ctx context.Context) (*task.Set, error) {
+	var specs []client.TopicSpec
+	names := append(s.o.Topology.SourceTopics(), s.o.Topology.SinkTopics()...)
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) { // a topic may be a sink of one part and a source of another
+		spec := client.TopicSpec{Name: name}
+		if s.o.Topology.Compacted(name) {
+			spec.Configs = map[string]string{"cleanup.policy": "compact"}
+		}
+		specs = append(specs, spec)
+	}
+	infos, err := s.o.Door.EnsureTopics(ctx, specs...)
+	if err != nil {
+		return nil, starting(err)
+	}
+	parts, limits := map[string]int32{}, map[string]int{}
+	for name, info := range infos {
+		parts[name] = info.Partitions
+		if n, err := strconv.Atoi(info.Configs["max.message.bytes"]); err == nil {
+			limits[name] = n - framing
+		}
+	}
+	s.counts = maps.Clone(parts)
+	config := task.Config{
+		Topology: s.o.Topology, App: s.o.App, Partitions: parts, RecordBytes: limits, DeadLetters: s.o.DeadLetter, CacheBytes: s.o.CacheBytes,
+		Calls: calls, MaxIdle: s.o.MaxIdle, Mono: s.o.Clock.Mono,
+	}
+	s.handleFailures(ctx, &config)
+	if config.DeadLetters {
+		if err := s.deadLetterPartitions(ctx, parts); err != nil {
+			return nil, err
+		}
+	}
+	s.config = config
+	set, err := s.wholeSet()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrPartitions, err)
+	}
+	return set, s.openInternal(ctx, set.Topics())
+}
+
+// wholeSet makes the set of all tasks.
+func (s *session) wholeSet() (*task.Set, error) {
+	if s.o.Shared {
+		return s.allTasks()
+	}
+	return task.New(s.config)
+}
+
+// openInternal creates what is missing of the application's own topics, and compares their partitions with those that are needed.
+func (s *session) openInternal(ctx context.Context, specs []client.TopicSpec) error {
+	infos, err := s.o.Door.EnsureTopics(ctx, specs...)
+	if err != nil {
+		return starting(err)
+	}
+	s.changelogs, s.tombstones = map[string][16]byte{}, map[string]time.Duration{}
+	for _, spec := range specs {
+		info := infos[spec.Name]
+		s.changelogs[spec.Name] = info.ID
+		s.noteTombstones(info, spec.Configs)
+		_, internal := spec.Configs["cleanup.policy"] // dead letters may have other partitions than their sources
+		if info.Partitions != spec.Partitions && internal {
+			return fmt.Errorf("%w: topic %s has %d partitions where the topology needs %d: the partitions of a source were changed; "+
+				"state can't be split by adding partitions, use a new application name", ErrPartitions, spec.Name, info.Partitions, spec.Partitions)
+		}
+	}
+	return nil
+}
+
+// deadLetterPartitions adds the counts of dead-letter topics that exist already: someone may have made them otherwise.
+func (s *session) deadLetterPartitions(ctx context.Context, parts map[string]int32) error {
+	var names []string
+	for _, name := range s.o.Topology.SourceTopics() {
+		names = append(names, topology.DeadLetter(name))
+	}
+	if s.o.DeadLetterTopic != "" {
+		names = []string{s.o.DeadLetterTopic}
+	}
+	infos, err := s.o.Door.Topics(ctx, names...)
+	for name, info := range infos {
+		parts[name] = info.Partitions
+	}
+	return starting(err)
+}
+
+// watch looks at the sources' numbers of partitions from time to time: a reader reads those it was opened with, and records in
+// a partition that was added later would wait for the next start without anybody noticing. The run ends then, which starts it
+// again with all partitions, or names the reason why it can't (ErrPartitions).
+func (s *session) watch(ctx context.Context) {
+	names := s.o.Topology.SourceTopics()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.o.Clock.After(s.o.TopicsInterval):
+		}
+		infos, err := s.o.Door.Topics(ctx, names...)
+		if err != nil {
+			continue // the loop notices a broker that is away by itself
+		}
+		for _, name := range names {
+			if info, ok := infos[name]; ok && info.Partitions != s.counts[name] {
+				s.changed <- away(fmt.Errorf("topic %s has %d partitions now instead of %d: starting again", name, info.Partitions, s.counts[name]))
+				return
+			}
+		}
+	}
+}
