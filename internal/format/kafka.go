@@ -32,6 +32,9 @@ func (c *kafkaCodec) Append(dst []byte, r row.Row) ([]byte, error) {
 	if r.IsNull() || r.At(0).IsNull() {
 		return nil, nil
 	}
+	if dst == nil {
+		dst = []byte{} // an empty text is not null
+	}
 	switch v := r.At(0); v.Kind() {
 	case row.KindInt:
 		return binary.BigEndian.AppendUint32(dst, uint32(v.Int64())), nil

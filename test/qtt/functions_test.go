@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/mainstemio/mainstem/internal/java"
 	"github.com/mainstemio/mainstem/internal/sql/function"
 	"github.com/mainstemio/mainstem/row"
 )
@@ -122,7 +123,7 @@ func javaText(v row.Value) string {
 	case row.KindBoolean:
 		return fmt.Sprint(v.Boolean())
 	case row.KindDouble:
-		return string(row.AppendDouble(nil, v.Double()))
+		return string(java.AppendDouble(nil, v.Double()))
 	case row.KindDecimal:
 		return v.Decimal().String()
 	case row.KindStruct:

@@ -170,7 +170,7 @@ func (s *shell) execute(ctx context.Context, statement string) error {
 		if err := json.NewDecoder(resp.Body).Decode(&a); err != nil {
 			return &Failure{"refused", fmt.Errorf("the node answered %s", resp.Status), "look into the node's log"}
 		}
-		return s.refused(a.Message, nil)
+		return s.refused(a.Message+placeOf(a.Message, statement), nil)
 	}
 	var entities []json.RawMessage
 	if err := json.NewDecoder(resp.Body).Decode(&entities); err != nil {
@@ -182,6 +182,19 @@ func (s *shell) execute(ctx context.Context, statement string) error {
 		}
 	}
 	return nil
+}
+
+// placeOf is the line of a statement that the node's message names, with a mark; empty if it names none.
+func placeOf(message, statement string) string {
+	var at parse.Position
+	if n, _ := fmt.Sscanf(message, "Line: %d, Col: %d:", &at.Line, &at.Col); n < 2 {
+		return ""
+	}
+	marked := parse.CaretAt(statement, at)
+	if marked == "" {
+		return ""
+	}
+	return "\n" + marked
 }
 
 // refused tells why a statement was not executed, with the place under the text where it is known.

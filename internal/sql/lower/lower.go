@@ -14,6 +14,7 @@ package lower
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mainstemio/mainstem/internal/expr"
@@ -176,12 +177,13 @@ func (b *builder) rekey(n *plan.Rekey) (edge, error) {
 	}
 	key := b.key(n.Exprs, "PARTITION BY")
 	of, direct := n.Inputs()[0].(*plan.Source)
+	ofKeys := b.key(keyed(of, n.Exprs), "PARTITION BY")
 	by := func(k, v row.Row) row.Row {
 		if n.Same {
 			return k
 		}
-		if v.IsNull() && direct && !k.IsNull() && ofKeys(of, n.Exprs) {
-			v = keysOnly(of, k)
+		if v.IsNull() && direct && !k.IsNull() {
+			return ofKeys(keysOnly(of, k))
 		}
 		return key(v)
 	}
@@ -192,16 +194,15 @@ func (b *builder) rekey(n *plan.Rekey) (edge, error) {
 	return streamEdge(stream.SelectKeyWithKey(*in.stream, by).WithSerdes(codec, format.Internal{})), nil
 }
 
-// ofKeys tells whether expressions read columns of the key only: they have a value where a record has none.
-func ofKeys(n *plan.Source, exprs []*expr.Expr) bool {
-	for _, x := range exprs {
-		for _, column := range x.Columns() {
-			if n.Reads[column].Part != plan.FromKey {
-				return false
-			}
+// keyed is the expressions of records without a value: those that read columns of the key only. The others are nil: null.
+func keyed(n *plan.Source, exprs []*expr.Expr) []*expr.Expr {
+	out := make([]*expr.Expr, len(exprs))
+	for i, x := range exprs {
+		if n != nil && !slices.ContainsFunc(x.Columns(), func(column int) bool { return n.Reads[column].Part != plan.FromKey }) {
+			out[i] = x
 		}
 	}
-	return true
+	return out
 }
 
 // keysOnly is the row of a record without a value: what stands in its key, and nulls.
@@ -217,13 +218,13 @@ func keysOnly(n *plan.Source, k row.Row) row.Row {
 	return out.Row()
 }
 
-// key computes a key; a single null is the null key.
+// key computes a key; a single null is the null key. A nil expression is null.
 func (b *builder) key(exprs []*expr.Expr, step string) func(row.Row) row.Row {
 	return func(r row.Row) row.Row {
 		var out row.Builder
 		for _, x := range exprs {
 			v := row.Null
-			if !r.IsNull() {
+			if x != nil && !r.IsNull() {
 				v = b.eval(x, r, step)
 			}
 			if v.IsNull() && len(exprs) == 1 {

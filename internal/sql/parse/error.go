@@ -59,35 +59,61 @@ const maxCaretWidth = 120
 //	  |          ^^^^
 //	  hint: did you mean FROM?
 func (e *Error) Caret() string {
-	start := min(e.Span.Start, len(e.text))
-	lineStart := strings.LastIndexByte(e.text[:start], '\n') + 1
-	lineEnd := len(e.text)
-	if n := strings.IndexByte(e.text[start:], '\n'); n >= 0 {
+	out, pad := caret(e.text, e.Span, e.Line)
+	if e.Hint != "" {
+		out += pad + " hint: " + e.Hint + "\n"
+	}
+	return out
+}
+
+// CaretAt is Caret for a place of a text that another part found wrong. A place outside of the text has none: it is empty.
+func CaretAt(text string, at Position) string {
+	start, line := 0, 1
+	for ; line < at.Line; line++ {
+		n := strings.IndexByte(text[start:], '\n')
+		if n < 0 {
+			return ""
+		}
+		start += n + 1
+	}
+	for column := 1; column < at.Col; column++ {
+		_, size := utf8.DecodeRuneInString(text[start:])
+		if size == 0 || text[start] == '\n' {
+			return ""
+		}
+		start += size
+	}
+	out, _ := caret(text, ast.Span{Start: start, End: start}, line)
+	return out
+}
+
+// caret is a line of a text with a mark below a part of it, and the space in front of what else belongs there.
+func caret(text string, span ast.Span, line int) (marked, pad string) {
+	start := min(span.Start, len(text))
+	lineStart := strings.LastIndexByte(text[:start], '\n') + 1
+	lineEnd := len(text)
+	if n := strings.IndexByte(text[start:], '\n'); n >= 0 {
 		lineEnd = start + n
 	}
-	before := []rune(e.text[lineStart:start])
+	before := []rune(text[lineStart:start])
 	if len(before) > maxCaretWidth/2 {
 		before = append([]rune("…"), before[len(before)-maxCaretWidth/2:]...)
 	}
-	end := min(max(e.Span.End, start), lineEnd)
-	after := strings.TrimRight(e.text[start:lineEnd], "\r")
+	end := min(max(span.End, start), lineEnd)
+	after := strings.TrimRight(text[start:lineEnd], "\r")
 	if runes := []rune(after); len(runes) > maxCaretWidth/2 {
 		after = string(runes[:maxCaretWidth/2]) + "…"
 	}
-	marks := max(1, min(utf8.RuneCountInString(e.text[start:end]), maxCaretWidth/2))
-	number := fmt.Sprint(e.Line)
-	pad := strings.Repeat(" ", len(number))
+	marks := max(1, min(utf8.RuneCountInString(text[start:end]), maxCaretWidth/2))
+	number := fmt.Sprint(line)
+	pad = strings.Repeat(" ", len(number))
 	blank := strings.Map(func(r rune) rune {
 		if r == '\t' {
 			return r
 		}
 		return ' '
 	}, string(before))
-	out := number + " | " + string(before) + after + "\n" + pad + " | " + blank + strings.Repeat("^", marks) + "\n"
-	if e.Hint != "" {
-		out += pad + " hint: " + e.Hint + "\n"
-	}
-	return out
+	return number + " | " + string(before) + after + "\n" + pad + " | " + blank + strings.Repeat("^", marks) + "\n", pad
 }
 
 // A Position is a line and column of a text, both from 1; columns count characters.

@@ -101,7 +101,7 @@ func (p *planner) rows() (Node, error) {
 
 // scope looks names up among the columns of a step.
 func (p *planner) scope(n Node, where string) *scope {
-	s := &scope{layout: n.Layout(), where: where}
+	s := &scope{layout: n.Layout(), where: where, known: p.all}
 	for _, source := range p.sources {
 		s.aliases = append(s.aliases, source.alias)
 	}

@@ -32,7 +32,8 @@ func isPseudo(name string) bool {
 type scope struct {
 	layout  *Layout
 	aliases []string
-	where   string // the clause, for messages
+	known   []Column // what may be meant by a wrong name; nil: the layout's
+	where   string   // the clause, for messages
 }
 
 // Column implements expr.Scope.
@@ -53,7 +54,7 @@ func (s *scope) Column(ref *ast.ColumnRef) (index int, t *row.Type, err error) {
 	}
 	return 0, nil, &Error{
 		Message: fmt.Sprintf("%s column '%s' cannot be resolved.", s.where, refText(ref)), Span: ref.Span,
-		Hint: nearest(ref.Name.Text, s.layout.Columns),
+		Hint: nearest(ref.Name.Text, append(s.known[:len(s.known):len(s.known)], s.layout.Columns...)),
 	}
 }
 
@@ -77,7 +78,7 @@ func refText(ref *ast.ColumnRef) string {
 func nearest(name string, columns []Column) string {
 	best, far := "", 3
 	for _, c := range columns {
-		if d := distance(name, c.Name); d < far {
+		if d := distance(name, c.Name); d < min(far, len(name)) {
 			best, far = c.Name, d
 		}
 	}

@@ -502,6 +502,11 @@ func (s *Session) drop(ctx context.Context, st *ast.DropSource) (Result, error) 
 			return Result{}, fmt.Errorf("Cannot drop %s. The following queries read from or write into it: [%s]. You need to terminate them before dropping %s.", old.Name, q.ID, old.Name)
 		}
 	}
+	if st.DeleteTopic { // first: where the host refuses, nothing else has happened
+		if err := s.o.Host.DeleteTopic(ctx, old.Topic); err != nil {
+			return Result{}, running(err)
+		}
+	}
 	if i := slices.IndexFunc(s.queries, func(q *Query) bool { return q.Plan.Sink == old }); i >= 0 {
 		if err := s.o.Host.Stop(ctx, s.queries[i]); err != nil {
 			return Result{}, running(err)
@@ -509,11 +514,6 @@ func (s *Session) drop(ctx context.Context, st *ast.DropSource) (Result, error) 
 		s.queries = slices.Delete(s.queries, i, i+1)
 	}
 	s.catalog.Drop(old.Name)
-	if st.DeleteTopic {
-		if err := s.o.Host.DeleteTopic(ctx, old.Topic); err != nil {
-			return Result{}, running(err)
-		}
-	}
 	return Result{Message: fmt.Sprintf("Source %s (topic: %s) was dropped.", ast.Quote(old.Name), old.Topic)}, nil
 }
 

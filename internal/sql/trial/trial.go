@@ -13,6 +13,7 @@ package trial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -125,7 +126,7 @@ func (t *Trial) decide(id string) failure.Handler {
 		if r.Phase != failure.Decode {
 			return failure.Stop
 		}
-		t.o.Failed(id, r.Step, fmt.Errorf("%s: %w", r.Reason, r.Cause))
+		t.o.Failed(id, r.Step, errors.New(r.Reason))
 		return failure.Continue
 	}
 }
