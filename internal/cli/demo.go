@@ -222,6 +222,9 @@ func (s *system) ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
+	if stopped := s.pipeline.Err(); stopped != nil { // whoever waits for it may hear of it before watch does
+		return pipelineError(stopped)
+	}
 	return err
 }
 
