@@ -90,14 +90,23 @@ func (s *session) await(ctx, beside context.Context, wake <-chan time.Time) (end
 	case err := <-s.changed:
 		return false, err
 	case <-s.shared.newsCame():
-		return false, s.news(beside)
+		return cutShort(ctx, s.news(beside))
 	case o := <-s.shared.openings():
-		return false, s.adopt(beside, o)
+		return cutShort(ctx, s.adopt(beside, o))
 	case <-wake:
 		return false, nil
 	case <-ctx.Done():
 		return true, nil
 	}
+}
+
+// cutShort tells that ctx has ended what would have gone on: opening the reader anew, above all.
+func cutShort(ctx context.Context, err error) (ended bool, _ error) {
+	var broken *epochError
+	if err != nil && ctx.Err() != nil && !errors.As(err, &broken) {
+		return true, nil
+	}
+	return false, err
 }
 
 // ended commits what was processed before err, unless err left the forming epoch with half a record's results, or a commit without a known
