@@ -95,11 +95,10 @@ type Codec = serde.Serde[row.Row]
 
 // A Trait is something that a format can do.
 type Trait struct {
-	Infers     bool // columns can come from a schema registry
-	Wraps      bool // a single column can be wrapped
-	Unwraps    bool // a single column can stand for itself
-	MultiKey   bool // keys of several columns
-	AnyColumns bool
+	Infers   bool // columns can come from a schema registry
+	Wraps    bool // a single column can be wrapped
+	Unwraps  bool // a single column can stand for itself
+	MultiKey bool // keys of several columns
 }
 
 var traits = map[string]Trait{

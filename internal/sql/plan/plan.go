@@ -104,7 +104,6 @@ type Project struct {
 type Rekey struct {
 	step
 	Exprs []*expr.Expr
-	Drop  bool // rows with a null key are dropped: they would match nothing
 	Same  bool // the key stays, and only the place of the rows changes
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mainstemio/mainstem/internal/sql/ast"
+	"github.com/mainstemio/mainstem/internal/sql/parse"
 	"github.com/mainstemio/mainstem/row"
 )
 
@@ -76,35 +77,13 @@ func refText(ref *ast.ColumnRef) string {
 
 // nearest names the column that a wrong name may have meant.
 func nearest(name string, columns []Column) string {
-	best, far := "", 3
+	var known []string
 	for _, c := range columns {
-		if d := distance(name, c.Name); d < min(far, len(name)) {
-			best, far = c.Name, d
-		}
+		known = append(known, c.Name)
 	}
+	best := parse.Nearest(name, known)
 	if best == "" {
 		return ""
 	}
 	return "did you mean " + row.Quote(best) + "?"
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	prev := make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := range len(a) {
-		diagonal := prev[0]
-		prev[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = prev[j+1]
-			prev[j+1] = min(cost, prev[j]+1, diagonal+1)
-		}
-	}
-	return prev[len(b)]
 }

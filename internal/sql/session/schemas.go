@@ -32,11 +32,13 @@ func (p *pinning) Latest(subject string) (format.Registered, error) {
 
 // sides are how a source's keys and values are written.
 func (s *Session) sides(source *catalog.Source) (key, value format.Side) {
-	return format.Side{
+	key = format.Side{
 		Spec: source.KeyFormat.Spec, Schema: source.Key, Key: true, Unwrapped: source.KeyFormat.Unwrapped, Topic: source.Topic, Schemas: s.o.Schemas,
-	}, format.Side{
+	}
+	value = format.Side{
 		Spec: source.ValueFormat.Spec, Schema: source.Value, Unwrapped: source.ValueFormat.Unwrapped, Topic: source.Topic, Schemas: s.o.Schemas,
 	}
+	return key, value
 }
 
 // register makes sure that a source's topic has schemas. replace registers those of a query's result also where others are there.
