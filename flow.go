@@ -10,23 +10,29 @@ import (
 
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/server/httpapi"
+	"github.com/mainstemio/mainstem/internal/topology"
 	"github.com/mainstemio/mainstem/record"
 )
 
-// sampleEvery is how often counts are read for rates; rateOver the number of samples a rate is taken over.
+// sampleEvery is how often counts are read for rates while somebody looks at them, and for lookedFor after that; rateOver the number of
+// samples a rate is taken over. Of a node with thousands of pipelines samples are taken less often: at most a sampleShare-th of the time.
 const (
 	sampleEvery = 500 * time.Millisecond
+	lookedFor   = 10 * time.Second
+	sampleShare = 20
 	rateOver    = 6
 )
 
-// A flow keeps the figures of the page: counts are sampled here, so that a hundred visitors cost no more than one.
+// A flow keeps the figures of the page: counts are sampled here, so that a hundred visitors cost no more than one, and none costs nothing.
 type flow struct {
-	node *Node // read only: its pipelines, sinks and door
+	node *Node      // read only: its pipelines, sinks and door
+	look sync.Mutex // one of those who find old figures has new ones made
 
 	// Of the sampling goroutine alone.
-	past map[string][]sample
-	ends map[record.TopicPartition]record.Offset
-	look groupWatch
+	past      map[string][]sample           // forgotten while nobody looks
+	described map[*topology.Topology]string // as text; forgotten too
+	ends      map[record.TopicPartition]record.Offset
+	watch     groupWatch
 
 	wanted chan chan<- struct{} // those who want a sample now; closed when there is one
 
@@ -34,6 +40,8 @@ type flow struct {
 		sync.Mutex
 		flow   httpapi.Flow
 		groups []groupFigures // never changed once stored
+		looked time.Duration  // when somebody wanted them last
+		due    time.Duration  // until when they are new
 	}
 }
 
@@ -43,11 +51,31 @@ type sample struct {
 }
 
 func newFlow(n *Node) *flow {
-	return &flow{node: n, past: map[string][]sample{}, look: groupWatch{node: n}, wanted: make(chan chan<- struct{})}
+	f := &flow{node: n, watch: groupWatch{node: n}, wanted: make(chan chan<- struct{})}
+	f.forget()
+	return f
 }
 
-// now returns the newest figures.
+// now returns the newest figures. Where nobody has looked for a while, it waits for new ones.
 func (f *flow) now() httpapi.Flow {
+	f.look.Lock()
+	if f.old() {
+		f.refresh(f.node.work.ctx)
+	}
+	f.look.Unlock()
+	return f.last()
+}
+
+// old notes that somebody looks, and tells whether the figures are old.
+func (f *flow) old() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mu.looked = f.node.o.clock.Mono()
+	return f.mu.looked > f.mu.due+sampleEvery
+}
+
+// last returns the figures of the last sample.
+func (f *flow) last() httpapi.Flow {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := f.mu.flow
@@ -58,19 +86,58 @@ func (f *flow) now() httpapi.Flow {
 func (f *flow) run(ctx context.Context) {
 	var done chan<- struct{}
 	for {
+		began := f.node.o.clock.Mono()
 		f.sample(ctx)
 		if done != nil {
 			close(done)
 			done = nil
 		}
+		next := f.next(began)
+		if next == nil {
+			f.forget()
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case done = <-f.wanted:
-			f.look.due = 0
-		case <-f.node.o.clock.After(sampleEvery):
+			f.watch.due = 0
+		case <-next:
 		}
 	}
+}
+
+// forget gives up what only rates and pages need, until somebody looks again: a node has thousands of pipelines.
+func (f *flow) forget() {
+	f.past, f.described = map[string][]sample{}, map[*topology.Topology]string{}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mu.flow.Pipelines = slices.Clone(f.mu.flow.Pipelines) // others may hold the list
+	for i := range f.mu.flow.Pipelines {
+		f.mu.flow.Pipelines[i].Topology = ""
+	}
+}
+
+// describe returns the text of a topology.
+func (f *flow) describe(t *topology.Topology) string {
+	text, known := f.described[t]
+	if !known {
+		text = t.Describe()
+		f.described[t] = text
+	}
+	return text
+}
+
+// next tells when the next sample is due behind one that began at a time; nil: when somebody wants it.
+func (f *flow) next(began time.Duration) <-chan time.Time {
+	now := f.node.o.clock.Mono()
+	wait := max(sampleEvery, sampleShare*(now-began))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mu.due = now + wait
+	if now > f.mu.looked+lookedFor {
+		return nil
+	}
+	return f.node.o.clock.After(wait)
 }
 
 // freshPatience bounds how long a fresh sample is waited for: a broker that is away must not keep the answer back.
@@ -107,7 +174,7 @@ func (f *flow) sample(ctx context.Context) {
 	}
 	names := map[string]bool{}
 	for _, p := range pipelines {
-		for _, t := range append(p.topology.SourceTopics(), p.topology.SinkTopics()...) {
+		for _, t := range append(p.engine.SourceTopics(), p.topology.SinkTopics()...) {
 			names[t] = true
 		}
 	}
@@ -123,12 +190,16 @@ func (f *flow) sample(ctx context.Context) {
 	}
 	topics, ends, err := f.topics(ctx, names)
 	if err != nil { // the broker is away: the last figures are better than none
-		topics, ends = f.now().Topics, f.ends
+		topics, ends = f.last().Topics, f.ends
 	}
 	next.Topics, f.ends = topics, ends
-	groups := f.look.look(ctx)
+	groups := f.watch.look(ctx)
+	byName := make(map[string]groupFigures, len(groups))
+	for _, g := range groups {
+		byName[g.name] = g
+	}
 	for _, p := range pipelines {
-		next.Pipelines = append(next.Pipelines, f.pipeline(p, groups))
+		next.Pipelines = append(next.Pipelines, f.pipeline(p, byName))
 	}
 	for _, d := range sinks {
 		next.Sinks = append(next.Sinks, f.sink(d))
@@ -199,15 +270,15 @@ func (f *flow) topics(ctx context.Context, names map[string]bool) ([]httpapi.Top
 	return out, ends, nil
 }
 
-func (f *flow) pipeline(p *Pipeline, groups []groupFigures) httpapi.Pipeline {
+func (f *flow) pipeline(p *Pipeline, groups map[string]groupFigures) httpapi.Pipeline {
 	st := p.engine.Status()
 	out := httpapi.Pipeline{
-		Name: p.topology.Name, State: st.State.String(), Sources: p.topology.SourceTopics(), Sinks: p.topology.SinkTopics(),
+		Name: p.topology.Name, State: st.State.String(), Sources: p.engine.SourceTopics(), Sinks: p.topology.SinkTopics(),
 		Processed: st.Processed, Rate: f.rate("pipeline "+p.topology.Name, st.Processed), Lag: p.engine.Lag(f.ends), Dropped: st.Dropped,
-		Topology: p.topology.Describe(), Epochs: st.Epochs, BehindMs: -1,
+		Topology: f.describe(p.topology), Epochs: st.Epochs, BehindMs: -1,
 	}
-	if i := slices.IndexFunc(groups, func(g groupFigures) bool { return g.name == p.app }); i >= 0 {
-		_, behind := groups[i].total()
+	if g, known := groups[p.app]; known {
+		_, behind := g.total()
 		out.BehindMs = millis(behind)
 	}
 	if st.Err != nil {

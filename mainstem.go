@@ -51,6 +51,7 @@ type Node struct {
 
 	work, base group // pipelines, sinks and pages; then the broker
 	done       chan struct{}
+	own        ownRegistry
 	sql        struct {
 		sync.Mutex
 		host *host.Host // nil: no statement was given yet
@@ -158,7 +159,7 @@ func (n *Node) serve() {
 		n.work.wg.Go(func() { n.listenErr("kafka", n.clients.Serve(n.work.ctx, n.o.kafka)) })
 	}
 	if n.o.http != nil {
-		h := httpapi.New(httpapi.Options{Also: ksql.Paths(sqlServer{n}), Flow: n.flow.now, Status: n.flow.status, Ready: n.Err, Pause: n.pause, Metrics: n.flow.metrics(), Clock: n.o.clock})
+		h := httpapi.New(httpapi.Options{Also: n.withRegistry(ksql.Paths(sqlServer{n}, n.o.clock)), Flow: n.flow.now, Status: n.flow.status, Ready: n.Err, Pause: n.pause, Metrics: n.flow.metrics(), Clock: n.o.clock})
 		n.work.wg.Go(func() { n.listenErr("http", httpapi.Serve(n.work.ctx, n.o.http, h)) })
 	}
 }
@@ -219,6 +220,7 @@ func (n *Node) Close() error {
 // release closes what is open; goroutines have ended.
 func (n *Node) release() error {
 	var errs []error
+	n.closeRegistry()
 	if n.state != nil {
 		errs = append(errs, n.state.Close())
 	}

@@ -57,6 +57,9 @@ func (m nodeMetrics) Collect(c chan<- prometheus.Metric) {
 	s.gauge(uptime, float64(f.Node.UptimeMs)/1000)
 	s.flow(f)
 	omitted := s.pipelines(m.node)
+	for query, n := range m.node.sqlRowErrors() {
+		s.counter(sqlRowErrors, n, label(query))
+	}
 	if b := m.node.broker; b != nil {
 		s.broker(b, m.node)
 		omitted += s.groups(m.node.flow.groups())

@@ -82,6 +82,7 @@ var (
 	nodeRecords       = metric("mainstem_node_records_total", "Rows that a step took since its tasks were started here.", "pipeline", "node")
 	storeRows         = metric("mainstem_store_rows", "Committed rows of a store.", "pipeline", "store", "partition")
 	storeBytes        = metric("mainstem_store_bytes", "Estimated memory of a store's rows.", "pipeline", "store", "partition")
+	sqlRowErrors      = metric("mainstem_sql_row_errors_total", "Expressions of a query of SQL that became null and records that it left out, since it was started here.", "query")
 	sinkRecords       = metric("mainstem_sink_records_total", "Records delivered since the start.", "sink")
 	sinkLag           = metric("mainstem_sink_lag_records", "Records known and not yet delivered.", "sink")
 	sinkUp            = metric("mainstem_sink_up", "1 while the sink runs.", "sink")

@@ -180,7 +180,7 @@ func TestWhatIsWrongIsNamedWithItsNextStep(t *testing.T) {
 			Pipelines: []httpapi.Pipeline{{Name: "totals", State: "failed", Error: "record 7 is bad"}, {Name: "fine", State: "running"}},
 			Sinks:     []httpapi.Sink{{Name: "db", State: "failed", Error: "no such table"}},
 		},
-		Storage: &httpapi.Storage{SyncP99Ms: 250, FreeBytes: 1 << 20, TotalBytes: 1 << 30},
+		Storage: &httpapi.Storage{Syncs: 100, SyncP99Ms: 250, FreeBytes: 1 << 20, TotalBytes: 1 << 30},
 		Groups: []httpapi.Group{
 			{Name: "late", Members: 1, Lag: 10, BehindMs: 600_000},
 			{Name: "idle", Members: 0, Lag: 10, BehindMs: 600_000},

@@ -5,10 +5,18 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/mainstemio/mainstem/internal/clock"
+	"github.com/mainstemio/mainstem/internal/format"
+	"github.com/mainstemio/mainstem/internal/format/registry"
+	"github.com/mainstemio/mainstem/internal/sql/function/builtin"
+	"github.com/mainstemio/mainstem/internal/sql/function/user"
+	"github.com/mainstemio/mainstem/internal/sql/host"
+	"github.com/mainstemio/mainstem/sqlfunc"
 )
 
 // An Option changes how Open starts a node.
@@ -25,6 +33,10 @@ type options struct {
 	minFree     int64 // bytes; 0: the broker's default
 	stateBytes  int64 // 0: store.DefaultBudget
 	settings    map[string]string
+	schemas     format.Schemas // nil: the node's own
+	functions   []sqlfunc.Function
+	sql         bool         // resume the SQL of the cluster
+	service     host.Service // of SQL
 }
 
 // WithKafka lets Kafka clients connect to the embedded broker through l; the node closes it. Without it only this process reaches the broker.
@@ -66,6 +78,38 @@ func WithBroker(url string) Option {
 	}
 }
 
+// WithSQL makes a node on a cluster (WithBroker) the one that runs the cluster's SQL from its start: streams, tables and queries that an
+// earlier node made there are there again. A cluster has one such node for each WithSQLService; a later one takes the queries over, and
+// those of the earlier one end. Without it the first statement does this. On the embedded broker SQL always goes on by itself.
+func WithSQL() Option {
+	return func(o *options) error { o.sql = true; return nil }
+}
+
+// WithFunctions adds functions of the program's own to those of SQL: see package sqlfunc. Every node that runs statements which call them
+// needs them, from its start: one without them does not open its SQL, and the error names the statement. Open fails on a function that
+// cannot be one. A later option adds to an earlier one.
+func WithFunctions(functions ...sqlfunc.Function) Option {
+	return func(o *options) error {
+		o.functions = append(o.functions, functions...)
+		return user.Add(builtin.New(builtin.Options{}), o.functions...)
+	}
+}
+
+// WithSQLService names the node's SQL, as ksqlDB's ksql.service.id does: up to 64 letters, digits, dots, underscores and hyphens. Each name has
+// its own statements, queries, groups and internal topics, so that several nodes run theirs beside each other on one cluster. With another
+// name a node does not find what it made before. Default: no name.
+func WithSQLService(name string) Option {
+	return func(o *options) error {
+		if !serviceName.MatchString(name) {
+			return fmt.Errorf("%w: the name %q of an SQL service: want up to 64 letters, digits, dots, underscores and hyphens", ErrSetting, name)
+		}
+		o.service = host.Service(name)
+		return nil
+	}
+}
+
+var serviceName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
 // WithMinFreeDisk sets how many bytes of the data directory's disk have to stay free: below, the embedded broker refuses new records
 // with a retriable error, while reading and deleting go on. Default 2 % of the disk, at least 256 MiB and at most 1 GiB; negative: none.
 func WithMinFreeDisk(bytes int64) Option {
@@ -93,6 +137,28 @@ func WithSettings(values map[string]string) Option {
 		}
 		maps.Copy(o.settings, values)
 		return nil
+	}
+}
+
+// WithSchemaRegistry names the schema registry that SQL's formats AVRO, PROTOBUF and JSON_SR need: the URLs of its servers with commas
+// between them, the first with user:password@ where it wants a login. Without it a node with the embedded broker is its own registry, which
+// clients reach at its HTTP address, and on a cluster statements that need one are refused.
+func WithSchemaRegistry(urls string) Option {
+	return func(o *options) error {
+		all := strings.Split(urls, ",")
+		first, err := url.Parse(all[0])
+		if err != nil || first.Host == "" {
+			return fmt.Errorf("schema registry %q: want http://host:port", all[0])
+		}
+		ro := registry.Options{URLs: all}
+		if first.User != nil {
+			ro.User = first.User.Username()
+			ro.Password, _ = first.User.Password()
+			first.User = nil
+			all[0] = first.String()
+		}
+		o.schemas, err = registry.Open(ro)
+		return err
 	}
 }
 

@@ -63,6 +63,16 @@ func (e *end) Err() error {
 	}
 }
 
+// stopped tells whether it has stopped, for whatever reason.
+func (e *end) stopped() bool {
+	select {
+	case <-e.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // A PipelineOption changes how a pipeline runs.
 type PipelineOption func(*engine.Options)
 
@@ -151,6 +161,11 @@ func (n *Node) pause(app string, paused bool) error {
 // Run starts a pipeline; it goes on from where its application's last committed epoch ended. It stops with the node, or by itself
 // at a record it can't process (see Pipeline.Err); the node and the other pipelines go on then, and Run may start it again.
 func (n *Node) Run(t *topology.Topology, opts ...PipelineOption) (*Pipeline, error) {
+	return n.run(t, false, opts)
+}
+
+// run is Run, paused from the start if asked for.
+func (n *Node) run(t *topology.Topology, paused bool, opts []PipelineOption) (*Pipeline, error) {
 	o := engine.Options{Topology: t, Door: n.door, Checkpoints: n.state, State: n.memory, Clock: n.o.clock, Events: func(e engine.Event) {
 		n.o.log.Info(e.Kind, e.Fields...)
 	}}
@@ -163,6 +178,9 @@ func (n *Node) Run(t *topology.Topology, opts ...PipelineOption) (*Pipeline, err
 	e, err := engine.New(o)
 	if err != nil {
 		return nil, err
+	}
+	if paused {
+		e.Pause()
 	}
 	ctx, cancel := context.WithCancel(n.work.ctx)
 	p := &Pipeline{topology: t, app: t.Name, engine: e, cancel: cancel, end: newEnd()}
@@ -222,7 +240,15 @@ type Delivery struct {
 	name, target, link string
 	topics             []string
 	figures            *freshness
+	cancel             context.CancelFunc
 	end
+}
+
+// Stop ends the delivery when what it writes is durable. Deliver may start it again: it goes on from what its target holds.
+func (d *Delivery) Stop() error {
+	d.cancel()
+	<-d.done
+	return d.err
 }
 
 // A DeliverySpec says what to deliver.
@@ -237,7 +263,10 @@ type DeliverySpec struct {
 
 // Deliver starts a sink; it goes on from the positions that its target holds.
 func (n *Node) Deliver(s DeliverySpec) (*Delivery, error) {
-	d := &Delivery{name: s.Sink.Name(), target: s.Target, link: s.Link, topics: s.Topics, figures: newFreshness(n.o.clock), end: newEnd()}
+	ctx, cancel := context.WithCancel(n.work.ctx)
+	d := &Delivery{
+		name: s.Sink.Name(), target: s.Target, link: s.Link, topics: s.Topics, figures: newFreshness(n.o.clock), cancel: cancel, end: newEnd(),
+	}
 	events := connector.Events{
 		Started: d.figures.started,
 		Written: func(w connector.Written) {
@@ -254,7 +283,8 @@ func (n *Node) Deliver(s DeliverySpec) (*Delivery, error) {
 		n.mu.sinks, err = join(n.mu.sinks, d, "sink "+d.name, func(o *Delivery) bool { return o.name == d.name })
 		return err
 	}
-	err := n.start(register, func(ctx context.Context) {
+	err := n.start(register, func(context.Context) {
+		defer cancel()
 		err := connector.Run(ctx, n.door, s.Sink, connector.Options{Topics: s.Topics, Clock: n.o.clock, Events: events})
 		if err != nil {
 			n.o.log.Error("sink-failed", "sink", d.name, "error", err)
@@ -262,6 +292,7 @@ func (n *Node) Deliver(s DeliverySpec) (*Delivery, error) {
 		d.set(err)
 	})
 	if err != nil {
+		cancel()
 		return nil, err
 	}
 	return d, nil

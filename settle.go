@@ -10,8 +10,8 @@ import (
 // settleEvery is how often Settle looks again.
 const settleEvery = 10 * time.Millisecond
 
-// Settle waits until everything published before the call has gone through the node's pipelines and into its sinks' targets. It
-// returns early with the error of a pipeline or sink that stopped, of the node, or of ctx.
+// Settle waits until everything published before the call has gone through the node's pipelines and into its sinks' targets, but for those that
+// were stopped. It returns early with the error of a pipeline or sink that stopped, of the node, or of ctx.
 func (n *Node) Settle(ctx context.Context) error {
 	for {
 		settled, err := n.settled(ctx)
@@ -45,13 +45,19 @@ func (n *Node) settled(ctx context.Context) (bool, error) {
 		if err := p.Err(); err != nil {
 			return false, err
 		}
-		for _, t := range p.topology.SourceTopics() {
+		if p.stopped() {
+			continue
+		}
+		for _, t := range p.engine.SourceTopics() {
 			topics[t] = true
 		}
 	}
 	for _, d := range sinks {
 		if err := d.Err(); err != nil {
 			return false, err
+		}
+		if d.stopped() {
+			continue
 		}
 		for _, t := range d.topics {
 			topics[t] = true
@@ -62,12 +68,15 @@ func (n *Node) settled(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for _, p := range pipelines {
+		if p.stopped() {
+			continue
+		}
 		committed, err := n.door.Committed(ctx, p.app)
 		if err != nil {
 			return false, err
 		}
-		if !reached(committed, before, p.topology.SourceTopics()) {
-			return false, nil
+		if !reached(committed, before, p.engine.SourceTopics()) || p.engine.Committing() {
+			return false, nil // or its tables do not show yet what is durable
 		}
 	}
 	after, err := n.ends(ctx, topics)
@@ -80,7 +89,7 @@ func (n *Node) settled(ctx context.Context) (bool, error) {
 		}
 	}
 	for _, d := range sinks {
-		if !reached(d.figures.reached(), after, d.topics) {
+		if !d.stopped() && !reached(d.figures.reached(), after, d.topics) {
 			return false, nil
 		}
 	}

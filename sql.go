@@ -2,13 +2,19 @@ package mainstem
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/mainstemio/mainstem/failure"
+	"github.com/mainstemio/mainstem/connect"
+	"github.com/mainstemio/mainstem/internal/client/until"
+	"github.com/mainstemio/mainstem/internal/engine"
 	"github.com/mainstemio/mainstem/internal/server/ksql"
+	"github.com/mainstemio/mainstem/internal/sql/ast"
+	"github.com/mainstemio/mainstem/internal/sql/connectors"
 	"github.com/mainstemio/mainstem/internal/sql/function/builtin"
+	"github.com/mainstemio/mainstem/internal/sql/function/user"
 	"github.com/mainstemio/mainstem/internal/sql/host"
+	"github.com/mainstemio/mainstem/internal/sql/query"
+	"github.com/mainstemio/mainstem/internal/sql/session"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/mainstemio/mainstem/stream"
 )
@@ -22,7 +28,7 @@ type SQLResult struct {
 
 // SQL executes statements of ksqlDB's language, each ended by a semicolon, with settings by ksqlDB's names (may be nil). A statement that is
 // among the results is durable: its sources and queries are there again when the node is opened again, and queries go on exactly where they
-// were. It ends at the first statement that fails; the error says which, and what to do. Pull and push queries are not among them yet.
+// were. It ends at the first statement that fails; the error says which, and what to do. For SELECT by itself see Query.
 func (n *Node) SQL(ctx context.Context, statements string, settings map[string]string) ([]SQLResult, error) {
 	h, err := n.openSQL(ctx)
 	if err != nil {
@@ -38,11 +44,11 @@ func (n *Node) SQL(ctx context.Context, statements string, settings map[string]s
 
 // resumeSQL opens SQL at the start of a node that had statements.
 func (n *Node) resumeSQL(ctx context.Context) error {
-	if n.broker == nil {
+	if n.broker == nil && !n.o.sql {
 		return nil // on a cluster the first statement decides which node runs its SQL
 	}
-	infos, err := n.door.Topics(ctx, host.CatalogTopic)
-	if _, there := infos[host.CatalogTopic]; err != nil || !there {
+	infos, err := n.door.Topics(ctx, n.o.service.CatalogTopic())
+	if _, there := infos[n.o.service.CatalogTopic()]; err != nil || !there {
 		return err
 	}
 	_, err = n.openSQL(ctx)
@@ -56,9 +62,15 @@ func (n *Node) openSQL(ctx context.Context) (*host.Host, error) {
 	if n.sql.host != nil {
 		return n.sql.host, nil
 	}
+	functions := builtin.New(builtin.Options{Clock: n.o.clock})
+	if err := user.Add(functions, n.o.functions...); err != nil {
+		return nil, err
+	}
 	h, err := host.Open(ctx, host.Options{
-		Door: n.door, Functions: builtin.New(builtin.Options{Clock: n.o.clock}), Run: n.runSQL,
-		Now: func() record.Timestamp { return record.Timestamp(n.o.clock.Now().UnixMilli()) },
+		Service: n.o.service, Door: n.door, Functions: functions, Run: n.runSQL, Tables: n.readable, Schemas: n.schemas(),
+		Connectors: n.sqlConnectors(), Clock: n.o.clock,
+		Now:        func() record.Timestamp { return record.Timestamp(n.o.clock.Now().UnixMilli()) },
+		Background: func(f func(context.Context)) { _ = n.start(func() error { return nil }, f) }, // or the node is closed
 		Failed: func(query, step string, err error) {
 			n.o.log.Warn("sql-row", "query", query, "step", step, "error", err)
 		},
@@ -71,12 +83,49 @@ func (n *Node) openSQL(ctx context.Context) (*host.Host, error) {
 }
 
 // runSQL runs a query as a pipeline of the node.
-func (n *Node) runSQL(t *stream.Topology, h failure.Handler) (func() error, error) {
-	p, err := n.Run(t, OnFailure(h))
-	if err != nil {
-		return nil, err
+func (n *Node) runSQL(t *stream.Topology, o host.RunOptions) (host.Running, error) {
+	noDeadLetters := func(e *engine.Options) { e.NoDeadLetters = true } // what cannot be processed goes to the processing log
+	opts := []PipelineOption{OnFailure(o.OnFailure), CacheBytes(o.CacheBytes), noDeadLetters}
+	if o.Interval > 0 {
+		opts = append(opts, EpochInterval(o.Interval))
 	}
-	return p.Stop, nil
+	opts = append(opts, func(e *engine.Options) { e.Door = until.Door(e.Door, o.Until) })
+	p, err := n.run(t, o.Paused, opts)
+	if err != nil {
+		return nil, err // not p: a nil pointer in an interface is no nil
+	}
+	return p, nil
+}
+
+// sqlConnectors runs the sinks of CREATE SINK CONNECTOR and the sources of CREATE SOURCE CONNECTOR.
+func (n *Node) sqlConnectors() *connectors.Connectors {
+	return connectors.New(connectors.Options{Schemas: n.schemas(), Poll: n.poll, Deliver: func(s connect.Sink, topic, target string) (connectors.Delivery, error) {
+		d, err := n.Deliver(DeliverySpec{Sink: s, Topics: []string{topic}, Target: target})
+		if err != nil {
+			return nil, err // not d: a nil pointer in an interface is no nil
+		}
+		return delivery{d}, nil
+	}})
+}
+
+// delivery is a Delivery as SQL sees it.
+type delivery struct{ *Delivery }
+
+// Progress implements connectors.Delivery.
+func (d delivery) Progress() (delivered, lag int64) {
+	f := d.Freshness()
+	return f.Records, f.Lag
+}
+
+// sqlRowErrors counts, by query, the rows that went wrong.
+func (n *Node) sqlRowErrors() map[string]int64 {
+	n.sql.Lock()
+	h := n.sql.host
+	n.sql.Unlock()
+	if h == nil {
+		return nil
+	}
+	return h.RowErrors()
 }
 
 // closeSQL ends taking statements.
@@ -91,31 +140,46 @@ func (n *Node) closeSQL() {
 // sqlServer is SQL as the HTTP server sees it.
 type sqlServer struct{ n *Node }
 
-func (s sqlServer) Exec(ctx context.Context, script string, settings map[string]string) ([]ksql.Result, error) {
+func (s sqlServer) Exec(ctx context.Context, r ksql.Request) ([]ksql.Result, error) {
 	h, err := s.n.openSQL(ctx)
 	if err != nil {
 		return nil, err
 	}
-	done, err := h.Exec(ctx, script, settings)
-	return done, err
+	return h.Execute(ctx, r.Text, session.NewEnv(r.Settings, r.Variables))
 }
 
-func (s sqlServer) Catalog(ctx context.Context) (ksql.Catalog, error) {
+func (s sqlServer) Query(ctx context.Context, r ksql.Request) (query.Rows, error) {
 	h, err := s.n.openSQL(ctx)
 	if err != nil {
-		return ksql.Catalog{}, err
+		return nil, err
 	}
-	c := ksql.Catalog{Sources: h.Sources()}
-	for _, q := range h.Queries() {
-		state := "RUNNING"
-		if p, err := s.n.Pipeline(host.App(q.ID)); errors.Is(err, ErrNoPipeline) || err == nil && p.Err() != nil {
-			state = "ERROR"
-		}
-		c.Queries = append(c.Queries, ksql.Query{Query: q, State: state})
-	}
-	return c, nil
+	return h.Query(ctx, r.Text, host.QueryOptions{Settings: r.Settings, Variables: r.Variables})
 }
 
-func (s sqlServer) Info() (version, cluster string) {
-	return s.n.o.version, fmt.Sprintf("mainstem-%s", s.n.Kafka())
+func (s sqlServer) Print(ctx context.Context, r ksql.Request) (ksql.Lines, error) {
+	h, err := s.n.openSQL(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := h.Print(ctx, r.Text, r.Variables)
+	if err != nil {
+		return nil, err // not lines: a nil pointer in an interface is no nil
+	}
+	return lines, nil
+}
+
+func (s sqlServer) Insert(ctx context.Context, target ast.Name) (ksql.Inserter, error) {
+	h, err := s.n.openSQL(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i, err := h.Insert(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+func (s sqlServer) Info() ksql.Info {
+	return ksql.Info{Version: s.n.o.version, Cluster: fmt.Sprintf("mainstem-%s", s.n.Kafka()), Service: string(s.n.o.service)}
 }

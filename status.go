@@ -18,6 +18,7 @@ import (
 const (
 	behindTooLong  = 5 * time.Minute
 	slowSync       = 100 * time.Millisecond
+	enoughSyncs    = 100  // fewer have no slowest hundredth
 	lowDisk        = 0.05 // of the disk
 	maxPartitions  = 5    // damaged ones that are named
 	hangingPortion = 2    // a transaction older than its timeout divided by this
@@ -147,7 +148,7 @@ func wrong(s httpapi.Status) []httpapi.Problem {
 }
 
 func slowOrLow(d *httpapi.Storage) (out []httpapi.Problem) {
-	if d.SyncP99Ms >= float64(slowSync.Milliseconds()) {
+	if d.Syncs >= enoughSyncs && d.SyncP99Ms >= float64(slowSync.Milliseconds()) {
 		out = append(out, httpapi.Problem{
 			Severity: httpapi.SeverityWarning, Code: "disk_slow", Object: "journal",
 			Message: fmt.Sprintf("one sync in a hundred takes %.0f ms or longer: every acknowledgement waits for it", d.SyncP99Ms),

@@ -5,13 +5,21 @@ end() { # end PID: waits, too
   while kill -0 "$1" 2> /dev/null; do sleep 0.05; done
 }
 
-# start_node [WORKLOAD]: a new node without a pipeline; go starts it.
+# start_node [WORKLOAD [FLAG...]]: a new node without a pipeline; go starts it.
 start_node() {
-  rm -rf "$scratch/data" "$scratch/in" "$scratch/node.out"
+  rm -rf "$scratch/data"
+  launch_node "$@"
+}
+
+# launch_node [WORKLOAD [FLAG...]]: the same with the data that is there.
+launch_node() {
+  local workload=${1:-payments}
+  shift || true
+  rm -f "$scratch/in" "$scratch/node.out"
   : > "$scratch/node.out"
   mkfifo "$scratch/in"
   exec 7<> "$scratch/in"
-  "$scratch/bin/node" -data "$scratch/data" -kafka "127.0.0.1:$port" -workload "${1:-payments}" < "$scratch/in" > "$scratch/node.out" 2>&1 7>&- &
+  "$scratch/bin/node" -data "$scratch/data" -kafka "127.0.0.1:$port" -workload "$workload" "$@" < "$scratch/in" > "$scratch/node.out" 2>&1 7>&- &
   node=$!
   await ready
 }

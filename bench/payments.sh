@@ -26,7 +26,7 @@ trap cleanup EXIT
 
 find_peers "$systems"
 go build -o "$scratch/bin/" ./cmd/node ./cmd/table
-(cd .. && go build -o "$scratch/bin/" ./cmd/mainstem)
+(cd .. && CGO_ENABLED=0 go build -o "$scratch/bin/" ./cmd/mainstem)
 
 load() { local command=$1; shift; "$peers/load/load" "$command" -b "127.0.0.1:$port" "$@"; }
 

@@ -1,6 +1,9 @@
 package row
 
-import "math/big"
+import (
+	"math/big"
+	"math/bits"
+)
 
 // DecimalFromBig returns unscaled with its last scale digits behind the point. ErrDecimalRange: it has too many digits.
 func DecimalFromBig(unscaled *big.Int, scale int) (Decimal, error) {
@@ -22,6 +25,13 @@ func (d Decimal) Scale() int {
 // Fit gives d exactly scale digits behind the point. ok is false if digits other than zeros would be lost, or if it has more than precision
 // digits then.
 func (d Decimal) Fit(precision, scale int) (fitted Decimal, ok bool) {
+	if fitted, ok, known := d.fitShort(precision, scale); known {
+		return fitted, ok
+	}
+	return d.fitLong(precision, scale)
+}
+
+func (d Decimal) fitLong(precision, scale int) (fitted Decimal, ok bool) {
 	n, have := d.unscaled()
 	ten := big.NewInt(10)
 	switch {
@@ -38,6 +48,40 @@ func (d Decimal) Fit(precision, scale int) (fitted Decimal, ok bool) {
 	}
 	fitted, err := DecimalFromBig(n, scale)
 	return fitted, err == nil
+}
+
+// powers are those of ten that fit into 64 bits.
+var powers = func() (p [20]uint64) {
+	p[0] = 1
+	for i := 1; i < len(p); i++ {
+		p[i] = 10 * p[i-1]
+	}
+	return p
+}()
+
+// fitShort is Fit without big numbers; known is false where they are needed.
+func (d Decimal) fitShort(precision, scale int) (fitted Decimal, ok, known bool) {
+	shift := scale - int(d.scale)
+	if d.long != "" || precision < 0 || scale < 0 || shift >= len(powers) || -shift >= len(powers) {
+		return Decimal{}, false, false
+	}
+	coef := d.coef
+	if shift < 0 {
+		if coef%powers[-shift] != 0 {
+			return Decimal{}, false, true
+		}
+		coef /= powers[-shift]
+	} else {
+		high, low := bits.Mul64(coef, powers[shift])
+		if high != 0 {
+			return Decimal{}, false, false
+		}
+		coef = low
+	}
+	if precision < len(powers) && coef >= powers[precision] {
+		return Decimal{}, false, true
+	}
+	return Decimal{coef: coef, scale: uint16(scale), neg: d.neg}, scale < MaxDecimalDigits, scale < MaxDecimalDigits
 }
 
 // Wrapped is the low 64 bits of the whole part, as Java's longValue.

@@ -28,6 +28,31 @@ func TestDecimalFits(t *testing.T) {
 	}
 }
 
+// TestShortAndLongDecimalsFitAlike: the way without big numbers must not be told from the other.
+func TestShortAndLongDecimalsFitAlike(t *testing.T) {
+	for _, text := range []string{
+		"0", "0.00", "-1", "7", "1.5", "-1.50", "99.99", "100", "100.000", "0.001", "1234567890.12", "9223372036854775807", "-1844674407370955161.5",
+		"1e-18", "0.000000000000000000001", "12300000000000000000000",
+	} {
+		d, err := ParseDecimal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for precision := range 24 {
+			for scale := range 24 {
+				want, wantOK := d.fitLong(precision, scale)
+				if got, ok := d.Fit(precision, scale); ok != wantOK || ok && got != want {
+					t.Errorf("%s in DECIMAL(%d, %d): %v %v, want %v %v", text, precision, scale, got, ok, want, wantOK)
+				}
+			}
+		}
+	}
+	d := NewDecimal(1999, 2)
+	if n := testing.AllocsPerRun(100, func() { d.Fit(18, 3) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func TestDecimalWrapsAsJava(t *testing.T) {
 	for in, want := range map[string]int64{
 		"1.9": 1, "-1.9": -1, "9223372036854775808": math.MinInt64, "18446744073709551617": 1, "-9223372036854775809": math.MaxInt64,

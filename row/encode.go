@@ -4,8 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
+	"unsafe"
 )
 
 // A Row is some values in a fixed order, as bytes: see docs/format/row.md. Reading one of them costs the same wherever it stands. The
@@ -15,14 +17,62 @@ type Row string
 // ErrRow: the bytes are not a Row.
 var ErrRow = errors.New("bytes are not a row")
 
-// NewRow returns the row of the values.
+// NewRow returns the row of the values. It costs one allocation.
 func NewRow(values ...Value) Row {
-	var b Builder
-	for _, v := range values {
-		b.Add(v)
+	var room [16]uint32
+	ends, size := room[:0], 0
+	for i := range values {
+		size += values[i].size()
+		ends = append(ends, uint32(size))
 	}
-	return b.Row()
+	w := width(len(ends), size)
+	out := appendHead(make([]byte, 0, 1+w+w*len(ends)+size), ends, 0, w)
+	for i := range values {
+		if v := &values[i]; v.kind != KindNull {
+			out = appendValue(out, v)
+		}
+	}
+	return done(out)
 }
+
+// width is that of a row of so many values with so many bytes.
+func width(count, size int) int {
+	switch largest := max(size, count); {
+	case largest < 1<<8:
+		return 1
+	case largest < 1<<16:
+		return 2
+	}
+	return 4
+}
+
+// appendHead appends what stands in front of values of which the first begins at from, in a width.
+func appendHead(dst []byte, ends []uint32, from uint32, w int) []byte {
+	start, size := len(dst), 1+w+w*len(ends)
+	dst = slices.Grow(dst, size)[:start+size]
+	dst[start] = byte(w)
+	switch at := dst[start+1:]; w {
+	case 1:
+		at[0] = byte(len(ends))
+		for i, end := range ends {
+			at[1+i] = byte(end - from)
+		}
+	case 2:
+		binary.LittleEndian.PutUint16(at, uint16(len(ends)))
+		for i, end := range ends {
+			binary.LittleEndian.PutUint16(at[2+2*i:], uint16(end-from))
+		}
+	default:
+		binary.LittleEndian.PutUint32(at, uint32(len(ends)))
+		for i, end := range ends {
+			binary.LittleEndian.PutUint32(at[4+4*i:], end-from)
+		}
+	}
+	return dst
+}
+
+// done is the row in bytes that nobody else has.
+func done(b []byte) Row { return Row(unsafe.String(unsafe.SliceData(b), len(b))) }
 
 // IsNull tells the absent row.
 func (r Row) IsNull() bool { return r == "" }
@@ -48,32 +98,86 @@ func (r Row) number(i int) uint32 {
 }
 
 // At returns the i-th value, from 0. Its text is a part of the row's bytes.
-func (r Row) At(i int) Value {
-	s := r.part(i)
-	if len(s) == 0 {
-		return Null
+func (r Row) At(i int) (v Value) {
+	from, to := r.bounds(i)
+	if from == to {
+		return v
 	}
-	return read(s)
+	switch v.kind = Kind(r[from]); v.kind {
+	case KindInt, KindBigint, KindDate, KindTime, KindTimestamp:
+		n := r.unpack(from+1, to)
+		v.n = n>>1 ^ -(n & 1)
+	case KindBoolean, KindDouble:
+		v.n = r.unpack(from+1, to)
+	case KindDecimal:
+		v.scale = uint16(r[from+1]) | uint16(r[from+2])<<8
+		v.neg = r[from+3]&negativeDecimal != 0
+		if r[from+3]&longDecimal != 0 {
+			v.s = string(r[from+4 : to])
+		} else {
+			v.n = r.unpack(from+4, to)
+		}
+	default:
+		v.s = string(r[from+1 : to])
+	}
+	return v
+}
+
+// IsNullAt tells whether the i-th value is null.
+func (r Row) IsNullAt(i int) bool {
+	from, to := r.bounds(i)
+	return from == to
+}
+
+// bounds returns where the bytes of the i-th value stand.
+func (r Row) bounds(i int) (from, to int) {
+	switch r[0] {
+	case 1:
+		base := 2 + int(r[1])
+		if i > 0 {
+			from = int(r[1+i])
+		}
+		return base + from, base + int(r[2+i])
+	case 2:
+		at := 3 + 2*i
+		base := 3 + 2*(int(r[1])|int(r[2])<<8)
+		if i > 0 {
+			from = int(r[at-2]) | int(r[at-1])<<8
+		}
+		return base + from, base + (int(r[at]) | int(r[at+1])<<8)
+	}
+	base := 5 + 4*int(r.number(1))
+	if i > 0 {
+		from = int(r.number(1 + 4*i))
+	}
+	return base + from, base + int(r.number(5+4*i))
 }
 
 // part returns the bytes of the i-th value.
 func (r Row) part(i int) string {
-	w := int(r[0])
-	base := 1 + w + w*int(r.number(1))
-	from := 0
-	if i > 0 {
-		from = int(r.number(1 + w*i))
+	from, to := r.bounds(i)
+	return string(r[from:to])
+}
+
+// Slice returns the row of the values from one place to another, that one not included.
+func (r Row) Slice(from, to int) Row {
+	if from == 0 && to == r.Len() {
+		return r
 	}
-	return string(r[base+from : base+int(r.number(1+w*(i+1)))])
+	return Make(func(b *Builder) { b.AddRange(r, from, to) })
+}
+
+// Append appends all values to dst.
+func (r Row) Append(dst []Value) []Value {
+	for i := range r.Len() {
+		dst = append(dst, r.At(i))
+	}
+	return dst
 }
 
 // Values returns all values.
 func (r Row) Values() []Value {
-	out := make([]Value, r.Len())
-	for i := range out {
-		out[i] = r.At(i)
-	}
-	return out
+	return r.Append(make([]Value, 0, r.Len()))
 }
 
 // Check verifies bytes from outside: every other method trusts the row.
@@ -152,147 +256,76 @@ const (
 	longDecimal     = 2
 )
 
-func read(s string) Value {
-	v := Value{kind: Kind(s[0])}
-	switch v.kind {
-	case KindBoolean:
-		v.n = unpack(s[1:])
-	case KindInt, KindBigint, KindDate, KindTime, KindTimestamp:
-		n := unpack(s[1:])
-		v.n = n>>1 ^ -(n & 1)
-	case KindDouble:
-		v.n = unpack(s[1:])
-	case KindDecimal:
-		v.scale = uint16(s[1]) | uint16(s[2])<<8
-		v.neg = s[3]&negativeDecimal != 0
-		if s[3]&longDecimal != 0 {
-			v.s = s[4:]
-		} else {
-			v.n = unpack(s[4:])
-		}
-	default:
-		v.s = s[1:]
+// unpack reads a little-endian number without its leading zeros, of at most 8 bytes.
+func (r Row) unpack(from, to int) (n uint64) {
+	if from+8 <= len(r) { // what stands behind the number is cut off
+		return binary.LittleEndian.Uint64(unsafe.Slice(unsafe.StringData(string(r)), len(r))[from:]) & (1<<(8*(to-from)) - 1)
 	}
-	return v
-}
-
-// unpack reads a little-endian number without its leading zeros.
-func unpack(s string) (n uint64) {
-	for i := len(s) - 1; i >= 0; i-- {
-		n = n<<8 | uint64(s[i])
+	for i := to - 1; i >= from; i-- {
+		n = n<<8 | uint64(r[i])
 	}
 	return n
 }
 
-// A Builder makes rows. Its zero value is ready; it keeps its memory from row to row and belongs to one goroutine.
-type Builder struct {
-	ends []uint32
-	data []byte
-}
-
-// Reset forgets what was added.
-func (b *Builder) Reset() { b.ends, b.data = b.ends[:0], b.data[:0] }
-
-// Len is the number of values added so far.
-func (b *Builder) Len() int { return len(b.ends) }
-
-func (b *Builder) end() { b.ends = append(b.ends, uint32(len(b.data))) }
-
-// Add adds a value.
-func (b *Builder) Add(v Value) {
-	if v.kind != KindNull {
-		b.data = appendValue(b.data, v)
-	}
-	b.end()
-}
-
-// AddNull adds a null.
-func (b *Builder) AddNull() { b.end() }
-
-// AddText adds a STRING or BYTES that is copied from text.
-func (b *Builder) AddText(k Kind, text []byte) {
-	b.data = append(append(b.data, byte(k)), text...)
-	b.end()
-}
-
-// AddFrom adds the i-th value of a row as it is.
-func (b *Builder) AddFrom(r Row, i int) {
-	b.data = append(b.data, r.part(i)...)
-	b.end()
-}
-
-// AddAll adds all values of a row.
-func (b *Builder) AddAll(r Row) {
-	for i := range r.Len() {
-		b.AddFrom(r, i)
+// size is how many bytes appendValue appends, none for null.
+func (v *Value) size() int {
+	switch v.kind {
+	case KindNull:
+		return 0
+	case KindBoolean:
+		return 1 + numberSize(v.n)
+	case KindInt, KindBigint, KindDate, KindTime, KindTimestamp:
+		return 1 + numberSize(zigzag(v.n))
+	case KindDouble:
+		return 9
+	case KindDecimal:
+		return 4 + numberSize(v.n) + len(v.s)
+	default:
+		return 1 + len(v.s)
 	}
 }
 
-func appendValue(dst []byte, v Value) []byte {
-	dst = append(dst, byte(v.kind))
+func zigzag(n uint64) uint64 { return n<<1 ^ uint64(int64(n)>>63) }
+
+// numberSize is how many bytes appendNumber appends.
+func numberSize(n uint64) int { return (bits.Len64(n) + 7) / 8 }
+
+func appendValue(dst []byte, v *Value) []byte {
 	switch v.kind {
 	case KindBoolean:
-		return appendNumber(dst, v.n)
+		return appendNumber(append(dst, byte(v.kind)), v.n)
 	case KindInt, KindBigint, KindDate, KindTime, KindTimestamp:
-		return appendNumber(dst, v.n<<1^uint64(int64(v.n)>>63))
+		return appendNumber(append(dst, byte(v.kind)), zigzag(v.n))
 	case KindDouble:
-		return binary.LittleEndian.AppendUint64(dst, v.n)
+		return binary.LittleEndian.AppendUint64(append(dst, byte(v.kind)), v.n)
 	case KindDecimal:
-		flags := byte(0)
-		if v.neg {
-			flags = negativeDecimal
-		}
-		if v.s != "" {
-			return append(append(dst, byte(v.scale), byte(v.scale>>8), flags|longDecimal), v.s...)
-		}
-		return appendNumber(append(dst, byte(v.scale), byte(v.scale>>8), flags), v.n)
+		return append(appendNumber(appendDecimalHead(dst, v), v.n), v.s...)
 	default:
-		return append(dst, v.s...)
+		return append(append(dst, byte(v.kind)), v.s...)
 	}
+}
+
+// appendDecimalHead appends what stands in front of a decimal's digits.
+func appendDecimalHead(dst []byte, v *Value) []byte {
+	flags := byte(0)
+	if v.neg {
+		flags = negativeDecimal
+	}
+	if v.s != "" {
+		flags |= longDecimal
+	}
+	return append(dst, byte(v.kind), byte(v.scale), byte(v.scale>>8), flags)
 }
 
 func appendNumber(dst []byte, n uint64) []byte {
+	if at := len(dst); at+8 <= cap(dst) {
+		binary.LittleEndian.PutUint64(dst[at:at+8], n)
+		return dst[:at+numberSize(n)]
+	}
 	for ; n != 0; n >>= 8 {
 		dst = append(dst, byte(n))
 	}
 	return dst
-}
-
-// Row returns the row of what was added, and resets b.
-func (b *Builder) Row() Row {
-	w := 4
-	switch largest := max(len(b.data), len(b.ends)); {
-	case largest < 1<<8:
-		w = 1
-	case largest < 1<<16:
-		w = 2
-	}
-	var out strings.Builder
-	out.Grow(1 + w + w*len(b.ends) + len(b.data))
-	var head [64]byte
-	h := appendWidth(append(head[:0], byte(w)), w, uint32(len(b.ends)))
-	for _, end := range b.ends {
-		if len(h)+w > len(head) {
-			out.Write(h)
-			h = head[:0]
-		}
-		h = appendWidth(h, w, end)
-	}
-	out.Write(h)
-	out.Write(b.data)
-	b.Reset()
-	return Row(out.String())
-}
-
-func appendWidth(dst []byte, w int, n uint32) []byte {
-	switch w {
-	case 1:
-		return append(dst, byte(n))
-	case 2:
-		return append(dst, byte(n), byte(n>>8))
-	default:
-		return append(dst, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
-	}
 }
 
 // sortEntries orders entries by kind and value of their keys; equal keys keep their order.

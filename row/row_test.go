@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 )
 
@@ -88,8 +89,8 @@ func TestRowKeepsItsValues(t *testing.T) {
 			t.Fatalf("%d values, want %d", r.Len(), len(want))
 		}
 		for i, v := range want {
-			if r.At(i) != v {
-				t.Fatalf("value %d is %v, want %v", i, r.At(i), v)
+			if r.At(i) != v || r.IsNullAt(i) != v.IsNull() {
+				t.Fatalf("value %d is %v (null: %v), want %v", i, r.At(i), r.IsNullAt(i), v)
 			}
 		}
 		if again := NewRow(r.Values()...); again != r {
@@ -173,5 +174,97 @@ func walk(r Row) {
 		if v.Kind() == KindDecimal {
 			_ = v.Decimal()
 		}
+	}
+}
+
+func TestPartsOfRowsAreCopiedAsTheyAre(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOfN(values, 0, 20).Draw(t, "values")
+		r := NewRow(list...)
+		from := rapid.IntRange(0, len(list)).Draw(t, "from")
+		to := rapid.IntRange(from, len(list)).Draw(t, "to")
+		if got, want := r.Slice(from, to), NewRow(list[from:to]...); got != want {
+			t.Fatalf("%x from %d to %d: %x, want %x", r, from, to, got, want)
+		}
+		v := values.Draw(t, "value")
+		spliced := Make(func(b *Builder) {
+			b.AddRange(r, 0, from)
+			b.Add(v)
+			b.AddRange(r, to, len(list))
+		})
+		if want := NewRow(append(append(append([]Value{}, list[:from]...), v), list[to:]...)...); spliced != want {
+			t.Fatalf("%x with %v from %d to %d: %x, want %x", r, v, from, to, spliced, want)
+		}
+		if diff := cmp.Diff(list, r.Append(nil), cmp.AllowUnexported(Value{}), cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+// addOpen adds a value part by part.
+func addOpen(b *Builder, v Value) {
+	if !v.Kind().IsNested() {
+		b.Add(v)
+		return
+	}
+	b.Open()
+	for _, part := range v.Row().Values() {
+		addOpen(b, part)
+	}
+	b.Close(v.Kind())
+}
+
+func TestNestedValuesAreAddedPartByPart(t *testing.T) {
+	check := func(list ...Value) string {
+		got := Make(func(b *Builder) {
+			for _, v := range list {
+				addOpen(b, v)
+			}
+		})
+		if want := NewRow(list...); got != want {
+			return hex.EncodeToString([]byte(got)) + ", want " + hex.EncodeToString([]byte(want))
+		}
+		return ""
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		if wrong := check(rapid.SliceOfN(values, 0, 20).Draw(t, "values")...); wrong != "" {
+			t.Fatal(wrong)
+		}
+	})
+	for _, size := range []int{252, 253, 1 << 16} {
+		if check(NewInt(1), NewStruct(NewArray(NewString(strings.Repeat("x", size)), Null), NewInt(7)), NewArray()) != "" {
+			t.Errorf("%d bytes: another row", size)
+		}
+	}
+}
+
+func TestARowOfAnyWidth(t *testing.T) {
+	for _, size := range []int{200, 250, 251, 1 << 16, 1<<16 + 1} {
+		text := NewString(strings.Repeat("x", size))
+		for _, list := range [][]Value{{text}, {text, NewInt(1)}, {Null, text, Null, text}} {
+			var b Builder
+			for _, v := range list {
+				b.Add(v)
+			}
+			r := NewRow(list...)
+			if built := b.Row(); r != built {
+				t.Fatalf("%d bytes: NewRow and a Builder differ", size)
+			}
+			if err := Check([]byte(r)); err != nil {
+				t.Fatal(err)
+			}
+			for i, v := range list {
+				if r.At(i) != v {
+					t.Fatalf("%d bytes: value %d is another one", size, i)
+				}
+			}
+		}
+	}
+}
+
+func TestNewRowAllocatesOnce(t *testing.T) {
+	list := payment().Values()
+	if n := testing.AllocsPerRun(100, func() { NewRow(list...) }); n > 1 {
+		t.Errorf("%v allocations", n)
 	}
 }

@@ -73,6 +73,7 @@ type options struct {
 	partTime   bool
 	changelog  map[string]string
 	fromEnd    bool
+	ago        time.Duration
 	times      any // an operator.TimeFunc[K, V]
 	place      any // an operator.PlaceFunc[K, V]
 	compacted  bool
@@ -84,6 +85,7 @@ type options struct {
 	onClose      bool
 
 	joinName   string
+	keptAs     string
 	foreign    any // a func(F, int32) int32
 	storesName string
 	grace      time.Duration

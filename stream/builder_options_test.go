@@ -28,6 +28,29 @@ func TestExplicitNamesRefuseGeneratedOnes(t *testing.T) {
 	}
 }
 
+func TestKeptAsNamesWhatIsKeptWhereItIsNeeded(t *testing.T) {
+	stores := func(joined bool) (names []string, moves []string) {
+		b := stream.New("app", stream.ExplicitNames())
+		left := stream.TableFrom(b, "left", serde.String, serde.String, stream.KeptAs("lefts"))
+		byFirst := stream.SelectKey(stream.From(b, "right", serde.String, serde.String), func(v string) string { return v[:1] })
+		right := stream.ToTable(byFirst.WithSerdes(serde.String, serde.String), serde.String, stream.KeptAs("rights"))
+		if joined {
+			stream.JoinTables(left, right, func(v, w string) string { return v + w }).Updates().To("out", serde.String, serde.String)
+		}
+		d := build(t, b).Description()
+		for _, s := range d.Stores {
+			names = append(names, s.Name)
+		}
+		return names, d.RepartitionTopics
+	}
+	if names, moves := stores(true); !slices.Equal(names, []string{"lefts", "rights"}) || !slices.Equal(moves, []string{"app-rights-repartition"}) {
+		t.Errorf("stores %q, moves %q", names, moves)
+	}
+	if names, _ := stores(false); len(names) != 0 {
+		t.Errorf("stores %q that nobody needs", names)
+	}
+}
+
 func TestSkipNamesKeepsTheNamesBehind(t *testing.T) {
 	store := func(change func(*stream.Builder, stream.Stream[string, string]) stream.Stream[string, string]) string {
 		b := stream.New("app")

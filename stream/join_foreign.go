@@ -87,7 +87,7 @@ type foreignJoin[K, V, F, W, R any] struct {
 
 func joinForeign[K, V, F, W, R any](left Table[K, V], right Table[F, W], j foreignJoin[K, V, F, W, R], opts []Option) Table[K, R] {
 	b := left.b
-	o := b.apply(kindForeignJoin, opts, optJoinNamed, optForeignPartition)
+	o := b.apply(kindForeignJoin, opts, optJoinNamed, optForeignPartition, optKeptAs)
 	left.need(kindForeignJoin.word, j.foreignKey != nil && j.value != nil)
 	if right.b != b {
 		b.mistake("JoinForeign: the tables come from two builders, or one is the zero Table")
@@ -130,10 +130,7 @@ func joinForeign[K, V, F, W, R any](left Table[K, V], right Table[F, W], j forei
 		LeftJoin: j.left, Key: left.key, Value: left.value, Foreign: right.key, ForeignKey: foreignKey, Pending: names.pending, Join: j.join,
 	}
 	at = at.add(resolve)
-	store := o.name
-	if !o.named {
-		store = b.newStoreName(foreignResult)
-	}
+	store := o.storeName(func() string { return b.newStoreName(foreignResult) })
 	n := topology.Node{Name: names.result, Kind: topology.Processor, Inputs: []topology.NodeID{at.node}}
 	return keptTable(Stream[K, R]{edge: at, key: left.key, value: j.value}, n, store, o.named)
 }

@@ -131,7 +131,7 @@ func joinStreams[K, V, W, R any](left Stream[K, V], right Stream[K, W], w JoinWi
 	op.Key, op.Left, op.Right = left.key, left.value, right.value
 	op.Before, op.After, op.Grace = millis(w.before), millis(w.after), millis(w.grace)
 	op.LeftStore, op.RightStore, op.WaitingStore = names.left, names.right, names.waiting
-	if b.optimize && left.node == right.node && b.graph.SourcesInFront(left.node) == 1 {
+	if b.optimize && left.node == right.node && b.graph.SourcesInFront(left.node) <= 1 {
 		return selfJoin(left, names.step, op)
 	}
 	n := topology.Node{Name: names.step, Kind: topology.Processor, Inputs: []topology.NodeID{left.node, right.node}, Op: op}
@@ -150,7 +150,7 @@ func selfJoin[K, V, W, R any](s Stream[K, V], step string, op join.Streams[K, V,
 	}
 	return Stream[K, R]{key: s.key, edge: s.add(topology.Node{
 		Name: step, Kind: topology.Processor, Inputs: []topology.NodeID{s.node}, Stores: []string{op.LeftStore},
-		Retention: changelogRetention(op.Before + op.After + op.Grace),
+		Retention: changelogRetention(op.Before + op.After + op.Grace), Unkeyed: op.LeftAlone != nil || op.RightAlone != nil,
 		Op: join.SelfJoin[K, V, R]{
 			Store: op.LeftStore, Key: op.Key, Value: op.Left, Before: op.Before, After: op.After, Grace: op.Grace, Pair: pair,
 		},

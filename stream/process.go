@@ -164,7 +164,7 @@ func ProcessTable[K, V, W any](t Table[K, V], newProcessor func() processor.Tabl
 	s := Stream[K, W]{edge: t.add(n), key: t.key, value: value}
 	store := o.name
 	if !o.named {
-		store = t.b.newStoreName(kindProcessTable.prefix)
+		store = n.Name + "-rows" // Kafka Streams keeps no such table, and counts no name for it
 	}
 	return keptTable(s, topology.Node{Name: n.Name + "-rows", Kind: topology.Processor, Inputs: []topology.NodeID{s.node}}, store, o.named)
 }

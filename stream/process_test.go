@@ -133,3 +133,16 @@ func TestAJoinWithAGlobalTableSeesBothKeys(t *testing.T) {
 	stream.LeftJoinGlobalWithKeys(in, names, by, func(k, g, _ string, w *string) string { return fmt.Sprint(k, g, w != nil) }).To("left", serde.String, serde.String)
 	everyWay(t, build(t, b), "names:n=Anne@1 k=n@3 k=m@4", map[string]string{"out": "k=knnAnne@3", "left": "k=kntrue@3 k=kmfalse@4"}, texts("out", "left"))
 }
+
+// A row that a filter takes out of a table is a delete like others: its processor must not see the value that was there.
+func TestAProcessorOfATableSeesNoValueOfADelete(t *testing.T) {
+	b := stream.New("app")
+	rows := stream.TableFrom(b, "in", serde.String, serde.String).Filter(func(v string) bool { return v != "x" })
+	seen := stream.ProcessTable(rows, func() processor.Table[string, string, string] {
+		return processor.TableFunc[string, string, string](func(_ processor.Task, r processor.Record[string, string]) (string, bool, error) {
+			return fmt.Sprintf("%q,%t", r.Value, r.ValueNull), true, nil
+		})
+	}, serde.String)
+	seen.Updates().To("out", serde.String, serde.String)
+	everyWay(t, build(t, b), "a=y@1 a=x@2 b=x@3", map[string]string{"out": `a="y",false@1 a="",true@2 b="",true@3`}, texts("out"))
+}

@@ -1,8 +1,10 @@
 package stream
 
 import (
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mainstemio/mainstem/internal/operator"
 	"github.com/mainstemio/mainstem/internal/operator/table"
@@ -12,27 +14,44 @@ import (
 )
 
 // From reads a topic as a stream. Reading a topic again with the same serdes gives the same stream. Options: Named, and those
-// of time: Timestamps, SkipInvalidTime, UsePartitionTime; FromEnd.
+// of time: Timestamps, SkipInvalidTime, UsePartitionTime; FromEnd, FromAgo.
 func From[K, V any](b *Builder, topic string, key serde.Serde[K], value serde.Serde[V], opts ...Option) Stream[K, V] {
 	return FromTopics(b, []string{topic}, key, value, opts...)
 }
 
 // FromTopics reads several topics as one stream. Records that wait in several of them are taken by their timestamps.
 func FromTopics[K, V any](b *Builder, topics []string, key serde.Serde[K], value serde.Serde[V], opts ...Option) Stream[K, V] {
-	return addSource(b, sourceSpec[K, V]{topics: topics, key: key, value: value, options: b.apply(kindSource, opts, append(slices.Clone(timeOptions), optFromEnd)...)})
+	o := b.apply(kindSource, opts, append(slices.Clone(timeOptions), optFromEnd, optFromAgo)...)
+	return addSource(b, sourceSpec[K, V]{topics: topics, key: key, value: value, options: o})
+}
+
+// FromPattern reads all topics whose whole name matches a regular expression (as package regexp has them) as one stream. A topic that is made
+// or deleted later is noticed within seconds: the application then goes on from what it has committed, with it or without. Where the stream
+// is grouped or joined, all of its topics need the same number of partitions. A topic that the application writes itself, its own and its
+// dead letters among them, does not match, nor do the brokers' own. No other source may name a topic that matches.
+// Options: Named, SkipInvalidTime, FromEnd, FromAgo.
+func FromPattern[K, V any](b *Builder, pattern string, key serde.Serde[K], value serde.Serde[V], opts ...Option) Stream[K, V] {
+	o := b.apply(kindSource, opts, optSkipTime, optFromEnd, optFromAgo)
+	expression, err := regexp.Compile(pattern)
+	if err != nil {
+		b.mistake("FromPattern: %v", err)
+		expression = regexp.MustCompile("^$")
+	}
+	expression.Longest()
+	return addSource(b, sourceSpec[K, V]{pattern: expression, key: key, value: value, options: o})
 }
 
 // TableFrom reads a topic as a table: the last value of each key, and a null value deletes it. With Named it is kept in a store,
 // which views can read and which knows old values; without, it is kept only where a later step needs that, and else only its updates
 // pass. Records with a null key are dropped.
 func TableFrom[K, V any](b *Builder, topic string, key serde.Serde[K], value serde.Serde[V], opts ...Option) Table[K, V] {
-	o := b.apply(kindTableSource, opts, append(slices.Clone(timeOptions), optVersioned)...)
-	store := o.name
-	if !o.named {
-		store = b.newStoreName(topic + "-")
-	}
+	o := b.apply(kindTableSource, opts, append(slices.Clone(timeOptions), optVersioned, optKeptAs)...)
+	store := o.storeName(func() string { return b.newStoreName(topic + "-") })
 	spec := sourceSpec[K, V]{topics: []string{topic}, key: key, value: value, options: o, table: true}
 	spec.options.named = false
+	if o.has(optKeptAs) {
+		spec.options.name, spec.options.named = o.keptAs+"-source", true
+	}
 	s := addSource(b, spec)
 	n := topology.Node{Name: b.newName(kindTableSource.prefix), Kind: topology.Processor, Inputs: []topology.NodeID{s.node}}
 	if b.optimize {
@@ -78,13 +97,23 @@ func FromEnd() Option {
 	return func(o *options) { o.fromEnd, o.given = true, append(o.given, optFromEnd) }
 }
 
-const optFromEnd optionKind = "FromEnd"
+// FromAgo is FromEnd for a stream that is to begin earlier: in each partition with the first record whose time lies at most d before now, and
+// where there is none with the end. It is auto.offset.reset=by_duration of Kafka (KIP-1106).
+func FromAgo(d time.Duration) Option {
+	return func(o *options) { o.fromEnd, o.ago, o.given = true, d, append(o.given, optFromAgo) }
+}
+
+const (
+	optFromEnd optionKind = "FromEnd"
+	optFromAgo optionKind = "FromAgo"
+)
 
 var timeOptions = []optionKind{optTimes, optSkipTime, optPartTime}
 
 // A sourceSpec says how topics are read.
 type sourceSpec[K, V any] struct {
 	topics  []string
+	pattern *regexp.Regexp // in place of topics
 	key     serde.Serde[K]
 	value   serde.Serde[V]
 	options options
@@ -98,18 +127,29 @@ type source[K, V any] struct {
 	stream Stream[K, V]
 }
 
+// names are those under which a builder knows the source.
+func (s sourceSpec[K, V]) names() []string {
+	if s.pattern != nil {
+		return []string{"pattern " + s.pattern.String()} // no topic's name
+	}
+	return s.topics
+}
+
 // same tells whether the other spec reads the same in the same way.
 func (s sourceSpec[K, V]) same(o sourceSpec[K, V]) bool {
-	return strings.Join(s.topics, " ") == strings.Join(o.topics, " ") && operator.Same(s.key, o.key) && operator.Same(s.value, o.value) &&
+	return strings.Join(s.names(), " ") == strings.Join(o.names(), " ") && operator.Same(s.key, o.key) && operator.Same(s.value, o.value) &&
 		!s.table && !o.table && s.options.skipTime == o.options.skipTime && s.options.partTime == o.options.partTime &&
-		s.options.times == nil && o.options.times == nil && s.options.fromEnd == o.options.fromEnd
+		s.options.times == nil && o.options.times == nil && s.options.fromEnd == o.options.fromEnd && s.options.ago == o.options.ago
 }
 
 func addSource[K, V any](b *Builder, spec sourceSpec[K, V]) Stream[K, V] {
 	at := edge{b: b}
-	at.need("source of "+strings.Join(spec.topics, ", "), spec.key != nil && spec.value != nil)
+	at.need("source of "+strings.Join(spec.names(), ", "), spec.key != nil && spec.value != nil)
+	if spec.options.has(optFromAgo) && spec.options.ago <= 0 {
+		b.mistake("FromAgo is %v, but must be positive", spec.options.ago)
+	}
 	kind := topology.Source
-	for _, topic := range spec.topics {
+	for _, topic := range spec.names() {
 		known, read := b.sources[topic]
 		if !read {
 			continue
@@ -123,7 +163,10 @@ func addSource[K, V any](b *Builder, spec sourceSpec[K, V]) Stream[K, V] {
 	}
 	op := operator.Source[K, V]{Key: spec.key, Value: spec.value, Deletes: spec.table, Topics: len(spec.topics)}
 	timed(b, &op, spec.options)
-	n := topology.Node{Name: b.stepName(kindSource, spec.options), Kind: kind, Topics: spec.topics, Global: spec.global, FromEnd: spec.options.fromEnd}
+	n := topology.Node{
+		Name: b.stepName(kindSource, spec.options), Kind: kind, Topics: spec.topics, Pattern: spec.pattern, Global: spec.global,
+		FromEnd: spec.options.fromEnd, Ago: spec.options.ago,
+	}
 	if op.Time != nil || op.PartitionTimes {
 		op.Store = n.Name + "-times"
 		n.Stores, n.Private = []string{op.Store}, []string{op.Store}
@@ -131,7 +174,7 @@ func addSource[K, V any](b *Builder, spec sourceSpec[K, V]) Stream[K, V] {
 	n.Op = op
 	at = at.add(n)
 	s := source[K, V]{sourceSpec: spec, stream: Stream[K, V]{edge: at, key: spec.key, value: spec.value}}
-	for _, topic := range spec.topics {
+	for _, topic := range spec.names() {
 		b.sources[topic] = s
 	}
 	return s.stream

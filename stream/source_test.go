@@ -105,3 +105,42 @@ func TestTimestampsOfOtherTypesAreAMistake(t *testing.T) {
 		t.Errorf("got error %v", err)
 	}
 }
+
+func TestAPatternReadsTopicsAsTheyCome(t *testing.T) {
+	b := stream.New("app")
+	orders := stream.FromPattern(b, "orders-[a-z]+", serde.String, serde.String, stream.Named("orders"))
+	if again := stream.FromPattern(b, "orders-[a-z]+", serde.String, serde.String); again != orders {
+		t.Error("the same pattern with the same serdes is another stream")
+	}
+	counts := stream.Count(stream.GroupByKey(orders), stream.Named("counts"))
+	stream.MapValues(counts.Updates(), func(n int64) string { return strconv.FormatInt(n, 10) }).To("orders-counted", serde.String, serde.String)
+	topology := build(t, b)
+	d := streamtest.New(t, topology, streamtest.TopicPartitions("orders-eu", 1))
+	pipe(t, d, "orders-eu:a=x@1 orders-us:a=x@2 orders-us:b=x@3 orders-eu:a=x@4 other:a=x@5 orders-1:a=x@6")
+	if got, want := readText(d, "orders-counted"), "a=1@1 a=2@2 b=1@3 a=3@4"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if text := topology.Describe(); !strings.Contains(text, "Source: orders (topics: orders-[a-z]+)") {
+		t.Errorf("described as\n%s", text)
+	}
+}
+
+func TestMistakesOfPatterns(t *testing.T) {
+	for name, c := range map[string]struct {
+		pattern string
+		opts    []stream.Option
+		want    string
+	}{
+		"a bad expression":  {pattern: "orders-(", want: "missing closing )"},
+		"times from values": {pattern: ".*", opts: []stream.Option{stream.Timestamps(timeInValue)}, want: "Timestamps has no meaning here"},
+		"no time ago":       {pattern: ".*", opts: []stream.Option{stream.FromAgo(0)}, want: "FromAgo is 0s, but must be positive"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := stream.New("app")
+			stream.FromPattern(b, c.pattern, serde.String, serde.String, c.opts...).To("out", serde.String, serde.String)
+			if _, err := b.Build(); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

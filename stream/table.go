@@ -122,6 +122,25 @@ func (t Table[K, V]) Keep(value serde.Serde[V], opts ...Option) Table[K, V] {
 	return kept
 }
 
+// KeptAs names the store of a table that is kept only where a later step needs that, the steps that make the table, and the topic through
+// which its records move first, if they do. Named says besides that the table is kept in any case.
+func KeptAs(name string) Option {
+	return func(o *options) { o.keptAs, o.given = name, append(o.given, optKeptAs) }
+}
+
+const optKeptAs optionKind = "KeptAs"
+
+// storeName is the name of a store that a step may have: the given one, or else what made makes.
+func (o options) storeName(made func() string) string {
+	switch {
+	case o.named:
+		return o.name
+	case o.has(optKeptAs):
+		return o.keptAs
+	}
+	return made()
+}
+
 // Updates returns the table's updates as a stream: new values, and null for deletes.
 func (t Table[K, V]) Updates(opts ...Option) Stream[K, V] {
 	n, _ := t.named(kindUpdates, opts)
@@ -131,15 +150,15 @@ func (t Table[K, V]) Updates(opts ...Option) Stream[K, V] {
 
 // ToTable reads a stream as the updates of a table: the last value of each key, and null deletes it. With Named it is kept in a
 // store, as with TableFrom. Behind a step that changed the key the records move to the partition of the new key first; then the
-// stream must know the serde of the key: see WithSerdes.
+// stream must know the serde of the key: see WithSerdes. Options: Named, KeptAs, Versioned.
 func ToTable[K, V any](s Stream[K, V], value serde.Serde[V], opts ...Option) Table[K, V] {
 	s.need("ToTable", value != nil)
 	s.needKey("ToTable")
-	o := s.b.apply(kindToTable, opts, optVersioned)
+	o := s.b.apply(kindToTable, opts, optVersioned, optKeptAs)
 	name := s.b.newName(kindToTable.prefix)
-	store := o.name
-	if !o.named {
-		store = s.b.newStoreName(kindToTable.prefix)
+	store := o.storeName(func() string { return s.b.newStoreName(kindToTable.prefix) })
+	if o.has(optKeptAs) {
+		name = o.keptAs
 	}
 	s = s.WithSerdes(nil, value).placed(name)
 	n := topology.Node{Name: name, Kind: topology.Processor, Inputs: []topology.NodeID{s.node}}

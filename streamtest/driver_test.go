@@ -143,3 +143,73 @@ func TestDeadLettersGoOn(t *testing.T) {
 		t.Errorf("describe: %s", d.Describe())
 	}
 }
+
+// TestOldValuesThatNobodyReadsAreNotComputed: behind a map of a table stands a stream in one case, in the other a group that takes old rows back.
+func TestOldValuesThatNobodyReadsAreNotComputed(t *testing.T) {
+	for name, c := range map[string]struct {
+		behind func(stream.Table[string, int64])
+		old    bool // the function sees them
+	}{
+		"stream": {func(m stream.Table[string, int64]) { m.Updates().To("out", serde.String, serde.Int64) }, false},
+		"two maps": {func(m stream.Table[string, int64]) {
+			stream.MapTable(m, func(n int64) int64 { return n }).Updates().To("out", serde.String, serde.Int64)
+		}, false},
+		"group": {func(m stream.Table[string, int64]) {
+			byOne := stream.GroupTableBy(m, func(n int64) (string, int64) { return "all", n }, serde.String, serde.Int64)
+			stream.CountTable(byOne).Updates().To("out", serde.String, serde.Int64)
+		}, true},
+	} {
+		calls := 0
+		d := open(t, func(b *stream.Builder) {
+			c.behind(stream.MapTable(counts(b), func(n int64) int64 { calls++; return 10 * n }).WithSerde(serde.Int64))
+		})
+		words := streamtest.NewInput(d, "words", serde.String, serde.String)
+		for range 3 {
+			words.Pipe("a", "x", 1)
+		}
+		if calls < 3 || calls > 3 != c.old {
+			t.Errorf("%s: %d calls for 3 new values, old ones too: %v", name, calls, c.old)
+		}
+	}
+}
+
+func TestACrashLosesTheEpochInFlight(t *testing.T) {
+	for name, opts := range map[string][]streamtest.Option{
+		"one worker": nil, "spilled": {streamtest.Spilled()}, "shared": {streamtest.Partitions(3), streamtest.Workers(2)}, "cached": {streamtest.Cached(1 << 20)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tasks := 0
+			d := open(t, func(b *stream.Builder) {
+				words := stream.From(b, "words", serde.String, serde.String)
+				moved := stream.SelectKey(words, func(word string) string { tasks++; return word })
+				stream.Count(stream.GroupByKey(moved.WithSerdes(serde.String, serde.String), stream.Named("moved")), stream.Named("counts")).Updates().To("counts-out", serde.String, serde.Int64)
+			}, opts...)
+			words := streamtest.NewInput(d, "words", serde.String, serde.String)
+			word := func(i int) record.Record {
+				return record.Record{TopicPartition: record.TopicPartition{Topic: "words"}, Key: []byte{byte('a' + i)}, Value: []byte{byte('x' + i%2)}, Timestamp: record.Timestamp(i)}
+			}
+			words.Pipe("a", "x", 0)
+			d.Crash(word(1), word(2), word(3))
+			if tasks != 4 {
+				t.Errorf("%d records were taken, want 4 of which 3 are lost", tasks)
+			}
+			for i := range 6 {
+				d.CrashAfter(1 + i%2)
+				d.Pipe(word(i))
+			}
+			if tasks <= 4+6 {
+				t.Errorf("%d records were taken: no crash repeated one", tasks)
+			}
+			last := map[string]int64{}
+			for _, r := range streamtest.NewOutput(d, "counts-out", serde.String, serde.Int64).ReadAll() {
+				if r.Value != last[r.Key]+1 {
+					t.Errorf("%s has %d behind %d", r.Key, r.Value, last[r.Key])
+				}
+				last[r.Key] = r.Value
+			}
+			if last["x"] != 4 || last["y"] != 3 {
+				t.Errorf("counts %v, want 4 and 3", last)
+			}
+		})
+	}
+}

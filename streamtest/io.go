@@ -18,7 +18,7 @@ type Input[K, V any] struct {
 
 // NewInput returns an input for a topic.
 func NewInput[K, V any](d *Driver, topic string, key serde.Serde[K], value serde.Serde[V]) Input[K, V] {
-	d.topic(topic)
+	d.named(topic)
 	return Input[K, V]{d: d, topic: topic, key: key, value: value}
 }
 
@@ -68,17 +68,23 @@ func (d *Driver) TryPipe(r record.Record) error {
 	if d.err != nil {
 		return d.err
 	}
+	d.named(r.Topic)
+	d.write(r)
+	d.pending++
+	if d.pending < d.o.batch {
+		return nil
+	}
+	return d.tryFlush()
+}
+
+// write appends a record to its topic, which somebody has named.
+func (d *Driver) write(r record.Record) {
 	t, n := d.topic(r.Topic), d.partitions(r.Topic)
 	r.Partition = int32(len(t.records)) % n
 	if r.Key != nil {
 		r.Partition = operator.Partition(r.Key, n)
 	}
 	t.append(r)
-	d.pending++
-	if d.pending < d.o.batch {
-		return nil
-	}
-	return d.tryFlush()
 }
 
 // A Record is one that was read.

@@ -167,6 +167,10 @@ func (p pipeline) run(t *rapid.T, events []record.Record, c cut) result {
 		switch {
 		case c.restart(i) && c.workers > 0 && i%2 == 0:
 			d.Rebalance(1 + i%(c.workers+1))
+		case c.restart(i) && i%3 == 0:
+			d.CrashAfter(1 + i%5)
+		case c.restart(i) && i%3 == 1:
+			d.Crash(events[i:min(i+1+i%7, len(events))]...)
 		case c.restart(i):
 			d.Restart()
 		}

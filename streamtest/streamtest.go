@@ -5,14 +5,17 @@
 //
 // A record that is piped is processed to the end at once, including what comes back through topics that the topology both writes
 // and reads; then the epoch commits. With Batch several records go together, and the results must be the same. Restart may be
-// called at any point: it throws the tasks away and restores them from their changelogs.
+// called at any point: it throws the tasks away and restores them from their changelogs. So do Crash and CrashAfter with an epoch in flight.
 //
 // The wall clock stands still but for AdvanceWallTime. Brokers, and sinks and sources of databases, are not here.
 package streamtest
 
 import (
+	"cmp"
 	"errors"
+	"maps"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/mainstemio/mainstem/failure"
 	"github.com/mainstemio/mainstem/internal/client"
@@ -96,6 +99,7 @@ type Driver struct {
 	pending  int                           // rows piped and not given to the set
 	err      error                         // what ended processing
 	wall     record.Timestamp              // the wall-clock time
+	crashIn  int                           // records until the crash that was asked for; 0: none was
 
 	checkpoints *store.Checkpoints // nil: restarts read the changelogs only
 }
@@ -121,7 +125,37 @@ func Open(t *stream.Topology, opts ...Option) (*Driver, error) {
 	if err := d.spill(); err != nil {
 		return nil, err
 	}
+	if _, err := d.match(); err != nil {
+		return nil, err
+	}
 	return d, d.start()
+}
+
+// match finds the topics that patterns match: those that TopicPartitions, an Input or an Output names.
+func (d *Driver) match() (changed bool, err error) {
+	if !d.topology.Patterned() {
+		return false, nil
+	}
+	before := d.topology.SourceTopics()
+	names := slices.Concat(slices.Collect(maps.Keys(d.topics)), slices.Collect(maps.Keys(d.o.topics)))
+	slices.Sort(names)
+	if d.topology, err = d.topology.Resolve(d.topology.Name, d.o.deadTopic, slices.Compact(names)); err != nil {
+		return false, err
+	}
+	return !slices.Equal(before, d.topology.SourceTopics()), nil
+}
+
+// named makes a topic that somebody names. If a pattern matches it the tasks start again with it.
+func (d *Driver) named(topic string) {
+	if d.topics[topic] != nil {
+		return
+	}
+	d.topic(topic)
+	changed, err := d.match()
+	if err == nil && changed {
+		err = d.TryRestart()
+	}
+	d.fail(err)
 }
 
 // Describe returns the topology as text.
@@ -349,6 +383,9 @@ func (d *Driver) tryFlush() error {
 	d.pending = 0
 	for {
 		n, err := d.round()
+		if errors.Is(err, errCrashed) {
+			continue // it started again
+		}
 		if err != nil {
 			d.err = err
 			return err
@@ -370,19 +407,27 @@ func (d *Driver) round() (int, error) {
 // epoch has a set take at most so many records at a time of what its source topics hold, and commits. With fewer than processAtOnce it
 // takes no more than these.
 func (d *Driver) epoch(set *task.Set, most int) (int, error) {
-	sources := set.Sources()
-	for _, g := range set.Globals() {
-		sources = append(sources, g.Sources...)
-	}
-	for _, tp := range sources {
-		if err := d.add(set, tp); err != nil {
+	var before mark
+	if d.crashIn > 0 {
+		var err error
+		if before, err = d.mark(); err != nil {
 			return 0, err
 		}
+		most = min(most, d.crashIn)
+	}
+	if err := d.fill(set); err != nil {
+		return 0, err
 	}
 	total := 0
 	for {
 		n, err := set.Process(output{d}, most)
 		total += n
+		if d.crashIn > 0 {
+			if d.crashIn -= n; d.crashIn <= 0 {
+				d.crashIn = 0
+				return total, cmp.Or(d.crash(before), errCrashed)
+			}
+		}
 		var bad *task.RecordError
 		if err != nil && !errors.As(err, &bad) {
 			return total, err
@@ -400,6 +445,20 @@ func (d *Driver) epoch(set *task.Set, most int) (int, error) {
 }
 
 const processAtOnce = 1 << 20
+
+// fill gives a set what its source partitions hold.
+func (d *Driver) fill(set *task.Set) error {
+	sources := set.Sources()
+	for _, g := range set.Globals() {
+		sources = append(sources, g.Sources...)
+	}
+	for _, tp := range sources {
+		if err := d.add(set, tp); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // add gives a set what a source partition holds and it doesn't know yet.
 func (d *Driver) add(set *task.Set, tp record.TopicPartition) error {

@@ -159,6 +159,9 @@ func (o Options) validate() error {
 	if err, detail := settings.Check(o.TopicDefaults); err != nil {
 		return fmt.Errorf("broker: TopicDefaults: %s", detail)
 	}
+	if err := o.Group.Consumer.WithDefaults().Validate(); err != nil {
+		return fmt.Errorf("broker: %w", err)
+	}
 	switch {
 	case o.FS == nil || o.Dir == "" || o.Clock == nil:
 		return errors.New("broker: FS, Dir and Clock are required")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/broker/producer"
+	"github.com/mainstemio/mainstem/internal/broker/security"
 	"github.com/mainstemio/mainstem/internal/broker/settings"
 	"github.com/mainstemio/mainstem/internal/commitlog"
 	"github.com/mainstemio/mainstem/internal/journal"
@@ -54,7 +55,7 @@ func (st *state) checkpoint(lsn journal.LSN, clean bool) *checkpoint {
 	}
 	b = frame.AppendBytes(b, st.groups.AppendSnapshot(nil))
 	b = frame.AppendBytes(b, st.txns.AppendSnapshot(nil))
-	b = frame.AppendBytes(b, st.security.appendTo(nil))
+	b = frame.AppendBytes(b, st.security.Append(nil))
 	c.body = frame.AppendBytes(b, frame.AppendNodeSettings(nil, st.node.Own, st.node.All))
 	return c
 }
@@ -128,7 +129,7 @@ func (st *state) restore(body []byte) (lsn journal.LSN, clean bool, err error) {
 	for range d.Count() {
 		st.restoreTopic(d)
 	}
-	groups, txns, security, node := d.Bytes(), d.Bytes(), d.Bytes(), d.Bytes()
+	groups, txns, users, node := d.Bytes(), d.Bytes(), d.Bytes(), d.Bytes()
 	if err := d.End("checkpoint"); err != nil {
 		return 0, false, err
 	}
@@ -139,7 +140,7 @@ func (st *state) restore(body []byte) (lsn journal.LSN, clean bool, err error) {
 	if err := st.txns.LoadSnapshot(txns); err != nil {
 		return 0, false, fmt.Errorf("load transactions: %w", err)
 	}
-	if err := st.security.restore(security); err != nil {
+	if err := st.security.Restore(users); err != nil {
 		return 0, false, err
 	}
 	own, all, err := frame.DecodeNodeSettings(node)
@@ -206,7 +207,7 @@ func (p *partition) restore(d *frame.Decoder) {
 // currentBody is the body of a checkpoint file in today's version.
 func currentBody(body []byte, version uint16) []byte {
 	if version == 1 { // it had no users, ACLs and node settings: none
-		body = frame.AppendBytes(body[:len(body):len(body)], new(security).appendTo(nil))
+		body = frame.AppendBytes(body[:len(body):len(body)], new(security.State).Append(nil))
 		body = frame.AppendBytes(body, frame.AppendNodeSettings(nil, nil, nil))
 	}
 	return body

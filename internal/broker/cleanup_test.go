@@ -38,14 +38,20 @@ func (n *node) eventually(what string, ok func() bool) {
 	}
 }
 
-// checkpoint waits until one is written that covers everything up to now.
-func (n *node) checkpoint() {
+// kept waits until no checkpoint is being written.
+func (n *node) kept() {
 	n.t.Helper()
 	n.eventually("no checkpoint is being written", func() bool {
 		n.seq.mu.Lock()
 		defer n.seq.mu.Unlock()
 		return !n.seq.keeping && !n.seq.wanted
 	})
+}
+
+// checkpoint waits until one is written that covers everything up to now.
+func (n *node) checkpoint() {
+	n.t.Helper()
+	n.kept()
 	before := n.events.count("checkpoint")
 	if err := (cleaning{n.Broker}).Checkpoint(); err != nil {
 		n.t.Fatal(err)
@@ -535,4 +541,28 @@ func TestFilesGoLaterWhenThereIsNoRoomToNoteIt(t *testing.T) {
 	if got := n.read("a", 0, false); len(got) != 10 || n.start(tp("a", 0)) != 50 {
 		t.Errorf("%d records from %d", len(got), n.start(tp("a", 0)))
 	}
+}
+
+// No block comes any more that would tell that the journal's large buffers are not needed.
+func TestAnIdleBrokerGivesBackTheMemoryOfABurst(t *testing.T) {
+	const burst = 8 << 20
+	o := options(vfs.NewCrashable())
+	o.JournalFileSize, o.SegmentBytes = 4*burst, 4*burst
+	n := boot(t, o)
+	n.topic("t", 1, map[string]string{"max.message.bytes": fmt.Sprint(2 * burst)})
+	for range 2 { // there are two buffers
+		n.mustProduce("t", 0, plain(strings.Repeat("x", burst)))
+	}
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	n.eventually("the buffers are given back", func() bool {
+		n.clock.Advance(15 * time.Second)
+		return heap() < before-3*burst/2
+	})
+	runtime.KeepAlive(n)
 }

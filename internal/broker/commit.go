@@ -45,6 +45,7 @@ type committer struct {
 	reserve time.Duration // when to ask for the next file again
 	kicked  chan struct{} // capacity 1: there may be frames to flush
 	failed  chan struct{} // closed by the first failure
+	showing sync.RWMutex  // held while a round is shown: who holds it for reading sees whole rounds
 	times   meter.Histogram
 
 	mu struct {
@@ -178,6 +179,19 @@ func (c *committer) handOutLocked() {
 }
 
 func (c *committer) handOut(r *round) {
+	c.showRound(r)
+	for _, o := range r.outcomes {
+		o.finish()
+	}
+	c.release(r.cost)
+	if len(r.removed) > 0 || r.checkpoint != nil {
+		c.keeper.push(keeping{append([]*partition(nil), r.removed...), r.checkpoint})
+	}
+}
+
+func (c *committer) showRound(r *round) {
+	c.showing.Lock()
+	defer c.showing.Unlock()
 	if r.topics != nil {
 		c.show(r.topics)
 	}
@@ -186,13 +200,6 @@ func (c *committer) handOut(r *round) {
 	}
 	for _, p := range r.removed {
 		p.retire()
-	}
-	for _, o := range r.outcomes {
-		o.finish()
-	}
-	c.release(r.cost)
-	if len(r.removed) > 0 || r.checkpoint != nil {
-		c.keeper.push(keeping{append([]*partition(nil), r.removed...), r.checkpoint})
 	}
 }
 

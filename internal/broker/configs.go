@@ -16,7 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// A Config is one setting as DescribeConfigs shows it. Source is "default", "topic", "broker" (its options), or "node" and "nodes"
+// A Config is one setting as DescribeConfigs shows it. Source is "default", "topic", "group", "broker" (its options), or "node" and "nodes"
 // (changed while it ran, for it or for all).
 type Config struct {
 	Name      string
@@ -27,6 +27,7 @@ type Config struct {
 	ReadOnly  bool
 	Doc       string
 	Sensitive bool
+	Follows   string // the setting of the node that a topic or group without its own follows; empty: none
 }
 
 // TopicConfigs lists every topic setting of a topic; BrokerConfigs those of the node.
@@ -38,7 +39,7 @@ func (b *Broker) TopicConfigs(name string) ([]Config, *kerr.Error) {
 	out := make([]Config, 0, len(settings.Table))
 	for i := range settings.Table {
 		s := &settings.Table[i]
-		c := Config{Name: s.Name, Default: s.Default, Type: s.Kind, Doc: s.Doc}
+		c := Config{Name: s.Name, Default: s.Default, Type: s.Kind, Doc: s.Doc, Follows: s.Broker}
 		c.Value, c.Source = b.topicDefault(s)
 		if v, ok := t.Configs[s.Name]; ok {
 			c.Value, c.Source = v, "topic"
@@ -168,10 +169,15 @@ func (b *Broker) brokerSettings() []Config {
 		{Name: "broker.id", Type: "int", Value: strconv.Itoa(int(b.o.NodeID)), Default: "-1", Doc: "Number of this node."},
 		{Name: "default.replication.factor", Type: "int", Value: "1", Default: "1", Doc: "Replicas of a topic created without a count."},
 		{Name: "delete.topic.enable", Type: "boolean", Value: "true", Default: "true", Doc: "Topics may be deleted."},
+		{Name: "group.consumer.assignment.interval.ms", Type: "int", Value: "0", Default: "1000", Doc: "Shortest time between two assignments of a consumer group; they are made at once."},
 		{Name: "group.consumer.assignors", Type: "list", Value: strings.Join(assign.Names(), ","), Default: "uniform,range", Doc: "Assignors that members of consumer groups may ask for; the first is for those that do not."},
 		{Name: "group.consumer.heartbeat.interval.ms", Type: "int", Value: millis(consumers.Heartbeat, 0), Default: "5000", Doc: "How often members of consumer groups report."},
+		{Name: "group.consumer.max.heartbeat.interval.ms", Type: "int", Value: millis(consumers.MaxHeartbeat, 0), Default: "15000", Doc: "Longest heartbeat interval that a group may have."},
+		{Name: "group.consumer.max.session.timeout.ms", Type: "int", Value: millis(consumers.MaxSession, 0), Default: "60000", Doc: "Longest session timeout that a consumer group may have."},
 		{Name: "group.consumer.max.size", Type: "int", Value: strconv.Itoa(orElse(consumers.MaxSize, math.MaxInt32)), Default: "2147483647", Doc: "Members of a consumer group."},
 		{Name: "group.consumer.migration.policy", Type: "string", Value: string(consumers.Migration), Default: "bidirectional", Doc: "Which way a group with members may change between the classic and the consumer protocol."},
+		{Name: "group.consumer.min.heartbeat.interval.ms", Type: "int", Value: millis(consumers.MinHeartbeat, 0), Default: "5000", Doc: "Shortest heartbeat interval that a group may have."},
+		{Name: "group.consumer.min.session.timeout.ms", Type: "int", Value: millis(consumers.MinSession, 0), Default: "45000", Doc: "Shortest session timeout that a consumer group may have."},
 		{Name: "group.consumer.session.timeout.ms", Type: "int", Value: millis(consumers.Session, 0), Default: "45000", Doc: "How long a member of a consumer group may be silent."},
 		{Name: "group.coordinator.rebalance.protocols", Type: "list", Value: "classic,consumer", Default: "classic,consumer,streams", Doc: "Group protocols that are served."},
 		{Name: "group.initial.rebalance.delay.ms", Type: "int", Value: millis(b.o.Group.InitialDelay, 0), Default: "3000", Doc: "How long an empty group waits for more members."},

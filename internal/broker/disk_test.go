@@ -57,7 +57,8 @@ func TestALowDiskRefusesWritingAndKeepsTheRestGoing(t *testing.T) {
 	}
 	n.mustProduce("small", 0, plain("kept"))
 	taken := n.fill("large")
-	if free := int64(4<<20) - disk.Used(); free < 1<<20 || taken < 20 {
+	// The last batch is written twice, to the journal and to its segment, and a checkpoint may be on its way.
+	if free := int64(4<<20) - disk.Used(); free < 1<<20-3*50_000 || taken < 20 {
 		t.Errorf("%d batches were taken, %d bytes are free", taken, free)
 	}
 	if st := n.Stats().Disk; !st.Low || st.MinFree != 1<<20 || st.Dir != "data" {

@@ -20,6 +20,8 @@ type Fetch struct {
 	MaxBytes    int
 	Committed   bool
 	LeaderEpoch int32
+	Below       record.Offset      // > 0: reading ends before it at the latest
+	Memory      func(n int) []byte // for batches that have to come from disk, as commitlog.ReadTo; nil: of their own
 }
 
 // FetchResult holds whole batches (read-only bytes), also when they exceed MaxBytes: at least one, if any is there. The first may
@@ -65,11 +67,20 @@ func (b *Broker) Fetch(f Fetch) FetchResult {
 	if f.Committed && !planted.Is(planted.BeyondStable) {
 		below = now.stable
 	}
+	if f.Below > 0 {
+		below = min(below, f.Below)
+	}
 	log := p.log.Load()
 	if log == nil || f.Offset >= below {
 		return out
 	}
-	bytes, failed := log.Read(f.Offset, below, max(f.MaxBytes, 1))
+	read := log.Read
+	if f.Memory != nil {
+		read = func(from, below record.Offset, maxBytes int) ([]byte, error) {
+			return log.ReadTo(f.Memory, from, below, maxBytes)
+		}
+	}
+	bytes, failed := read(f.Offset, below, max(f.MaxBytes, 1))
 	if failed != nil {
 		out.Err = b.readError(p, failed)
 		return out
@@ -82,6 +93,21 @@ func (b *Broker) Fetch(f Fetch) FetchResult {
 		out.Aborted = abortedIn(now.aborted, f.Offset, endOf(bytes))
 	}
 	return out
+}
+
+// StableEnds gives each of fs a Below: the end of what readers of committed records see, all at one moment, -1 where they see nothing but an
+// error. Whatever one transaction wrote to several partitions lies before these ends everywhere or nowhere.
+func (b *Broker) StableEnds(fs []Fetch) {
+	b.commits.showing.RLock()
+	defer b.commits.showing.RUnlock()
+	for i := range fs {
+		fs[i].Below = -1
+		if p, err := b.partition(fs[i].Ref, fs[i].Partition); err == nil {
+			if now, err := p.look(); err == nil {
+				fs[i].Below = now.stable
+			}
+		}
+	}
 }
 
 // checkLeaderEpoch compares what a client believes with what is (KIP-320).

@@ -152,7 +152,7 @@ func (a assignable) Guarded() bool { return a.access != nil }
 
 func (a assignable) Visible(principal, host, name string) bool {
 	rules := *a.access
-	rules.ACLs = a.st.security.snapshot().ACLs
+	rules.ACLs = a.st.security.Snapshot().ACLs
 	return rules.Allow(auth.Subject{Principal: principal, Host: strings.TrimPrefix(host, "/")}, auth.Describe, auth.Topic, name)
 }
 

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -192,4 +193,43 @@ func TestSilentMemberExpires(t *testing.T) {
 		}
 	}
 	t.Error("a member without heartbeats stays")
+}
+
+func TestGroupSettingsSurviveCrashAndRestart(t *testing.T) {
+	n := newNode(t)
+	set := func(group, name, value string) TopicResult {
+		return get(t, n.AlterGroupConfigs(group, []ConfigChange{{Name: name, Op: "set", Value: value}}, false, false))
+	}
+	wantErr(t, set("a", "consumer.session.timeout.ms", "50000").Err, nil)
+	wantErr(t, set("b", "consumer.heartbeat.interval.ms", "10000").Err, nil)
+	wantErr(t, set("b", "consumer.heartbeat.interval.ms", "16000").Err, kerr.InvalidConfig)
+	wantErr(t, set("c", "consumer.heartbeat.interval.ms", "10000").Err, nil)
+	wantErr(t, get(t, n.AlterGroupConfigs("c", nil, true, true)).Err, nil) // validated only
+	if got := get(t, n.ConfiguredGroups()); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("configured %v", got)
+	}
+	wantErr(t, get(t, n.AlterGroupConfigs("c", nil, true, false)).Err, nil)
+	for about, n := range n.everyWay() {
+		if got := get(t, n.ConfiguredGroups()); !slices.Equal(got, []string{"a", "b"}) {
+			t.Errorf("%s: configured %v", about, got)
+		}
+		all := get(t, n.GroupConfigs([]string{"a", "b", "c"}))
+		for _, x := range []struct{ group, name, value, source string }{
+			{"a", "consumer.session.timeout.ms", "50000", "group"},
+			{"a", "consumer.heartbeat.interval.ms", "5000", "default"},
+			{"b", "consumer.session.timeout.ms", "45000", "default"},
+			{"b", "consumer.heartbeat.interval.ms", "10000", "group"},
+			{"c", "consumer.heartbeat.interval.ms", "5000", "default"},
+			{"c", "consumer.assignment.interval.ms", "0", "broker"},
+		} {
+			i := slices.IndexFunc(all[x.group], func(c Config) bool { return c.Name == x.name })
+			if i < 0 || all[x.group][i].Value != x.value || all[x.group][i].Source != x.source {
+				t.Errorf("%s: %s of %s is %+v", about, x.name, x.group, all[x.group])
+			}
+		}
+		beat := get(t, n.ConsumerHeartbeat(consumer.Heartbeat{Group: "b", MemberID: "m", RebalanceTimeout: time.Minute, Topics: []string{"t"}, Owned: assign.Partitions{}}, ""))
+		if wantErr(t, beat.Err, nil); beat.Heartbeat != 10*time.Second {
+			t.Errorf("%s: heartbeat every %v", about, beat.Heartbeat)
+		}
+	}
 }

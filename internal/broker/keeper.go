@@ -258,6 +258,8 @@ func (c cleaning) do(run func(s *sequencer)) error {
 	return errors.Join(f.Value(), f.err)
 }
 
+func (c cleaning) Rest() { c.b.journal.Rest() }
+
 func (c cleaning) Checkpoint() error { return c.do(func(s *sequencer) { s.wanted = true }) }
 
 func (c cleaning) Forget(number uint32, markers []record.Offset) error {

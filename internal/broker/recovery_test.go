@@ -88,6 +88,7 @@ func TestCheckpointsBoundTheJournal(t *testing.T) {
 	for i := range int32(120) {
 		n.mustProduce("a", i%3, sent(p, i/3, strings.Repeat("x", 10_000)))
 		want++
+		n.kept()
 	}
 	if got := n.events.count("checkpoint"); got < 2 {
 		t.Errorf("%d checkpoints after four journal files", got)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mainstemio/mainstem/internal/auth"
 	"github.com/mainstemio/mainstem/internal/broker/checkpointfile"
+	"github.com/mainstemio/mainstem/internal/broker/security"
 	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -123,14 +124,14 @@ func makeFormatOne(t *testing.T, fs vfs.FS, path string) {
 
 func TestACLsAreBounded(t *testing.T) {
 	n := newNode(t)
-	acls := make([]auth.ACL, maxACLs)
+	acls := make([]auth.ACL, security.MaxACLs)
 	for i := range acls {
 		acls[i] = topicACL(fmt.Sprint(i), "User:a", auth.Read)
 	}
 	wantErr(t, get(t, n.CreateACLs(acls)), nil)
 	wantErr(t, get(t, n.CreateACLs(acls[:10])), nil)
 	wantErr(t, get(t, n.CreateACLs([]auth.ACL{topicACL("one more", "User:a", auth.Read)})), kerr.PolicyViolation)
-	if got := get(t, n.DeleteACLs([]auth.Filter{allACLs}))[0].Removed; len(got) != maxACLs {
+	if got := get(t, n.DeleteACLs([]auth.Filter{allACLs}))[0].Removed; len(got) != security.MaxACLs {
 		t.Errorf("%d removed", len(got))
 	}
 	if got := n.restart().Security().ACLs.All(); len(got) != 0 {

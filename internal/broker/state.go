@@ -7,6 +7,7 @@ import (
 
 	"github.com/mainstemio/mainstem/internal/batch"
 	"github.com/mainstemio/mainstem/internal/broker/frame"
+	"github.com/mainstemio/mainstem/internal/broker/security"
 	"github.com/mainstemio/mainstem/internal/broker/settings"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
 	"github.com/mainstemio/mainstem/internal/coordinator/txn"
@@ -24,13 +25,14 @@ type state struct {
 	clusterID string
 	topics    map[string]*topicState
 	ids       map[TopicID]*topicState
+	described Topics            // the same topics as readers see them; Version is the newest snapshot's
 	listed    uint64            // changes with topics
 	folded    map[string]string // name with '.' as '_' → name: both may not exist (metrics names in Kafka)
 	parts     map[uint32]*partition
 	nextPart  uint32
 	groups    *group.Groups
 	txns      *txn.Txns
-	security  security
+	security  security.State
 	node      settings.Node     // what was changed of the node's own settings
 	fixed     map[string]string // what topics follow by the node's options
 	defaults  settings.Rules    // of a topic without settings
@@ -63,36 +65,33 @@ type snapshot struct {
 
 func newState(home logHome, o Options) *state {
 	st := &state{
-		home:     home,
-		topics:   map[string]*topicState{},
-		ids:      map[TopicID]*topicState{},
-		folded:   map[string]string{},
-		parts:    map[uint32]*partition{},
-		nextPart: 1,
-		txns:     txn.New(o.Txn),
-		security: newSecurity(),
-		fixed:    o.nodeDefaults(),
-		defaults: settings.Defaults(o.nodeDefaults()),
+		home:      home,
+		topics:    map[string]*topicState{},
+		ids:       map[TopicID]*topicState{},
+		described: Topics{ByName: map[string]*Topic{}, ByID: map[TopicID]*Topic{}},
+		folded:    map[string]string{},
+		parts:     map[uint32]*partition{},
+		nextPart:  1,
+		txns:      txn.New(o.Txn),
+		fixed:     o.nodeDefaults(),
+		defaults:  settings.Defaults(o.nodeDefaults()),
 	}
 	o.Group.Topics = assignable{st, o.Access}
 	st.groups = group.New(o.Group)
 	return st
 }
 
-// snapshot copies the topic maps for readers.
+// snapshot copies the topic maps for readers. Clones of maps are the cheapest copies: where topics are many, each new one costs this.
 func (st *state) snapshot() *snapshot {
-	s := &snapshot{
-		topics: &Topics{ByName: make(map[string]*Topic, len(st.topics)), ByID: make(map[TopicID]*Topic, len(st.ids))},
+	st.described.Version++
+	return &snapshot{
+		topics: &Topics{ByName: maps.Clone(st.described.ByName), ByID: maps.Clone(st.described.ByID), Version: st.described.Version},
 		byName: maps.Clone(st.topics),
 		byID:   maps.Clone(st.ids),
 
-		security: st.security.snapshot(),
+		security: st.security.Snapshot(),
 		node:     st.node,
 	}
-	for _, t := range st.topics {
-		s.topics.ByName[t.Name], s.topics.ByID[t.ID] = t.Topic, t.Topic
-	}
-	return s
 }
 
 // partition finds a live partition by name; nil when there is none.
@@ -137,6 +136,7 @@ const keptScratch = 1 << 20
 
 func (st *state) putTopic(t *topicState) {
 	st.topics[t.Name], st.ids[t.ID], st.folded[settings.Fold(t.Name)] = t, t, t.Name
+	st.described.ByName[t.Name], st.described.ByID[t.ID] = t.Topic, t.Topic
 	st.listed++
 	st.topicsMoved = true
 }
@@ -174,6 +174,8 @@ func (st *state) applyTopicDeleted(id TopicID) error {
 	}
 	delete(st.topics, t.Name)
 	delete(st.ids, id)
+	delete(st.described.ByName, t.Name)
+	delete(st.described.ByID, id)
 	st.listed++
 	delete(st.folded, settings.Fold(t.Name))
 	for _, p := range t.parts {

@@ -23,10 +23,12 @@ type Topic struct {
 	Configs    map[string]string // those set on the topic; the rest are defaults
 }
 
-// Topics is a snapshot of all topics.
+// Topics is a snapshot of all topics. Version tells snapshots of this process apart: who only wants to know whether something has
+// changed keeps it, and not the snapshot.
 type Topics struct {
-	ByName map[string]*Topic
-	ByID   map[TopicID]*Topic
+	ByName  map[string]*Topic
+	ByID    map[TopicID]*Topic
+	Version uint64
 }
 
 // Topics returns the current snapshot; it is never changed.

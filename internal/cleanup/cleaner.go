@@ -39,6 +39,8 @@ const (
 	firstLook = 30 * time.Second
 	// compactAgain is how long a partition whose compaction failed is left alone.
 	compactAgain = 5 * time.Minute
+	// restAfter is after how long at the latest a log or a journal that gets nothing gives back memory, divided by two.
+	restAfter = 15 * time.Second
 )
 
 // A Node is the broker as its cleaner sees it. Commands return once they are durable; one that is lost, at the end of the broker or
@@ -52,6 +54,8 @@ type Node interface {
 	Forget(number uint32, markers []record.Offset) error
 	// Checkpoint asks for one.
 	Checkpoint() error
+	// Rest gives back memory that was not needed since the last call, besides that of the partitions.
+	Rest()
 }
 
 // A Partition is one log with what the cleaner must know.
@@ -64,6 +68,8 @@ type Partition interface {
 	Bounds() (b Bounds, exists bool)
 	Aborted() []AbortedTxn // as readers are told, by marker
 
+	// Rest gives back memory if nothing came since the last call.
+	Rest()
 	Start() record.Offset
 	Size() int64
 	Cleaned() record.Offset
@@ -135,7 +141,7 @@ func (c *Cleaner) backoff() time.Duration {
 
 // Run works until Stop.
 func (c *Cleaner) Run() {
-	next := c.e.Clock.Mono() + firstLook
+	next, rest := c.e.Clock.Mono()+firstLook, c.e.Clock.Mono()+restAfter
 	for {
 		select {
 		case <-c.e.Clock.After(min(c.backoff(), max(next-c.e.Clock.Mono(), 0))):
@@ -145,6 +151,13 @@ func (c *Cleaner) Run() {
 		if c.e.Clock.Mono() >= next {
 			c.Retain()
 			next = c.e.Clock.Mono() + c.o.CheckInterval
+		}
+		if c.e.Clock.Mono() >= rest {
+			for p := range c.e.Node.Partitions {
+				p.Rest()
+			}
+			c.e.Node.Rest()
+			rest = c.e.Clock.Mono() + restAfter
 		}
 		if !c.o.NoCompaction {
 			c.compactUntil(func() bool { return c.e.Clock.Mono() >= next })

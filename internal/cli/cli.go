@@ -113,8 +113,7 @@ pipelines derive new streams and tables; sinks write results into other services
 		SilenceUsage:  true,
 		Version:       version(),
 	}
-	root.SetVersionTemplate("mainstem {{.Version}}\n")
-	root.AddCommand(newTopic(env), newGroup(env), newTransaction(env), newUser(env), newACL(env), newStatus(env), newPipeline(env), newSQL(env), newFsck(env), newDev(env), newDemo(env))
+	root.AddCommand(newTopic(env), newGroup(env), newTransaction(env), newUser(env), newACL(env), newStatus(env), newPipeline(env), newSQL(env), newTest(env), newFsck(env), newDev(env), newWorker(env), newDemo(env))
 	return root
 }
 

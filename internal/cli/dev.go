@@ -33,17 +33,26 @@ type nodeFlags struct {
 	http    string
 	minFree int64
 	set     []string
+	schemas string // URLs of a schema registry
+	service string // of SQL
 	verbose bool
 	options []mainstem.Option // of the command
 }
 
 func (f *nodeFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.data, "data", defaultData, "directory of all data")
+	f.registerLocal(cmd)
 	cmd.Flags().StringVar(&f.kafka, "kafka", defaultKafka, "address for Kafka clients")
 	cmd.Flags().StringVar(&f.told, "advertise", "", "host:port under which Kafka clients find the node, if not the address they came in at")
-	cmd.Flags().StringVar(&f.http, "http", defaultHTTP, "address of the page and the HTTP API")
 	cmd.Flags().Int64Var(&f.minFree, "min-free", 0, "bytes of the disk that stay free: below, new records are refused (0: 2 %, at least 256 MiB, at most 1 GiB)")
 	cmd.Flags().StringArrayVar(&f.set, "set", nil, "a setting of the node by its name in Kafka's server.properties, such as log.retention.hours=24; may be repeated")
+}
+
+// registerLocal registers the flags of nodes that have no broker either.
+func (f *nodeFlags) registerLocal(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.data, "data", defaultData, "directory of all data")
+	cmd.Flags().StringVar(&f.http, "http", defaultHTTP, "address of the page and the HTTP API")
+	cmd.Flags().StringVar(&f.schemas, "registry", "", "URL of a schema registry, for SQL's formats AVRO, PROTOBUF and JSON_SR")
+	cmd.Flags().StringVar(&f.service, "service-id", "", "name of this node's SQL among others on the cluster, as ksqlDB's ksql.service.id")
 	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log what the node does")
 }
 
@@ -62,13 +71,45 @@ func newDev(env Env) *cobra.Command {
 			}
 			fmt.Fprintf(env.Out, "Kafka  %s\nPage   http://%s\nData   %s\n\nNext:\n", n.kafka, n.http, f.data)
 			fmt.Fprintf(env.Out, "  echo 'hello' | mainstem topic produce greetings -b %s\n", n.kafka)
-			fmt.Fprintf(env.Out, "  mainstem topic consume greetings -b %s\n  mainstem demo payments\n", n.kafka)
+			fmt.Fprintf(env.Out, "  mainstem topic consume greetings -b %s\n  mainstem sql --server %s\n  mainstem demo payments\n", n.kafka, n.http)
 			go reloadOnHangup(cmd.Context(), env, n.Node)
 			return n.wait(cmd.Context())
 		},
 	}
 	f.register(cmd)
 	sec.register(cmd)
+	return cmd
+}
+
+// newWorker runs a node without a broker of its own.
+func newWorker(env Env) *cobra.Command {
+	f, login := &nodeFlags{env: env}, &clientLogin{}
+	var bootstrap []string
+	cmd := &cobra.Command{
+		Use: "worker", Short: "Run SQL on a Kafka cluster: queries, page and API, without a broker of its own", Args: exact(),
+		Long: `Runs the SQL of a Kafka cluster: streams, tables and queries that "mainstem sql" makes here work on the cluster's topics, exactly once, and are
+there again at the next start. A cluster has one such node for each --service-id: a later one takes over from an earlier one.`,
+		Example: "  mainstem worker --bootstrap 127.0.0.1:9092 --data ./worker\n  mainstem sql -f payments.sql",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(bootstrap) == 0 {
+				return usage("--bootstrap names the cluster: host:port,…")
+			}
+			connection, err := login.opts()
+			if err != nil {
+				return err
+			}
+			f.options = []mainstem.Option{mainstem.WithBrokerConnection(connection...), mainstem.WithSQL()}
+			n, err := f.open(cmd, bootstrap)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(env.Out, "Kafka  %s\nPage   http://%s\nData   %s\n\nNext:\n  mainstem sql --server %s\n", n.kafka, n.http, f.data, n.http)
+			return n.wait(cmd.Context())
+		},
+	}
+	f.registerLocal(cmd)
+	cmd.Flags().StringSliceVarP(&bootstrap, "bootstrap", "b", nil, "the cluster, host:port")
+	login.register(cmd.Flags())
 	return cmd
 }
 
@@ -101,6 +142,12 @@ func (f *nodeFlags) open(cmd *cobra.Command, bootstrap []string) (*node, error) 
 		return nil, err
 	}
 	opts := []mainstem.Option{mainstem.WithLogger(f.logger()), mainstem.WithVersion(version()), mainstem.WithMinFreeDisk(f.minFree), mainstem.WithSettings(settings)}
+	if f.schemas != "" {
+		opts = append(opts, mainstem.WithSchemaRegistry(f.schemas))
+	}
+	if f.service != "" {
+		opts = append(opts, mainstem.WithSQLService(f.service))
+	}
 	opts = append(opts, f.options...)
 	var listeners []net.Listener
 	fail := func(err error) (*node, error) {

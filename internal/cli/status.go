@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/mainstemio/mainstem/internal/cli/sqlshell"
+	"github.com/mainstemio/mainstem/internal/cli/sqltest"
 	"github.com/mainstemio/mainstem/internal/server/httpapi"
 )
 
@@ -296,6 +297,24 @@ func newSQL(env Env) *cobra.Command {
 			return failed(f.Name, f.Err, f.Next)
 		}
 		return err
+	}
+	return cmd
+}
+
+// newTest tests statements without a node.
+func newTest(env Env) *cobra.Command {
+	cmd := sqltest.New(env.Out)
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		switch err := run(cmd, args); {
+		case errors.Is(err, sqltest.ErrFailed):
+			return failed("tests_failed", err, "")
+		case errors.Is(err, sqltest.ErrNoTests):
+			return failed("no_tests", err, "name a folder with statements.sql, input.json and output.json, or with .sql files that have lines --@test: name")
+		case err != nil:
+			return failed("tests", err, "")
+		}
+		return nil
 	}
 	return cmd
 }

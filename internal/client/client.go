@@ -42,15 +42,25 @@ type Chunk struct {
 	End        record.Offset     // end of the committed log when the chunk was read: End - Next is the lag
 }
 
-// A Reader reads partitions from given positions. One goroutine uses it.
+// A Reader reads partitions from given positions. One goroutine uses it; another may call Pause and Resume while it waits in Poll.
 type Reader interface {
-	// Poll waits until at least one chunk is there (maybe with no records but a moved Next) and returns about maxBytes at most, one
-	// batch at least. It ends with ctx's error, or one of the sentinels.
+	// Poll waits until at least one chunk is there (maybe with no records but a moved Next, or an End that tells of some) and returns
+	// about maxBytes at most, one batch at least. It ends with ctx's error, or one of the sentinels.
 	Poll(ctx context.Context, maxBytes int) ([]Chunk, error)
-	// Pause and Resume stop and restart delivery from a partition; what was polled stays polled.
+	// Pause and Resume stop and restart delivery from a partition; what was polled stays polled. A Poll that waits gives what Resume lets
+	// through.
 	Pause(tp record.TopicPartition)
 	Resume(tp record.TopicPartition)
 	Close()
+}
+
+// A Watcher is a Reader that tells when there may be something to read, so that nobody has to stand in Poll for as long as there is nothing.
+type Watcher interface {
+	Reader
+	// Look is Poll that does not wait: there may be nothing.
+	Look(maxBytes int) ([]Chunk, error)
+	// News has a value when something may have come, gone wrong or been resumed since the last Look or Poll began.
+	News() <-chan struct{}
 }
 
 // An Epoch gathers the outputs of one commit. It is filled by one goroutine and handed to Commit once.
@@ -71,6 +81,9 @@ type Producer interface {
 	// does nothing. Epochs become durable in the order of calls; call it from one goroutine. After an error, whose outcome may be
 	// unknown, the application must be reopened from its committed positions.
 	Commit(ctx context.Context, e Epoch, positions map[record.TopicPartition]record.Offset) error
+	// Rest gives back the memory that epochs before this call have used, for a producer that commits nothing for a while. Those not yet
+	// committed stay good.
+	Rest()
 	Close()
 }
 
@@ -79,6 +92,7 @@ type TopicInfo struct {
 	Name       string
 	ID         [16]byte
 	Partitions int32
+	Replicas   int32             // 0: not known
 	Configs    map[string]string // as far as known: those set on the topic
 }
 
@@ -93,11 +107,18 @@ type TopicSpec struct {
 type Door interface {
 	// Topics describes the named topics; missing ones are absent from the map.
 	Topics(ctx context.Context, names ...string) (map[string]TopicInfo, error)
+	// Names returns the names of all topics that this door may see, in no order.
+	Names(ctx context.Context) ([]string, error)
 	// EnsureTopics creates what is missing and returns all; an existing topic is left as it is.
 	EnsureTopics(ctx context.Context, specs ...TopicSpec) (map[string]TopicInfo, error)
+	// DeleteTopics deletes topics with all that they hold, and returns when they are gone for this door. One that is not there is ignored.
+	DeleteTopics(ctx context.Context, names ...string) error
 	// Starts and Ends return first offsets and committed ends (last stable offsets).
 	Starts(ctx context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error)
 	Ends(ctx context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error)
+	// Since returns the offsets of the first committed records with at least that time, in each partition's order of offsets; the committed end
+	// where there is none.
+	Since(ctx context.Context, ts record.Timestamp, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error)
 	// SettledEnds returns the ends of what was in the logs when it was called, once no transaction is open there any more: behind the
 	// positions of a worker that is gone, its changelogs are complete up to these. It waits for such transactions, at most for their timeout.
 	SettledEnds(ctx context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error)
@@ -118,4 +139,34 @@ type Door interface {
 	// Workers returns the names of the workers that share an application now; one that was killed counts until its session ends.
 	Workers(ctx context.Context, app string) ([]string, error)
 	Close() error
+}
+
+// ReadAll calls f with what a partition holds at this moment, in its order.
+func ReadAll(ctx context.Context, d Door, tp record.TopicPartition, f func(Chunk) error) error {
+	starts, err := d.Starts(ctx, tp)
+	if err != nil {
+		return err
+	}
+	ends, err := d.Ends(ctx, tp)
+	if err != nil || starts[tp] >= ends[tp] {
+		return err
+	}
+	reader, err := d.OpenReader(ctx, map[record.TopicPartition]record.Offset{tp: starts[tp]})
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	for next := starts[tp]; next < ends[tp]; {
+		chunks, err := reader.Poll(ctx, 1<<20)
+		if err != nil {
+			return err
+		}
+		for _, c := range chunks {
+			if err := f(c); err != nil {
+				return err
+			}
+			next = c.Next
+		}
+	}
+	return nil
 }

@@ -195,6 +195,14 @@ func TestReadIsBoundedByBelowAndMaxBytes(t *testing.T) {
 			if err != nil || !bytes.Equal(got, tc.want) {
 				t.Errorf("cache %d, %s: %d bytes, expected %d: %v", cache, tc.name, len(got), len(tc.want), err)
 			}
+			var lent []byte
+			got, err = l.ReadTo(func(n int) []byte { lent = bytes.Repeat([]byte{0xee}, n); return lent }, tc.from, tc.below, tc.maxBytes)
+			if err != nil || !bytes.Equal(got, tc.want) {
+				t.Errorf("cache %d, %s, memory of the caller's: %d bytes, expected %d: %v", cache, tc.name, len(got), len(tc.want), err)
+			}
+			if len(lent) > 0 && len(got) > 0 && &lent[0] != &got[0] {
+				t.Errorf("cache %d, %s: the caller's memory was not used", cache, tc.name)
+			}
 		}
 		if _, err := l.Read(l.End()+1, l.End()+5, 1); !errors.Is(err, ErrOutOfRange) {
 			t.Errorf("above the end: %v", err)
@@ -323,5 +331,30 @@ func TestRemoveDeletesTheDirectory(t *testing.T) {
 	}
 	if err := l.Close(); err != nil {
 		t.Fatalf("second close: %v", err)
+	}
+}
+
+func TestALogThatRestsIsReadFromItsFiles(t *testing.T) {
+	l := create(t, options(vfs.NewCrashable()))
+	want := fill(t, l, 50)
+	read := func() {
+		t.Helper()
+		got, err := l.Read(0, l.End(), 1<<20)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%d bytes, error %v; want %d bytes", len(got), err, len(want))
+		}
+	}
+	l.Rest()
+	if l.mu.cache.size == 0 {
+		t.Error("a log that was written since forgets what its readers want next")
+	}
+	l.Rest()
+	if l.mu.cache.size > 0 || len(l.mu.cache.chunks) > 0 {
+		t.Errorf("%d bytes are kept", l.mu.cache.size)
+	}
+	read()
+	want = append(want, fill(t, l, 60)...)
+	if read(); l.mu.cache.size == 0 {
+		t.Error("what comes then is not kept")
 	}
 }

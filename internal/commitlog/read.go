@@ -19,7 +19,15 @@ import (
 // Where Rewrite removed offsets, the next batch there is answers. Of one without records, which only marks the end of its
 // segment, some clients cannot tell how to go on: more is read behind it.
 func (l *Log) Read(from, below record.Offset, maxBytes int) ([]byte, error) {
-	b, err := l.read(from, below, maxBytes)
+	return l.ReadTo(newBytes, from, below, maxBytes)
+}
+
+func newBytes(n int) []byte { return make([]byte, n) }
+
+// ReadTo is Read with memory of the caller's for what has to come from disk: memory returns n bytes with anything in them, which are the
+// caller's again when what was read is not needed any more.
+func (l *Log) ReadTo(memory func(n int) []byte, from, below record.Offset, maxBytes int) ([]byte, error) {
+	b, err := l.read(memory, from, below, maxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("read log %s at %d: %w", l.dir, from, err)
 	}
@@ -28,7 +36,7 @@ func (l *Log) Read(from, below record.Offset, maxBytes int) ([]byte, error) {
 		if n += size; n < len(b) {
 			continue
 		}
-		more, err := l.read(batch.View(b[n-size:]).LastOffset()+1, below, maxBytes)
+		more, err := l.read(memory, batch.View(b[n-size:]).LastOffset()+1, below, maxBytes)
 		if err != nil || len(more) == 0 {
 			break // the next read reports it
 		}
@@ -37,7 +45,7 @@ func (l *Log) Read(from, below record.Offset, maxBytes int) ([]byte, error) {
 	return b, nil
 }
 
-func (l *Log) read(from, below record.Offset, maxBytes int) ([]byte, error) {
+func (l *Log) read(memory func(n int) []byte, from, below record.Offset, maxBytes int) ([]byte, error) {
 	for {
 		v, cached, err := l.locate(from, below, maxBytes)
 		if err != nil {
@@ -46,7 +54,7 @@ func (l *Log) read(from, below record.Offset, maxBytes int) ([]byte, error) {
 		if v == nil {
 			return cached.join(), nil
 		}
-		b, err := l.readSegment(v, from, below, maxBytes)
+		b, err := l.readSegment(v, memory, from, limits{below: below, bytes: maxBytes})
 		if errors.Is(err, os.ErrNotExist) && !l.has(v.segment) {
 			continue // AdvanceStart or Rewrite took it away meanwhile
 		}
@@ -160,7 +168,7 @@ func (w *walker) goTo(x *index, p place) error {
 }
 
 // readSegment reads from disk and checks every batch that it returns.
-func (l *Log) readSegment(v *view, from, below record.Offset, maxBytes int) ([]byte, error) {
+func (l *Log) readSegment(v *view, memory func(n int) []byte, from record.Offset, lim limits) ([]byte, error) {
 	w, v, err := l.walk(v, walkFromEntry, func(x *index) place { return x.before(from) })
 	if err != nil {
 		return nil, err
@@ -170,11 +178,11 @@ func (l *Log) readSegment(v *view, from, below record.Offset, maxBytes int) ([]b
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, max(int64(size), min(int64(maxBytes), v.size-w.position)))
+	b := memory(int(max(int64(size), min(int64(lim.bytes), v.size-w.position))))
 	if err := w.readAt(b, w.position); err != nil {
 		return nil, err
 	}
-	return w.check(b, v.index, limits{below: below, bytes: maxBytes})
+	return w.check(b, v.index, lim)
 }
 
 // findOffset walks to the batch that holds o and returns its size.

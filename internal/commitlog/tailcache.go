@@ -19,7 +19,19 @@ const (
 type tailCache struct {
 	limit  int // bytes
 	size   int
-	chunks []*chunk // oldest first, without gaps between them
+	chunks []*chunk      // oldest first, without gaps between them
+	rested record.Offset // the log's end at the last Rest
+}
+
+// Rest empties the tail cache if nothing was appended since the last call: a log that nobody writes has its readers at the end, and the
+// others can do without. Call it now and then.
+func (l *Log) Rest() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c := &l.mu.cache; c.rested == l.mu.active.end {
+		c.chunks, c.size = nil, 0
+	}
+	l.mu.cache.rested = l.mu.active.end
 }
 
 // A chunk is whole batches in one buffer that is filled up to its capacity and never moved.

@@ -20,7 +20,7 @@ func (s *session) handleFailures(ctx context.Context, c *task.Config) {
 	if h == nil {
 		return
 	}
-	c.DeadLetters, c.DeadLetterTopic = true, s.o.DeadLetterTopic
+	c.DeadLetters, c.DeadLetterTopic = !s.o.NoDeadLetters, s.o.DeadLetterTopic
 	c.OnBadRecord = func(e *task.RecordError) task.Decision {
 		f := e.Failure()
 		d := h(f)

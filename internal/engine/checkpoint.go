@@ -17,7 +17,8 @@ func (s *session) checkpointDue(now time.Duration) bool {
 		err := <-s.checkpoints // the rows that it wrote may leave: until then no more come
 		s.checkpoints <- err   // the loop hears of it as ever
 	}
-	if !s.stateful() || s.writing || now-s.lastCkpt < s.o.CheckpointInterval && (s.ckpt == nil || !s.share.Crowded()) {
+	early := s.ckpt != nil && (s.share.Crowded() || s.tailLong())
+	if !s.stateful() || s.writing || now-s.lastCkpt < s.o.CheckpointInterval && !early {
 		return false
 	}
 	if s.postponed() {
@@ -25,6 +26,33 @@ func (s *session) checkpointDue(now time.Duration) bool {
 		return false
 	}
 	return true
+}
+
+// longTail is how many records a start may replay before a checkpoint is due at once.
+const longTail = 1 << 16
+
+// shorten has the next epoch followed by a checkpoint if many records were replayed: a worker that is killed again and again, each time before
+// its next checkpoint, would replay more every time.
+func (s *session) shorten(replayed int64) {
+	if replayed >= longTail {
+		s.lastCkpt = s.o.Clock.Mono() - s.o.CheckpointInterval
+	}
+}
+
+// tailLong tells whether a restart would have long to replay. See Options.CheckpointRecords.
+func (s *session) tailLong() bool {
+	tail, rows := s.tail()
+	return tail >= max(s.o.CheckpointRecords, rows/2)
+}
+
+// tail returns how many changelog records a restart would replay, and how many rows there are.
+func (s *session) tail() (records, rows int) {
+	for _, sh := range s.shards {
+		for _, st := range sh.set.Stores() {
+			records, rows = records+st.Tail(), rows+st.Len()
+		}
+	}
+	return records, rows
 }
 
 // postponed tells whether a full disk is in the way of a checkpoint. The stores then keep what changed for the next one.

@@ -3,11 +3,11 @@
 // Callers are worker (a user's program on any cluster) and the root (a node with the broker inside); the engine knows brokers
 // only as a client.Door and does its work through task.Set.
 //
-// Three goroutines, joined by Run: the loop owns the task sets and the forming epoch; the poller owns the Reader and reads
-// when the loop grants it; the committer commits one sealed epoch at a time while the loop fills the next. A fourth writes
-// checkpoints in the background, a fifth watches the numbers of partitions; where workers share the application others listen to the
+// Two goroutines, joined by Run: the loop owns the task sets and the forming epoch; the poller owns the Reader and reads when the loop
+// grants it, and on an embedded broker is there while something comes only. Others come and go: one commits a sealed epoch while the loop
+// fills the next, one writes a checkpoint, one looks at the numbers of partitions; where workers share the application others listen to the
 // group, restore tasks that were assigned, and delete what was read from repartition topics. They talk over channels of capacity one;
-// nothing is shared but figures (atomics) and, under the mutex of a sharing, who runs which task.
+// nothing is shared but figures (atomics) and, under the mutex of a sharing, who runs which task. An engine that nothing comes to has one stack there and no buffers: a node has thousands of them.
 //
 // Life: ensure topics → fence older instances → read committed positions → restore stores → loop. An error ends the run
 // with everything after the last durable epoch forgotten: Run again goes on from there, so nothing is lost or counted twice.
@@ -53,8 +53,11 @@ type Options struct {
 	// State bounds the memory of the tables' rows: what it has no room for is read from Checkpoints. Engines of a process share one. Without
 	// Checkpoints everything stays in memory. Default: one of store.DefaultBudget for this engine.
 	State *store.Budget
-	// CheckpointInterval bounds the changelog tail that a restart replays; default 30 s.
+	// CheckpointInterval and CheckpointRecords bound the changelog tail that a restart replays; defaults 30 s and 524,288 records, about half
+	// a second's work. Large tables may have a longer one: up to a record for every other row, so that a checkpoint is worth its price. What
+	// comes while one is being written is added to it.
 	CheckpointInterval time.Duration
+	CheckpointRecords  int
 	// TopicsInterval is how often the sources' numbers of partitions are looked at; default 5 s.
 	TopicsInterval time.Duration
 	// PollBytes is how much is read at once and held unprocessed; default 1 MiB.
@@ -73,8 +76,10 @@ type Options struct {
 	TrimInterval time.Duration
 	// DeadLetter sends records that can't be processed to <topic>.dead and goes on; by default the run stops at them.
 	DeadLetter bool
-	// OnFailure, when set, decides about such records instead; there are dead-letter topics then.
-	OnFailure failure.Handler
+	// OnFailure, when set, decides about such records instead; there are dead-letter topics then, unless NoDeadLetters says that it has no use
+	// for them: a run ends where it decides for one all the same.
+	OnFailure     failure.Handler
+	NoDeadLetters bool
 	// DeadLetterTopic, when set, takes the bad records of all topics.
 	DeadLetterTopic string
 	// Listen is told what happens, from any of the engine's goroutines: it must return at once. Default: nobody listens.
@@ -107,6 +112,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CheckpointInterval <= 0 {
 		o.CheckpointInterval = 30 * time.Second
+	}
+	if o.CheckpointRecords <= 0 {
+		o.CheckpointRecords = 1 << 19
 	}
 	if o.TopicsInterval <= 0 {
 		o.TopicsInterval = 5 * time.Second
@@ -172,10 +180,13 @@ type session struct {
 	tombstones map[string]time.Duration // how long compacted topics of stores keep them
 	counts     map[string]int32         // partitions of the source topics
 
-	joined    sync.WaitGroup // the goroutines
-	sealed    chan commit    // capacity 1: one epoch under way
-	committed chan outcome   // capacity 1: the committer never waits for the loop
-	changed   chan error     // capacity 1: the watcher says one thing
+	joined    sync.WaitGroup   // the goroutines
+	work      context.Context  //nolint:containedctx // of commits: it outlives Run's own, so that an epoch under way is whole or absent
+	committed chan outcome     // capacity 1: one commit under way, which never waits for the loop
+	looking   <-chan time.Time // when to look at the topics again; nil: a look is under way
+	looked    chan error       // capacity 1: what it found, nil: nothing new
+	seen      int64            // records processed when the last look came back
+	rested    int64            // records processed when memory was given back; -1: never
 
 	filling         client.Epoch
 	filled          time.Duration // when the forming epoch took its first record

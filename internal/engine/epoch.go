@@ -11,7 +11,7 @@ import (
 // positionsInterval is how long an epoch may wait that has nothing but positions: a crash only reads again what gives nothing.
 const positionsInterval = 100 * time.Millisecond
 
-// maybeSeal hands the forming epoch to the committer when it is due, or returns when to ask again.
+// maybeSeal has the forming epoch committed when it is due, or returns when to ask again.
 func (s *session) maybeSeal() (wake <-chan time.Time, err error) {
 	if s.committing || !s.moved {
 		return nil, nil
@@ -41,7 +41,7 @@ func (s *session) seal(now time.Duration, checkpoint bool) error {
 	return nil
 }
 
-// commit hands an epoch to the committer.
+// commit begins to commit an epoch. None is under way.
 func (s *session) commit(e client.Epoch, checkpoint bool) {
 	c := commit{epoch: e, positions: s.positions(), checkpoint: checkpoint}
 	if checkpoint {
@@ -49,10 +49,10 @@ func (s *session) commit(e client.Epoch, checkpoint bool) {
 	}
 	s.committing = true
 	s.stats.sealed(c)
-	s.sealed <- c
+	s.joined.Go(func() { s.committed <- s.carryOut(s.work, c) })
 }
 
-// folded takes the committer's answer: the sealed epoch is durable, or the run is over.
+// folded takes the outcome of a commit: the sealed epoch is durable, or the run is over.
 func (s *session) folded(done outcome) error {
 	if err := s.fold(done); err != nil {
 		return err
@@ -120,17 +120,15 @@ type outcome struct {
 	ends      map[record.TopicPartition]record.Offset
 }
 
-func (s *session) commitAll(ctx context.Context) {
-	for c := range s.sealed {
-		done := outcome{positions: c.positions}
-		if c.checkpoint {
-			done.ends, done.err = s.tailEnds(ctx, c.tails)
-		}
-		if done.err == nil && (s.shared == nil || len(c.positions) > 0) {
-			done.err = s.producer.Commit(ctx, c.epoch, c.positions)
-		} // else no task runs here: there are at most dead letters of global tables, which the others write, too
-		s.committed <- done
+func (s *session) carryOut(ctx context.Context, c commit) outcome {
+	done := outcome{positions: c.positions}
+	if c.checkpoint {
+		done.ends, done.err = s.tailEnds(ctx, c.tails)
 	}
+	if done.err == nil && (s.shared == nil || len(c.positions) > 0) {
+		done.err = s.notRead(ctx, s.producer.Commit(ctx, c.epoch, c.positions))
+	} // else no task runs here: there are at most dead letters of global tables, which the others write, too
+	return done
 }
 
 // tailEnds returns the ends of changelogs; not nil, also when there are none.

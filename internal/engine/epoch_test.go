@@ -44,8 +44,11 @@ func TestOneEpochIsUnderWayWhileTheNextFills(t *testing.T) {
 		if n := len(w.door.epochs()); n != 1 {
 			t.Errorf("%d commits while the first is held", n)
 		}
+		if !l.Committing() {
+			t.Error("the held epoch is not told")
+		}
+		w.door.released() // before: the next commit may begin at once
 		release <- nil
-		w.door.released()
 		time.Sleep(time.Second)
 		es := w.door.epochs()
 		if len(es) != 2 || len(es[0].records) != 1 || len(es[1].records) != 5 {
@@ -54,6 +57,9 @@ func TestOneEpochIsUnderWayWhileTheNextFills(t *testing.T) {
 		equal(t, "positions of the first", map[record.TopicPartition]record.Offset{{Topic: "in"}: 1}, es[0].positions)
 		if len(w.read("out")) != 6 || w.door.most != 1 {
 			t.Errorf("%d visible, %d commits at once", len(w.read("out")), w.door.most)
+		}
+		if l.Committing() {
+			t.Error("an epoch is told that is folded")
 		}
 		l.stop()
 	})

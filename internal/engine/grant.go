@@ -268,6 +268,7 @@ func (s *session) adopt(beside context.Context, o opening) error {
 		return o.err
 	}
 	s.show()
+	s.shorten(o.records)
 	s.tell("tasks-restored", ids, "records", o.records)
 	if err := s.readAgain(beside); err != nil {
 		return err

@@ -232,6 +232,8 @@ type gatedDoor struct {
 	held int                     // the largest epoch filled while another was committing, in bytes
 	size int                     // the largest epoch
 
+	rests int // of producers
+
 	group *group // nil: there is none
 }
 
@@ -306,6 +308,16 @@ func (r *gatedReader) Poll(ctx context.Context, maxBytes int) ([]client.Chunk, e
 	return r.Reader.Poll(ctx, maxBytes)
 }
 
+// Look is Poll of a client.Watcher.
+func (r *gatedReader) Look(maxBytes int) ([]client.Chunk, error) {
+	if err := r.g.called("Poll"); err != nil {
+		return nil, err
+	}
+	return r.Reader.(client.Watcher).Look(maxBytes)
+}
+
+func (r *gatedReader) News() <-chan struct{} { return r.Reader.(client.Watcher).News() }
+
 func (g *gatedDoor) OpenProducer(ctx context.Context, app string) (client.Producer, error) {
 	if err := g.called("OpenProducer"); err != nil {
 		return nil, err
@@ -324,6 +336,20 @@ type gatedProducer struct {
 
 func (p *gatedProducer) NewEpoch() client.Epoch {
 	return &gatedEpoch{Epoch: p.Producer.NewEpoch(), g: p.g}
+}
+
+// Rest is counted.
+func (p *gatedProducer) Rest() {
+	p.g.mu.Lock()
+	p.g.rests++
+	p.g.mu.Unlock()
+	p.Producer.Rest()
+}
+
+func (g *gatedDoor) rested() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.rests
 }
 
 type gatedEpoch struct {

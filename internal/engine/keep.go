@@ -54,8 +54,9 @@ func (e *doorError) Error() string { return e.err.Error() }
 func (e *doorError) Unwrap() error { return e.err }
 
 func away(err error) error {
-	if err == nil {
-		return nil
+	var marked *doorError
+	if err == nil || errors.As(err, &marked) {
+		return err
 	}
 	return &doorError{err: err}
 }

@@ -14,16 +14,14 @@ import (
 
 // run is the loop: it takes what the poller read, processes it, and keeps one epoch committing while the next one fills.
 func (s *session) run(ctx context.Context) error {
-	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // a commit under way outlives ctx: its epoch is whole or absent
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	beside, stopBeside := context.WithCancel(ctx)
-	s.joined.Go(func() { s.watch(beside) })
-	s.joined.Go(func() { s.commitAll(work) })
+	s.work, s.looking = work, s.o.Clock.After(s.o.TopicsInterval)
 	if s.shared != nil {
 		s.joined.Go(func() { s.shared.listen(work) }) // the last commit may have to wait for a round
 	}
 	defer func() {
 		stopBeside()
-		close(s.sealed)
 		stop()
 		s.joined.Wait()
 		s.stopReading()
@@ -65,13 +63,21 @@ func (s *session) await(ctx, beside context.Context, wake <-chan time.Time) (end
 		if s.o.MaxIdle == 0 {
 			return false, s.tick()
 		}
-		return false, s.take(nil) // a task may have waited long enough
+		err := s.take(nil) // a task may have waited long enough
+		s.hold()
+		return false, err
+	case <-through(s.valve, s.newsToRead()):
+		s.pollAgain()
+		return false, nil
 	case r := <-through(s.valve, s.polled()):
 		switch {
 		case r.err != nil && ctx.Err() != nil:
 			return true, nil
 		case r.err != nil:
-			return false, away(r.err)
+			return false, s.notRead(beside, r.err)
+		case len(r.chunks) == 0:
+			s.nothingRead()
+			return false, nil
 		}
 		if err := s.take(r.chunks); err != nil {
 			return false, err
@@ -87,8 +93,13 @@ func (s *session) await(ctx, beside context.Context, wake <-chan time.Time) (end
 		}
 		s.letGo()
 		return false, nil
-	case err := <-s.changed:
-		return false, err
+	case <-s.looking:
+		s.looking = nil
+		s.joined.Go(func() { s.looked <- s.look(beside) })
+	case err := <-s.looked:
+		s.looking = s.o.Clock.After(s.o.TopicsInterval)
+		s.rest()
+		return cutShort(ctx, err)
 	case <-s.shared.newsCame():
 		return cutShort(ctx, s.news(beside))
 	case o := <-s.shared.openings():
@@ -98,6 +109,31 @@ func (s *session) await(ctx, beside context.Context, wake <-chan time.Time) (end
 	case <-ctx.Done():
 		return true, nil
 	}
+	return false, nil
+}
+
+// rest gives back memory if nothing was processed since the last look at the topics.
+func (s *session) rest() {
+	processed := s.stats.processed.Load()
+	idle := processed == s.seen && !s.moved && !s.committing && s.filling.Count() == 0
+	s.seen = processed
+	if !idle {
+		return
+	}
+	for _, sh := range s.shards {
+		if records, _ := sh.set.BufferedTotal(); records > 0 {
+			return
+		}
+	}
+	s.reading.rest()
+	if processed == s.rested {
+		return
+	}
+	for _, sh := range s.shards {
+		sh.set.Rest()
+	}
+	s.producer.Rest()
+	s.filling, s.rested = s.producer.NewEpoch(), processed
 }
 
 // cutShort tells that ctx has ended what would have gone on: opening the reader anew, above all.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/store"
@@ -17,10 +18,13 @@ import (
 func (e *Engine) open(ctx context.Context) (*session, error) {
 	s := &session{
 		o: e.o, share: e.share, stats: &e.stats, valve: e.valve, shown: &e.shown, checkpoints: make(chan error, 1), // capacity 1: the writer never waits for the loop
-		sealed: make(chan commit, 1), committed: make(chan outcome, 1), changed: make(chan error, 1),
+		committed: make(chan outcome, 1), looked: make(chan error, 1),
 		byTP: map[record.TopicPartition]*shard{}, next: map[record.TopicPartition]record.Offset{}, left: map[string]int64{},
+		rested: -1,
 	}
 	e.stats.restarts()
+	s.lastCkpt = e.o.Clock.Mono()
+	s.lastSeal = s.lastCkpt - e.o.EpochInterval // the first epoch need not wait
 	open := s.openAlone
 	if e.o.Shared {
 		open = s.openShared
@@ -29,8 +33,6 @@ func (e *Engine) open(ctx context.Context) (*session, error) {
 		s.close(ctx, err)
 		return nil, err
 	}
-	s.lastCkpt = e.o.Clock.Mono()
-	s.lastSeal = s.lastCkpt - e.o.EpochInterval // the first epoch need not wait
 	return s, nil
 }
 
@@ -85,6 +87,7 @@ func (s *session) fillAll(ctx context.Context, set *task.Set) (sh *shard, err er
 		}
 		if !errors.Is(err, errStale) {
 			r.tell()
+			s.shorten(r.records)
 			if s.filling.Count() > 0 {
 				s.touch() // dead letters
 			}
@@ -151,27 +154,36 @@ func (s *session) expect(ctx context.Context, set *task.Set, positions map[recor
 	return nil
 }
 
-// fromEnd moves the positions of partitions that were never committed to their end, where their source wants that.
+// fromEnd moves the positions of partitions that were never committed to their end, or to where it was some time ago, where their source
+// wants that.
 func (s *session) fromEnd(ctx context.Context, set *task.Set, committed, positions map[record.TopicPartition]record.Offset) error {
 	topics := s.o.Topology.TopicsFromEnd()
-	var fresh []record.TopicPartition
+	fresh := map[time.Duration][]record.TopicPartition{}
 	for tp := range positions {
-		if _, known := committed[tp]; !known && topics[tp.Topic] {
-			fresh = append(fresh, tp)
+		ago, wanted := topics[tp.Topic]
+		if _, known := committed[tp]; !known && wanted {
+			fresh[ago] = append(fresh[ago], tp)
 		}
 	}
-	if len(fresh) == 0 {
-		return nil
-	}
-	ends, err := s.o.Door.Ends(ctx, fresh...)
-	if err != nil {
-		return err
-	}
-	for _, tp := range fresh {
-		positions[tp] = ends[tp]
-		if err := set.Add(client.Chunk{TopicPartition: tp, Next: ends[tp], End: ends[tp]}); err != nil {
+	for ago, tps := range fresh {
+		begins, err := s.began(ctx, ago, tps)
+		if err != nil {
 			return err
+		}
+		for tp, next := range begins {
+			positions[tp] = next
+			if err := set.Add(client.Chunk{TopicPartition: tp, Next: next, End: next}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// began returns the ends of partitions, or where their first records lie that are at most so old.
+func (s *session) began(ctx context.Context, ago time.Duration, tps []record.TopicPartition) (map[record.TopicPartition]record.Offset, error) {
+	if ago == 0 {
+		return s.o.Door.Ends(ctx, tps...)
+	}
+	return s.o.Door.Since(ctx, s.now()-record.Timestamp(ago.Milliseconds()), tps...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/record"
@@ -69,17 +70,85 @@ func TestATaskSeesATableThatWasThereBeforeTheStream(t *testing.T) {
 
 func TestReadingAheadOfAnotherPartitionIsBounded(t *testing.T) {
 	r := &countingReader{}
-	held := map[record.TopicPartition]bool{}
 	a, b := record.TopicPartition{Topic: "a"}, record.TopicPartition{Topic: "b"}
-	reading := &reading{reader: r}
-	reading.hold(held, []record.TopicPartition{a})
-	reading.hold(held, []record.TopicPartition{a, b})
-	reading.hold(held, []record.TopicPartition{b})
-	reading.hold(held, nil)
+	reading := newReading(r)
+	reading.hold([]record.TopicPartition{a})
+	reading.hold([]record.TopicPartition{a, b})
+	reading.hold([]record.TopicPartition{b})
+	reading.hold(nil)
 	want := []string{"pause a/0", "pause b/0", "resume a/0", "resume b/0"}
 	if !slices.Equal(r.calls, want) {
 		t.Errorf("calls %q, want %q", r.calls, want)
 	}
+}
+
+// A watchedReader gives what stands in its chunks, each at one look, and tells of it.
+type watchedReader struct {
+	client.Reader
+	chunks []client.Chunk
+	news   chan struct{}
+	looks  int
+}
+
+func (r *watchedReader) Look(int) (next []client.Chunk, err error) {
+	r.looks++
+	if len(r.chunks) > 0 {
+		next, r.chunks = r.chunks[:1], r.chunks[1:]
+	}
+	return next, nil
+}
+
+func (r *watchedReader) News() <-chan struct{} { return r.news }
+func (r *watchedReader) Close()                {}
+
+func (r *watchedReader) give(c client.Chunk) {
+	r.chunks = append(r.chunks, c)
+	r.news <- struct{}{}
+}
+
+// The goroutine that polls ends where there is nothing at its first look, stays between chunks, and ends when it may rest.
+func TestNobodyPollsWhileNothingComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &watchedReader{news: make(chan struct{}, 1)}
+		r := newReading(w)
+		r.watch()
+		r.begin(t.Context(), 1)
+		grant := func(want int) {
+			t.Helper()
+			r.grants <- struct{}{}
+			if p := <-r.polled; len(p.chunks) != want || p.err != nil {
+				t.Fatalf("polled %d chunks, %v, want %d", len(p.chunks), p.err, want)
+			}
+		}
+		grant(0)
+		r.joined.Wait()
+
+		w.give(client.Chunk{Next: 1})
+		<-w.News()
+		r.again()
+		grant(1)
+		r.grants <- struct{}{}
+		synctest.Wait()
+		if len(r.polled) > 0 {
+			t.Fatal("it does not wait for the next chunk")
+		}
+		w.give(client.Chunk{Next: 2})
+		if p := <-r.polled; len(p.chunks) != 1 {
+			t.Fatalf("polled %d chunks, want the second", len(p.chunks))
+		}
+		r.grants <- struct{}{}
+		synctest.Wait()
+		r.rest()
+		r.rest() // once more counts for nothing
+		if p := <-r.polled; len(p.chunks) != 0 || p.err != nil {
+			t.Fatalf("it rests with %d chunks, %v", len(p.chunks), p.err)
+		}
+		r.joined.Wait()
+		if w.looks != 5 {
+			t.Errorf("%d looks, want 5", w.looks)
+		}
+		r.end()
+	})
 }
 
 type countingReader struct {

@@ -10,13 +10,22 @@ import (
 	"github.com/mainstemio/mainstem/record"
 )
 
-// A reading is a reader and the goroutine that polls it: once for every grant, so that what is read ahead stays bounded.
+// A reading is a reader and the goroutine that polls it: once for every grant, so that what is read ahead stays bounded. Where the reader
+// tells of news the goroutine ends while nothing comes: it begins again with
+//
+//	polling → nothing at its first look, or told to rest → answers with nothing, ends → news → polling
 type reading struct {
 	reader client.Reader
 	stop   context.CancelFunc
 	joined sync.WaitGroup
-	grants chan []record.TopicPartition // capacity 1: one grant, with the partitions that nothing is to be read of for now,
-	polled chan pollResult              // one answer
+	grants chan struct{}                  // capacity 1: one grant,
+	polled chan pollResult                // one answer
+	held   map[record.TopicPartition]bool // nothing is to be read of them for now; of the loop
+
+	watcher client.Watcher  // nil: the goroutine stays
+	again   func()          // begins to poll again
+	news    <-chan struct{} // nil: the goroutine is there; of the loop
+	resting chan struct{}   // capacity 1: the goroutine may end
 }
 
 // readAhead is how many bytes of a partition may wait for another one's, which its task must see first.
@@ -36,8 +45,56 @@ func (s *session) openReader(ctx context.Context) error {
 	if err != nil {
 		return starting(err)
 	}
-	s.reading = &reading{reader: reader, grants: make(chan []record.TopicPartition, 1), polled: make(chan pollResult, 1)}
+	s.reading = newReading(reader)
 	return nil
+}
+
+func newReading(reader client.Reader) *reading {
+	return &reading{reader: reader, grants: make(chan struct{}, 1), polled: make(chan pollResult, 1), held: map[record.TopicPartition]bool{}}
+}
+
+// watch has the goroutine end while nothing comes, where the reader allows that.
+func (r *reading) watch() {
+	if w, ok := r.reader.(client.Watcher); ok {
+		r.watcher, r.resting = w, make(chan struct{}, 1)
+	}
+}
+
+// begin starts to poll, when something is granted.
+func (r *reading) begin(ctx context.Context, maxBytes int) {
+	ctx, r.stop = context.WithCancel(ctx)
+	r.again = func() { r.joined.Go(func() { r.poll(ctx, maxBytes) }) }
+	r.again()
+}
+
+// rest lets the goroutine end if there is nothing to read.
+func (r *reading) rest() {
+	if r == nil || r.watcher == nil || r.news != nil {
+		return
+	}
+	select {
+	case r.resting <- struct{}{}:
+	default:
+	}
+}
+
+// next waits for what was granted last.
+func (r *reading) next(ctx context.Context) ([]client.Chunk, error) {
+	select {
+	case p := <-r.polled:
+		return p.chunks, p.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// end ends polling.
+func (r *reading) end() {
+	if r.stop != nil {
+		r.stop()
+	}
+	r.joined.Wait()
+	r.reader.Close()
 }
 
 // startReading begins to poll.
@@ -46,18 +103,45 @@ func (s *session) startReading(ctx context.Context) {
 	if r == nil {
 		return
 	}
-	ctx, r.stop = context.WithCancel(ctx)
-	r.joined.Go(func() { r.poll(ctx, s.o.PollBytes) })
+	r.watch()
+	r.begin(ctx, s.o.PollBytes)
+	s.grant()
+}
+
+// nothingRead notes that the goroutine has ended, and waits for news.
+func (s *session) nothingRead() { s.reading.news = s.reading.watcher.News() }
+
+// newsToRead has something when there may be something to read, and nobody polls.
+func (s *session) newsToRead() <-chan struct{} {
+	if s.reading == nil {
+		return nil
+	}
+	return s.reading.news
+}
+
+// pollAgain begins to poll again.
+func (s *session) pollAgain() {
+	s.reading.news = nil
+	s.reading.again()
 	s.grant()
 }
 
 // grant lets the reader poll once more.
 func (s *session) grant() {
+	s.hold()
+	s.reading.grants <- struct{}{}
+}
+
+// hold has nothing read of partitions of which much waits, until it has been processed: see readAhead.
+func (s *session) hold() {
+	if s.reading == nil {
+		return
+	}
 	var full []record.TopicPartition
 	for _, sh := range s.shards {
 		full = append(full, sh.set.Full(readAhead)...)
 	}
-	s.reading.grants <- full
+	s.reading.hold(full)
 }
 
 // stopReading ends polling. What was read and not taken yet is read again.
@@ -66,11 +150,7 @@ func (s *session) stopReading() {
 	if r == nil {
 		return
 	}
-	if r.stop != nil {
-		r.stop()
-	}
-	r.joined.Wait()
-	r.reader.Close()
+	r.end()
 	s.reading = nil
 }
 
@@ -93,33 +173,51 @@ func (s *session) polled() <-chan pollResult {
 }
 
 func (r *reading) poll(ctx context.Context, maxBytes int) {
-	held := map[record.TopicPartition]bool{}
-	for {
+	for first := true; ; first = false {
 		select {
-		case full := <-r.grants:
-			r.hold(held, full)
+		case <-r.grants:
 		case <-ctx.Done():
 			return
 		}
-		chunks, err := r.reader.Poll(ctx, maxBytes)
+		chunks, err := r.read(ctx, maxBytes, first)
 		r.polled <- pollResult{chunks, err} // capacity 1 and one grant: never blocks
-		if err != nil {
+		if err != nil || len(chunks) == 0 {
 			return
 		}
 	}
 }
 
+// read waits for chunks; none: the goroutine is to end, for there is nothing at its first look or while it may rest.
+func (r *reading) read(ctx context.Context, maxBytes int, first bool) ([]client.Chunk, error) {
+	if r.watcher == nil {
+		return r.reader.Poll(ctx, maxBytes)
+	}
+	for {
+		chunks, err := r.watcher.Look(maxBytes)
+		if err != nil || len(chunks) > 0 || first {
+			return chunks, err
+		}
+		select {
+		case <-r.watcher.News():
+		case <-r.resting: // news that come now are left for the loop
+			return nil, nil
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
 // hold pauses the partitions that are full, and resumes those that are not any more.
-func (r *reading) hold(held map[record.TopicPartition]bool, full []record.TopicPartition) {
-	for tp := range held {
+func (r *reading) hold(full []record.TopicPartition) {
+	for tp := range r.held {
 		if !slices.Contains(full, tp) {
-			delete(held, tp)
+			delete(r.held, tp)
 			r.reader.Resume(tp)
 		}
 	}
 	for _, tp := range full {
-		if !held[tp] {
-			held[tp] = true
+		if !r.held[tp] {
+			r.held[tp] = true
 			r.reader.Pause(tp)
 		}
 	}

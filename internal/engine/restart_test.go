@@ -38,15 +38,18 @@ func (l *life) crash() {
 func TestARestartReplaysOnlyTheTailBehindTheCheckpoint(t *testing.T) {
 	for name, c := range map[string]struct {
 		checkpoints bool
+		interval    time.Duration
+		records     int
 		want        int64 // records of the changelog that are replayed
 	}{
-		"with checkpoints":    {true, 4},
-		"without checkpoints": {false, 24}, // 20 epochs of one key, then 4 changes
+		"with checkpoints":    {true, time.Second, 1000, 4},
+		"without checkpoints": {false, time.Second, 1000, 24}, // 20 epochs of one key, then 4 changes
+		"with a bounded tail": {true, time.Minute, 3, 1},      // the last of four: a checkpoint goes with every fourth
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				e := w.engine(counting(t), func(o *Options) {
-					o.CheckpointInterval = time.Second
+					o.CheckpointInterval, o.CheckpointRecords = c.interval, c.records
 					if !c.checkpoints {
 						o.Checkpoints = nil
 					}
@@ -82,6 +85,37 @@ func TestARestartReplaysOnlyTheTailBehindTheCheckpoint(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestALongTailIsFollowedByACheckpoint(t *testing.T) {
+	inWorld(t, func(w *world) {
+		e := w.engine(counting(t), func(o *Options) { o.CheckpointInterval = time.Hour })
+		l := w.start(e)
+		const batch = 4096
+		for n := 0; n <= longTail; n += batch {
+			var values []string
+			for k := range batch {
+				values = append(values, fmt.Sprint("k", n+k, "=x"))
+			}
+			w.publish("in", 0, values...)
+		}
+		time.Sleep(time.Second)
+		for lives, want := range []func(replayed int64) bool{
+			func(replayed int64) bool { return replayed >= longTail },
+			func(replayed int64) bool { return replayed <= 4 },
+		} {
+			l.crash()
+			l = w.start(e)
+			time.Sleep(time.Second)
+			w.publish("in", 0, "a=x")
+			time.Sleep(time.Second)
+			fields, n := w.event("state-restored")
+			if n != lives+1 || !want(fields["records"].(int64)) {
+				t.Errorf("life %d replayed %v records", n, fields["records"])
+			}
+		}
+		l.stop()
+	})
 }
 
 func TestACheckpointOfAnotherChangelogIsRefused(t *testing.T) {

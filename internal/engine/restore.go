@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"hash/maphash"
 	"maps"
 
 	"github.com/mainstemio/mainstem/internal/client"
@@ -16,10 +18,11 @@ type restoring struct {
 	suspects map[record.TopicPartition]*suspect
 	replayed bool
 	records  int64
+	newest   newest
 }
 
 func (s *session) newRestoring() *restoring {
-	return &restoring{s: s, suspects: map[record.TopicPartition]*suspect{}}
+	return &restoring{s: s, suspects: map[record.TopicPartition]*suspect{}, newest: newest{seed: maphash.MakeSeed()}}
 }
 
 // tell says what was replayed.
@@ -37,8 +40,10 @@ type span struct {
 
 // A replaying is what is read of the changelogs: from positions up to the ends.
 type replaying struct {
-	stores     map[record.TopicPartition]store.Store
+	stores     map[record.TopicPartition]store.Store // those that are not complete
 	from, ends map[record.TopicPartition]record.Offset
+	at         map[record.TopicPartition]record.Offset // where each has come to
+	counts     map[record.TopicPartition]int64         // records of each so far
 }
 
 // restore fills the stores from their checkpoints and then from the tails of their changelogs. The ends are settled: what is in front
@@ -105,7 +110,7 @@ func (r *restoring) loadCheckpoint(st store.Store, of span) (record.Offset, erro
 // restoreBytes is read at once while a changelog is replayed.
 const restoreBytes = 4 << 20
 
-// replay applies the changelogs from their positions up to the ends.
+// replay applies the changelogs from their positions up to the ends. What comes next is read and decoded meanwhile.
 func (r *restoring) replay(ctx context.Context, p replaying) error {
 	if len(p.from) == 0 {
 		return nil
@@ -114,52 +119,100 @@ func (r *restoring) replay(ctx context.Context, p replaying) error {
 	if err != nil {
 		return starting(err)
 	}
-	defer reader.Close()
-	counts := map[record.TopicPartition]int64{}
 	for tp, st := range p.stores {
 		r.s.stats.tell(RestoreBegin{App: r.s.o.App, Store: st.Name(), Changelog: tp, From: p.from[tp], End: p.ends[tp]})
 	}
 	r.replayed = true
-	all, at := maps.Clone(p.stores), map[record.TopicPartition]record.Offset{}
-	for left := len(p.from); left > 0; {
-		chunks, err := reader.Poll(ctx, restoreBytes)
+	reading := newReading(reader)
+	reading.begin(ctx, restoreBytes)
+	defer reading.end()
+	reading.grants <- struct{}{}
+	all, unread := maps.Clone(p.stores), maps.Clone(p.from)
+	p.at, p.counts = map[record.TopicPartition]record.Offset{}, map[record.TopicPartition]int64{}
+	for len(p.stores) > 0 {
+		chunks, err := reading.next(ctx)
 		if err != nil {
 			return starting(err)
 		}
 		for i := range chunks {
-			c := &chunks[i]
-			st := p.stores[c.TopicPartition]
-			if st == nil {
-				continue // already at its end
-			}
-			if err := restoreChunk(st, c); err != nil {
-				return err
-			}
-			at[c.TopicPartition] = c.Next
-			r.records += int64(len(c.Offsets))
-			counts[c.TopicPartition] += int64(len(c.Offsets))
-			r.saw(c, p.ends[c.TopicPartition])
-			if c.Next >= p.ends[c.TopicPartition] {
-				r.s.stats.tell(RestoreEnd{App: r.s.o.App, Store: st.Name(), Changelog: c.TopicPartition, Records: counts[c.TopicPartition]})
-				delete(p.stores, c.TopicPartition)
-				left--
+			if tp := chunks[i].TopicPartition; chunks[i].Next >= p.ends[tp] {
+				delete(unread, tp)
 			}
 		}
-		if err := r.relieve(all, at); err != nil {
+		if len(unread) > 0 {
+			reading.grants <- struct{}{}
+		}
+		if err := r.apply(p, chunks); err != nil {
+			return err
+		}
+		if err := r.relieve(all, p.at); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// restoreChunk applies the last record of each key: the earlier ones would be overwritten at once.
-func restoreChunk(st store.Store, c *client.Chunk) error {
-	last := make(map[string]int, len(c.Keys))
-	for i, k := range c.Keys {
-		last[string(k)] = i
+// apply applies what was read, and takes the stores out of p that are complete.
+func (r *restoring) apply(p replaying, chunks []client.Chunk) error {
+	for i := range chunks {
+		c := &chunks[i]
+		tp := c.TopicPartition
+		st := p.stores[tp]
+		if st == nil {
+			continue // already at its end
+		}
+		if err := r.restoreChunk(st, c); err != nil {
+			return err
+		}
+		p.at[tp] = c.Next
+		r.records += int64(len(c.Offsets))
+		p.counts[tp] += int64(len(c.Offsets))
+		r.saw(c, p.ends[tp])
+		if c.Next >= p.ends[tp] {
+			r.s.stats.tell(RestoreEnd{App: r.s.o.App, Store: st.Name(), Changelog: tp, Records: p.counts[tp]})
+			delete(p.stores, tp)
+		}
 	}
+	return nil
+}
+
+// newest remembers where in a chunk keys stood last, most of them: of two keys in the same place the later. A key is only looked at where the
+// hashes are equal: others would have to be brought from anywhere in the memory.
+type newest struct {
+	seed   maphash.Seed
+	hashes []uint64 // of the chunk's keys
+	at     [1 << 12]int32
+}
+
+func (n *newest) place(hash uint64) *int32 { return &n.at[hash%uint64(len(n.at))] }
+
+// note takes the keys of a chunk.
+func (n *newest) note(keys [][]byte) {
+	n.hashes = n.hashes[:0]
+	for i, k := range keys {
+		hash := maphash.Bytes(n.seed, k)
+		n.hashes = append(n.hashes, hash)
+		*n.place(hash) = int32(i)
+	}
+}
+
+// overwritten tells whether a later record of the chunk has the key of record i, as far as it is remembered.
+func (n *newest) overwritten(keys [][]byte, i int) bool {
+	last := int(*n.place(n.hashes[i]))
+	return last > i && n.hashes[last] == n.hashes[i] && bytes.Equal(keys[last], keys[i])
+}
+
+// restoreAhead is how many keys a store is told of before they are restored.
+const restoreAhead = 256
+
+// restoreChunk applies a chunk. A record whose key comes again is left out where that is known: it would be overwritten at once.
+func (r *restoring) restoreChunk(st store.Store, c *client.Chunk) error {
+	r.newest.note(c.Keys)
 	for i, k := range c.Keys {
-		if last[string(k)] != i {
+		if i%restoreAhead == 0 {
+			st.Touch(c.Keys[i:min(i+restoreAhead, len(c.Keys))])
+		}
+		if r.newest.overwritten(c.Keys, i) {
 			continue
 		}
 		if err := st.Restore(k, c.Values[i], c.Timestamps[i]); err != nil {

@@ -46,20 +46,22 @@ type Status struct {
 }
 
 type stats struct {
-	app       string
-	listen    func(Notice) // nil: nobody
-	valve     *valve
-	state     atomic.Int32
-	processed atomic.Int64
-	emitted   atomic.Int64
-	pending   atomic.Int64 // records of the sealed epoch
-	epochs    atomic.Int64
-	lastEpoch atomic.Int64                     // unix nanoseconds
-	dropped   atomic.Pointer[map[string]int64] // never changed once stored
-	figures   atomic.Pointer[task.Figures]     // never changed once stored
-	figured   time.Duration                    // when they were taken; the loop's alone
-	commits   meter.Histogram
-	mu        struct {
+	app        string
+	listen     func(Notice) // nil: nobody
+	valve      *valve
+	state      atomic.Int32
+	processed  atomic.Int64
+	emitted    atomic.Int64
+	pending    atomic.Int64 // records of the sealed epoch
+	committing atomic.Bool  // there is a sealed epoch that is not folded into the tables
+	epochs     atomic.Int64
+	lastEpoch  atomic.Int64                     // unix nanoseconds
+	sources    atomic.Pointer[[]string]         // nil: those of the topology; never changed once stored
+	dropped    atomic.Pointer[map[string]int64] // never changed once stored
+	figures    atomic.Pointer[task.Figures]     // never changed once stored
+	figured    time.Duration                    // when they were taken; the loop's alone
+	commits    meter.Histogram
+	mu         struct {
 		sync.Mutex
 		err  error
 		next map[record.TopicPartition]record.Offset // of each source partition, behind the newest sealed epoch
@@ -103,6 +105,7 @@ func (s *stats) reads(positions map[record.TopicPartition]record.Offset) {
 
 // restarts forgets what an earlier run read.
 func (s *stats) restarts() {
+	s.committing.Store(false)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.next = nil
@@ -161,6 +164,7 @@ func (s *stats) fail(err error) {
 }
 
 func (s *stats) sealed(c commit) {
+	s.committing.Store(true)
 	s.pending.Store(int64(c.epoch.Count()))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,10 +172,14 @@ func (s *stats) sealed(c commit) {
 }
 
 func (s *stats) committed(at time.Time) {
+	s.committing.Store(false)
 	s.emitted.Add(s.pending.Load())
 	s.epochs.Add(1)
 	s.lastEpoch.Store(at.UnixNano())
 }
+
+// Committing tells whether an epoch is on its way: its positions and outputs may be durable already, and views do not show it yet.
+func (e *Engine) Committing() bool { return e.stats.committing.Load() }
 
 // Status returns the figures now.
 func (e *Engine) Status() Status {

@@ -54,6 +54,40 @@ func TestScheduledCallsComeByTheClock(t *testing.T) {
 	})
 }
 
+// An engine that got nothing between two looks at its topics gives back memory, once, and goes on as if it had not.
+func TestAnIdleEngineRests(t *testing.T) {
+	inWorld(t, func(w *world) {
+		b := stream.New("app")
+		in := stream.From(b, "in", serde.String, serde.String)
+		counts := stream.Count(stream.GroupByKey(in), stream.Named("counts"))
+		stream.MapValues(counts.Updates(), func(n int64) string { return fmt.Sprint(n) }).To("out", serde.String, serde.String)
+		topology, err := b.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := w.start(w.engine(topology, func(o *Options) { o.TopicsInterval = time.Second }))
+		wait := func(d time.Duration) {
+			time.Sleep(d)
+			synctest.Wait()
+		}
+		for i, rests := range []int{1, 2} {
+			w.publish("in", 0, "a=1")
+			if wait(1100 * time.Millisecond); w.door.rested() != rests-1 {
+				t.Errorf("round %d: it rests although it had something to do", i)
+			}
+			if wait(5 * time.Second); w.door.rested() != rests {
+				t.Errorf("round %d: it rested %d times", i, w.door.rested())
+			}
+		}
+		w.publish("in", 0, "a=1")
+		wait(time.Second)
+		l.stop()
+		if rows := fmt.Sprint(w.read("out")); rows != "[a=1 a=2 a=3]" {
+			t.Errorf("rows %s", rows)
+		}
+	})
+}
+
 func TestCallsAreBounded(t *testing.T) {
 	var mu sync.Mutex
 	running, most, sum := 0, 0, 0

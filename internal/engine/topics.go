@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,6 +20,9 @@ const framing = 160
 // openTopics creates what is missing and builds the task set for the partition counts found. Where workers share the application that set
 // has all tasks and is there to tell which topics they take; the ones that this worker runs come later.
 func (s *session) openTopics(ctx context.Context) (*task.Set, error) {
+	if err := s.resolve(ctx); err != nil {
+		return nil, err
+	}
 	var specs []client.TopicSpec
 	names := append(s.o.Topology.SourceTopics(), s.o.Topology.SinkTopics()...)
 	slices.Sort(names)
@@ -57,6 +61,65 @@ func (s *session) openTopics(ctx context.Context) (*task.Set, error) {
 		return nil, fmt.Errorf("%w: %w", ErrPartitions, err)
 	}
 	return set, s.openInternal(ctx, set.Topics())
+}
+
+// resolve finds the topics that patterns match now.
+func (s *session) resolve(ctx context.Context) error {
+	if !s.o.Topology.Patterned() {
+		return nil
+	}
+	t, err := s.matched(ctx)
+	if err != nil {
+		return err
+	}
+	topics := t.SourceTopics()
+	s.stats.sources.Store(&topics)
+	s.o.Topology = t
+	return nil
+}
+
+// SourceTopics returns the topics that the engine reads. Those that patterns match are among them from its first start on.
+func (e *Engine) SourceTopics() []string {
+	if resolved := e.stats.sources.Load(); resolved != nil {
+		return slices.Clone(*resolved)
+	}
+	return e.o.Topology.SourceTopics()
+}
+
+func (s *session) matched(ctx context.Context) (*topology.Topology, error) {
+	names, err := s.o.Door.Names(ctx)
+	if err != nil {
+		return nil, starting(err)
+	}
+	return s.o.Topology.Resolve(s.o.App, s.o.DeadLetterTopic, names)
+}
+
+// rematched tells whether patterns match other topics than when the session began. An error is the next session's to tell.
+func (s *session) rematched(ctx context.Context) error {
+	if !s.o.Topology.Patterned() {
+		return nil
+	}
+	t, err := s.matched(ctx)
+	var door *doorError
+	if errors.As(err, &door) {
+		return nil // the loop notices a broker that is away by itself
+	}
+	before := s.o.Topology.SourceTopics()
+	if err == nil && slices.Equal(t.SourceTopics(), before) {
+		return nil
+	}
+	return starting(fmt.Errorf("the topics that match a source's pattern are not %v any more: starting again", before))
+}
+
+// notRead says that reading failed, or committing what was read: where a topic that a pattern had matched is gone, the next session goes on
+// without it.
+func (s *session) notRead(ctx context.Context, err error) error {
+	if errors.Is(err, client.ErrUnknownTopic) {
+		if changed := s.rematched(ctx); changed != nil {
+			return changed
+		}
+	}
+	return away(err)
 }
 
 // wholeSet makes the set of all tasks.
@@ -103,26 +166,22 @@ func (s *session) deadLetterPartitions(ctx context.Context, parts map[string]int
 	return starting(err)
 }
 
-// watch looks at the sources' numbers of partitions from time to time: a reader reads those it was opened with, and records in
-// a partition that was added later would wait for the next start without anybody noticing. The run ends then, which starts it
-// again with all partitions, or names the reason why it can't (ErrPartitions).
-func (s *session) watch(ctx context.Context) {
+// look looks at the sources' numbers of partitions, and for topics that patterns match, as the loop has it done from time to time: a reader
+// reads those it was opened with, and records in a partition that was added later would wait for the next start without anybody noticing.
+// With an error the run ends, which starts it again with all partitions, or names the reason why it can't (ErrPartitions).
+func (s *session) look(ctx context.Context) error {
+	if err := s.rematched(ctx); err != nil {
+		return err
+	}
 	names := s.o.Topology.SourceTopics()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.o.Clock.After(s.o.TopicsInterval):
-		}
-		infos, err := s.o.Door.Topics(ctx, names...)
-		if err != nil {
-			continue // the loop notices a broker that is away by itself
-		}
-		for _, name := range names {
-			if info, ok := infos[name]; ok && info.Partitions != s.counts[name] {
-				s.changed <- away(fmt.Errorf("topic %s has %d partitions now instead of %d: starting again", name, info.Partitions, s.counts[name]))
-				return
-			}
+	infos, err := s.o.Door.Topics(ctx, names...)
+	if err != nil {
+		return nil // the loop notices a broker that is away by itself
+	}
+	for _, name := range names {
+		if info, ok := infos[name]; ok && info.Partitions != s.counts[name] {
+			return away(fmt.Errorf("topic %s has %d partitions now instead of %d: starting again", name, info.Partitions, s.counts[name]))
 		}
 	}
+	return nil
 }

@@ -40,9 +40,14 @@ func (c *compiler) binary(e *ast.Binary) (*node, error) {
 
 func (c *compiler) arithmetic(e *ast.Binary, l, r *node) (*node, error) {
 	if e.Op == ast.Add && l.typ.Is(row.KindString) && r.typ.Is(row.KindString) {
+		c.scratch = max(c.scratch, 1) // texts grow: the frame counts how much
 		return c.fold(newNode(e, row.StringType, concat(l.eval, r.eval)), l, r), nil
 	}
-	if l.typ == nil || r.typ == nil || !l.typ.Kind.IsNumber() || !r.typ.Kind.IsNumber() {
+	if l.typ == nil || r.typ == nil {
+		return nil, errorAt(e, CodeType, "Error processing expression: %s. Arithmetic on types %s and %s are not supported.",
+			ast.Format(e), typeName(l.typ), typeName(r.typ)).hint("say which type the NULL has, as in CAST(NULL AS INT)")
+	}
+	if !l.typ.Kind.IsNumber() || !r.typ.Kind.IsNumber() {
 		return nil, errorAt(e, CodeType, "Error processing expression: %s. Unsupported arithmetic types. %s %s",
 			ast.Format(e), kindName(l.typ), kindName(r.typ)).hint("cast both sides to numbers, or to STRING to join texts with +")
 	}
@@ -81,7 +86,11 @@ func concat(l, r eval) eval {
 		if err != nil || b.IsNull() {
 			return row.Null, err
 		}
-		return row.NewString(a.Text() + b.Text()), nil
+		if function.Size(a)+function.Size(b) > function.MaxBytes {
+			return row.Null, function.ErrTooLarge
+		}
+		v := row.NewString(a.Text() + b.Text())
+		return v, e.frame.did(v)
 	}
 }
 

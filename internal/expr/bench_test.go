@@ -50,6 +50,39 @@ func TestNothingIsAllocatedForARow(t *testing.T) {
 	}
 }
 
+// TestFailuresOfPartsAreReported: what reports failures takes the same way as what does not, unless parts may fail by themselves.
+func TestFailuresOfPartsAreReported(t *testing.T) {
+	s, r := benchmarkRow(t)
+	told := 0
+	report := func(error) { told++ }
+	for text, want := range map[string]int{"b > 100": 0, "ARRAY[b, b / 0]": 1, "CASE WHEN b > 0 THEN MAP('k' := b / 0) END": 1, "STRUCT(x := b / 0, y := 1)->x": 1} {
+		x, err := compileText(t, s, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told = 0
+		if _, err := x.EvalReport(r, report); err != nil || told != want {
+			t.Errorf("%s: told %d times, want %d, %v", text, told, want, err)
+		}
+	}
+	x, err := compileText(t, s, "b > 100")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(100, func() { _, _ = x.EvalReport(r, report) }); n > 0 && !raceEnabled {
+		t.Errorf("%v allocations", n)
+	}
+	if place, plain := x.Column(); plain {
+		t.Errorf("a condition is column %d", place)
+	}
+	if x, err = compileText(t, s, "b"); err != nil {
+		t.Fatal(err)
+	}
+	if place, plain := x.Column(); !plain || place != 1 {
+		t.Errorf("column b: %d %v", place, plain)
+	}
+}
+
 func BenchmarkEval(b *testing.B) {
 	s, r := benchmarkRow(b)
 	for _, text := range perRow {

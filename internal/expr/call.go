@@ -119,6 +119,10 @@ func (c *compiler) callNode(e *ast.Call, b *function.Bound, nodes []*node, lambd
 	}
 	nulls, name := b.Nulls, b.Name
 	compute := b.Eval
+	at := c.lambdas
+	if len(lambdas) > 0 {
+		c.lambdas++
+	}
 	f := func(e env) (row.Value, error) {
 		values := e.frame.args[offset:end:end]
 		for i, arg := range args {
@@ -136,7 +140,10 @@ func (c *compiler) callNode(e *ast.Call, b *function.Bound, nodes []*node, lambd
 		if compute != nil {
 			v, err = compute(values)
 		} else {
-			v, err = b.Apply(values, closures(lambdas, e))
+			v, err = b.Apply(values, e.frame.closures(at, lambdas))
+		}
+		if err == nil {
+			err = e.frame.did(v)
 		}
 		if err != nil {
 			return row.Null, fmt.Errorf("%s: %w", name, err)
@@ -144,10 +151,74 @@ func (c *compiler) callNode(e *ast.Call, b *function.Bound, nodes []*node, lambd
 		return v, nil
 	}
 	n := newNode(e, b.Returns, f)
+	if name == "transform" && len(lambdas) == 1 && nodes[0].typ.Is(row.KindArray) {
+		if len(nodes[0].parts) == 1 {
+			n.single = single(name, nodes[0].parts[0].eval, lambdas[0])
+		}
+		if at := fieldOf(e.Args[1], nodes[0].typ.Elem); at >= 0 && nodes[0].typ.Elem.Fields[at].Type.Equal(b.Returns.Elem) {
+			n.eval = fields(name, nodes[0].eval, at)
+		}
+	}
 	if b.Varies || len(lambdas) > 0 {
 		return n
 	}
 	return c.fold(n, nodes...)
+}
+
+// single computes what a lambda makes of the only element of ARRAY[x], without an array: TRANSFORM(ARRAY[x], v => …)[1] is how SQL gives x a
+// name.
+func single(name string, x eval, l lambda) eval {
+	return func(e env) (row.Value, error) {
+		e.frame.vars[l.slot] = part(x, e, "element of an array")
+		v, err := l.body(e)
+		if err == nil {
+			err = e.frame.did(v)
+		}
+		if err != nil {
+			return row.Null, fmt.Errorf("%s: %w", name, err)
+		}
+		return v, nil
+	}
+}
+
+// fieldOf is the field that a lambda gives of its parameter, of type t, -1: it gives something else.
+func fieldOf(arg ast.Expr, t *row.Type) int {
+	l, ok := arg.(*ast.Lambda)
+	if !ok || len(l.Params) != 1 || !t.Is(row.KindStruct) {
+		return -1
+	}
+	f, ok := l.Body.(*ast.FieldRef)
+	if !ok {
+		return -1
+	}
+	if of, ok := f.Base.(*ast.ColumnRef); !ok || of.Source.Given() || of.Name.Text != l.Params[0].Text {
+		return -1
+	}
+	return t.Field(f.Field.Text)
+}
+
+// fields computes TRANSFORM(x, e => e->field): the fields are cut out of the elements.
+func fields(name string, array eval, at int) eval {
+	return func(e env) (row.Value, error) {
+		v, err := array(e)
+		if err != nil || v.IsNull() {
+			return row.Null, err
+		}
+		r := v.Row()
+		v = row.FromRow(row.KindArray, row.Make(func(b *row.Builder) {
+			for i := range r.Len() {
+				if elem := r.At(i); elem.IsNull() {
+					b.AddNull()
+				} else {
+					b.AddFrom(elem.Row(), at)
+				}
+			}
+		}))
+		if err := e.frame.did(v); err != nil {
+			return row.Null, fmt.Errorf("%s: %w", name, err)
+		}
+		return v, nil
+	}
 }
 
 // A lambda is a compiled lambda: its body reads its parameters from slots of the frame.
@@ -181,14 +252,25 @@ func (c *compiler) lambda(l *ast.Lambda, m *function.Match, i int) (lambda, erro
 	return lambda{slot, len(l.Params), body.eval}, nil
 }
 
-// closures are the lambdas of a call within one evaluation.
-func closures(lambdas []lambda, e env) []function.Lambda {
+// closures are the lambdas of a call, whose place among such calls is given.
+func (f *frame) closures(at int, lambdas []lambda) []function.Lambda {
+	if len(lambdas) == 0 {
+		return nil
+	}
+	if f.lambdas[at] != nil {
+		return f.lambdas[at]
+	}
 	out := make([]function.Lambda, len(lambdas))
 	for i, l := range lambdas {
 		out[i] = func(args ...row.Value) (row.Value, error) {
-			copy(e.frame.vars[l.slot:l.slot+l.params], args)
-			return l.body(e)
+			copy(f.vars[l.slot:l.slot+l.params], args)
+			v, err := l.body(env{f.row, f})
+			if err == nil {
+				err = f.did(v)
+			}
+			return v, err
 		}
 	}
+	f.lambdas[at] = out
 	return out
 }

@@ -32,9 +32,9 @@ func (c *compiler) cases(e *ast.Case) (*node, error) {
 			return nil, err
 		}
 	}
-	results, t, err := c.unify(append(results, otherwise))
+	results, t, err := c.branches(e, append(results, otherwise))
 	if err != nil {
-		return nil, errorAt(e, CodeType, "Invalid Case expression. Type for all 'THEN' clauses should be the same. %s", err.Error()).hint("cast the results to one type")
+		return nil, err
 	}
 	tests, thens := evals(whens), evals(results)
 	return c.fold(newNode(e, t, func(e env) (row.Value, error) {
@@ -49,6 +49,35 @@ func (c *compiler) cases(e *ast.Case) (*node, error) {
 		}
 		return thens[len(tests)](e)
 	}), append(whens, results...)...), nil
+}
+
+// branches brings the results of a CASE to one type: numbers to the widest, nested values part by part. Otherwise than in lists of values the
+// text of a literal stands for nothing else, as in ksqlDB: the branch that is wrong may be the one that is seldom taken.
+func (c *compiler) branches(e *ast.Case, nodes []*node) ([]*node, *row.Type, error) {
+	var t *row.Type
+	for i, n := range nodes {
+		merged := mergeTypes(t, n.typ)
+		if merged == nil && t != nil {
+			clause := "all 'THEN' clauses should be the same"
+			if i == len(e.Whens) {
+				clause = "the default clause should be the same as for 'THEN' clauses"
+			}
+			return nil, nil, errorAt(n.e, CodeType, "Invalid Case expression. Type for %s. %s is %s, the results before it are %s.",
+				clause, ast.Format(n.e), n.typ, t).hint("cast the results to one type")
+		}
+		t = merged
+	}
+	if t == nil {
+		return nil, nil, errorAt(e, CodeType, "Invalid Case expression. All case branches have NULL type.").hint("CAST(NULL AS STRING) says which type is meant")
+	}
+	out := make([]*node, len(nodes))
+	for i, n := range nodes {
+		var err error
+		if out[i], err = c.convert(n, t); err != nil {
+			return nil, nil, err
+		}
+	}
+	return out, t, nil
 }
 
 // when compiles a condition, or for CASE x the comparison with x.

@@ -115,10 +115,12 @@ func numberText(s string) (*row.Type, bool) {
 	return row.Bigint, true
 }
 
-// mergeTypes is the type that holds values of both, nil: there is none.
+// mergeTypes is the type that holds values of both, nil: there is none. A nil type is that of NULL.
 func mergeTypes(a, b *row.Type) *row.Type {
 	switch {
-	case a.Equal(b):
+	case a == nil:
+		return b
+	case b == nil, a.Equal(b):
 		return a
 	case a.Kind.IsNumber() && b.Kind.IsNumber():
 		return function.WiderNumber(a, b)
@@ -144,7 +146,7 @@ func mergeTypes(a, b *row.Type) *row.Type {
 				continue
 			}
 			t := mergeTypes(fields[i].Type, f.Type)
-			if t == nil {
+			if t == nil && f.Type != nil {
 				return nil
 			}
 			fields[i].Type = t
@@ -336,15 +338,9 @@ func castText(s string, t *row.Type) (row.Value, error) {
 
 var errBoolean = errors.New("not a boolean")
 
-// booleanText reads true, false, yes or no, or the start of one of them.
 func booleanText(s string) (row.Value, error) {
-	s = strings.ToLower(strings.TrimSpace(s))
-	if s != "" {
-		for _, word := range []string{"true", "yes", "false", "no"} {
-			if strings.HasPrefix(word, s) {
-				return boolean(word == "true" || word == "yes"), nil
-			}
-		}
+	if b, ok := cast.Boolean(s); ok {
+		return boolean(b), nil
 	}
 	return row.Null, errBoolean
 }

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/mainstemio/mainstem/internal/sql/ast"
@@ -69,15 +70,32 @@ func (c *compiler) subscript(e *ast.Subscript) (*node, error) {
 		if !index.typ.Is(row.KindInt) && !index.typ.Is(row.KindBigint) {
 			return nil, errorAt(e.Index, CodeType, "The index of an ARRAY must be an INTEGER, but %s is %s", ast.Format(e.Index), typeName(index.typ))
 		}
+		if first := index.constant && index.value.Int64() == 1; first && base.single != nil {
+			return newNode(e, base.typ.Elem, base.single), nil
+		}
 		return c.fold(newNode(e, base.typ.Elem, element(base.eval, index.eval)), base, index), nil
 	case base.typ.Is(row.KindMap):
-		if index, err = c.convert(index, base.typ.Key); err != nil {
-			return nil, errorAt(e.Index, CodeType, "The key of a %s must be %s, but %s is %s", base.typ, base.typ.Key, ast.Format(e.Index), typeName(index.typ))
+		key, err := c.mapKey(index, base.typ.Key)
+		if err != nil {
+			return nil, errorAt(e.Index, CodeType, "The key of a %s must be %s, but %s is %s", base.typ, base.typ.Key, ast.Format(e.Index), typeName(index.typ)).
+				hint("cast it: a number is no text here")
 		}
+		index = key
 		return c.fold(newNode(e, base.typ.Elem, lookup(base.eval, index.eval)), base, index), nil
 	}
 	return nil, errorAt(e, CodeType, "Subscript expression (%s) can be applied only to ARRAY or MAP, not to %s", ast.Format(e), typeName(base.typ))
 }
+
+// mapKey brings a subscript to the type of a map's keys. Only numbers become wider: the text of a literal is no number, nor the other way
+// round, for a key that no map can have finds nothing, silently.
+func (c *compiler) mapKey(index *node, key *row.Type) (*node, error) {
+	if index.typ != nil && index.typ.Kind != key.Kind && !(index.typ.Kind.IsNumber() && key.Kind.IsNumber()) {
+		return nil, errKey
+	}
+	return c.convert(index, key)
+}
+
+var errKey = errors.New("not a key of the map")
 
 // element reads an array's element: 1 is the first, -1 the last, any other place is null.
 func element(array, index eval) eval {

@@ -35,7 +35,8 @@ func (c *compiler) compare(e ast.Expr, op ast.BinaryOp, l, r *node) (*node, erro
 	distinct := op == ast.Distinct || op == ast.NotDistinct
 	if l.typ == nil || r.typ == nil {
 		if !distinct {
-			return nil, errorAt(e, CodeCompare, "Comparison with NULL not supported: %s %s %s", l.typ, op, r.typ).hint("use IS NULL or IS NOT NULL")
+			return nil, errorAt(e, CodeCompare, "Comparison with NULL not supported: %s %s %s\nUse 'IS NULL' or 'IS NOT NULL' instead.\nStatement: %s",
+				l.typ, op, r.typ, ast.Format(e))
 		}
 		return c.fold(newNode(e, row.Boolean, distinctFrom(l.eval, r.eval, compareEqual, op == ast.Distinct)), l, r), nil
 	}
@@ -51,8 +52,10 @@ func (c *compiler) compare(e ast.Expr, op ast.BinaryOp, l, r *node) (*node, erro
 
 // comparable brings both sides to types that can be compared: text is read as a date, a time or bytes where the other side is one.
 func (c *compiler) comparable(e ast.Expr, op ast.BinaryOp, l, r *node) (*node, *node, error) {
-	refuse := errorAt(e, CodeCompare, "Cannot compare %s (%s) to %s (%s) with %s.",
-		ast.Format(l.e), l.typ, ast.Format(r.e), r.typ, comparisonNames[op]).hint("cast one side to the type of the other")
+	refuse := func() error {
+		return errorAt(e, CodeCompare, "Cannot compare %s (%s) to %s (%s) with %s.\nStatement: %s",
+			ast.Format(l.e), l.typ, ast.Format(r.e), r.typ, comparisonNames[op], ast.Format(e)).hint("cast one side to the type of the other")
+	}
 	if k, ok := instantColumn(l, r); ok {
 		return l, k, nil
 	}
@@ -76,22 +79,22 @@ func (c *compiler) comparable(e ast.Expr, op ast.BinaryOp, l, r *node) (*node, *
 		n, err := c.castNode(r.e, r, row.TimestampType)
 		return l, n, err
 	case a != b:
-		return nil, nil, refuse
+		return nil, nil, refuse()
 	}
 	ordered := op == ast.Lt || op == ast.Le || op == ast.Gt || op == ast.Ge
 	if ordered && (a.IsNested() || a == row.KindBoolean) {
-		return nil, nil, refuse
+		return nil, nil, refuse()
 	}
 	if a.IsNested() && !l.typ.Equal(r.typ) {
 		t, err := c.merge(l.typ, r)
 		if err != nil {
-			return nil, nil, refuse
+			return nil, nil, refuse()
 		}
 		if l, err = c.convert(l, t); err != nil {
-			return nil, nil, refuse
+			return nil, nil, refuse()
 		}
 		if r, err = c.convert(r, t); err != nil {
-			return nil, nil, refuse
+			return nil, nil, refuse()
 		}
 	}
 	return l, r, nil

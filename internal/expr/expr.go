@@ -33,8 +33,10 @@ type Scope interface {
 type Expr struct {
 	node    *node
 	columns []int
-	vars    int // of lambdas
-	scratch int // values that calls need for their arguments
+	vars    int  // of lambdas
+	scratch int  // values that calls need for their arguments
+	lambdas int  // calls with lambdas
+	parts   bool // it has constructors, whose parts may fail by themselves
 	frames  *sync.Pool
 	lib     *function.Library
 }
@@ -51,12 +53,18 @@ func Compile(e ast.Expr, scope Scope, lib *function.Library) (*Expr, error) {
 
 // finish makes the Expr around its node.
 func (c *compiler) finish(n *node) *Expr {
-	x := &Expr{node: n, columns: c.columnList(), vars: c.maxVars, scratch: c.scratch, lib: c.lib}
-	x.frames = &sync.Pool{New: func() any {
-		return &frame{vars: make([]row.Value, x.vars), args: make([]row.Value, x.scratch)}
-	}}
+	x := &Expr{node: n, columns: c.columnList(), vars: c.maxVars, scratch: c.scratch, lambdas: c.lambdas, parts: c.parts, lib: c.lib}
+	vars, scratch, lambdas := c.maxVars, c.scratch, c.lambdas // not c: it holds the scope, with all of its columns
+	x.frames = &sync.Pool{New: func() any { return newFrame(vars, scratch, lambdas) }}
 	return x
 }
+
+func newFrame(vars, scratch, lambdas int) *frame {
+	return &frame{vars: make([]row.Value, vars), args: make([]row.Value, scratch), lambdas: make([][]function.Lambda, lambdas)}
+}
+
+// frame makes memory for what is compiled so far.
+func (c *compiler) frame() *frame { return newFrame(c.maxVars, c.scratch, c.lambdas) }
 
 func (c *compiler) columnList() []int {
 	out := make([]int, 0, len(c.columns))
@@ -73,6 +81,9 @@ func (x *Expr) Type() *row.Type { return x.node.typ }
 // Columns lists the places in the row that the expression reads, in ascending order.
 func (x *Expr) Columns() []int { return x.columns }
 
+// Column returns the place of an expression that is a plain column of the row.
+func (x *Expr) Column() (place int, ok bool) { return x.node.column, x.node.column >= 0 }
+
 // Constant returns the value of an expression that reads no column and is the same each time.
 func (x *Expr) Constant() (row.Value, bool) { return x.node.value, x.node.constant }
 
@@ -84,13 +95,13 @@ func (x *Expr) Eval(r row.Row) (row.Value, error) { return x.EvalReport(r, nil) 
 
 // EvalReport is Eval, and calls report (which may be nil) for each error that made a part of the result null.
 func (x *Expr) EvalReport(r row.Row, report func(error)) (row.Value, error) {
-	if x.vars == 0 && x.scratch == 0 && report == nil {
+	if x.vars == 0 && x.scratch == 0 && (report == nil || !x.parts) {
 		return x.node.eval(env{row: r})
 	}
 	f := x.frames.Get().(*frame)
-	f.report = report
+	f.row, f.report, f.work = r, report, 0
 	v, err := x.node.eval(env{r, f})
-	f.report = nil
+	f.row, f.report = "", nil
 	clear(f.args) // so that nothing of a row is kept
 	clear(f.vars)
 	x.frames.Put(f)
@@ -106,13 +117,13 @@ func (x *Expr) Test(r row.Row) (bool, error) {
 // Convert returns the expression as one of another type, as values are converted where they are written into a column: numbers to wider
 // ones, literals by their text. The error is an *Error.
 func (x *Expr) Convert(t *row.Type) (*Expr, error) {
-	c := &compiler{lib: x.lib, maxVars: x.vars, scratch: x.scratch}
+	c := &compiler{lib: x.lib, maxVars: x.vars, scratch: x.scratch, lambdas: x.lambdas, parts: x.parts}
 	n, err := c.convert(x.node, t)
 	if err != nil {
 		return nil, err
 	}
 	out := c.finish(n)
-	out.columns = x.columns
+	out.columns, out.parts = x.columns, x.parts || n.parts != nil
 	return out, nil
 }
 
@@ -124,9 +135,24 @@ type env struct {
 
 // A frame is the memory of one evaluation.
 type frame struct {
-	vars   []row.Value // of lambdas
-	args   []row.Value // of calls, each with a part of its own
-	report func(error)
+	row     row.Row
+	vars    []row.Value         // of lambdas
+	args    []row.Value         // of calls, each with a part of its own
+	lambdas [][]function.Lambda // of calls, made when they are first called and bound to the frame
+	report  func(error)
+	work    int // done so far: see function.MaxWork
+}
+
+// did counts a call that gave v.
+func (f *frame) did(v row.Value) error {
+	size := function.Size(v)
+	if size > function.MaxBytes {
+		return function.ErrTooLarge
+	}
+	if f.work += 1 + size>>4; f.work > function.MaxWork {
+		return function.ErrWork
+	}
+	return nil
 }
 
 // fail reports an error that makes only a part null.

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -46,6 +47,7 @@ func TestArithmeticHasTheTypesOfKsqlDB(t *testing.T) {
 		{"t - 'a'", "Unsupported arithmetic types. STRING STRING"},
 		{"t + i", "Unsupported arithmetic types. STRING INTEGER"},
 		{"-t", "Unsupported arithmetic types. STRING"},
+		{"m / NULL", "Error processing expression: (M / null). Arithmetic on types DECIMAL(4, 2) and null are not supported."},
 	})
 }
 
@@ -85,7 +87,9 @@ func TestComparisons(t *testing.T) {
 		{"a < a", "Cannot compare A (ARRAY<INTEGER>) to A (ARRAY<INTEGER>) with LESS_THAN."},
 		{"f > TRUE", "with GREATER_THAN."},
 		{"NULL <> NULL", "Comparison with NULL not supported: NULL <> NULL"},
-		{"i = NULL", "Comparison with NULL not supported: INTEGER = NULL"},
+		{"i = NULL", "Comparison with NULL not supported: INTEGER = NULL\nUse 'IS NULL' or 'IS NOT NULL' instead.\nStatement: (I = null)"},
+		{"i >= 'y'", "with GREATER_THAN_OR_EQUAL.\nStatement: (I >= 'y')"},
+		{"i BETWEEN 1 AND 'x'", "Invalid expression: Cannot compare I (INTEGER) to 'x' (STRING) with LESS_THAN_OR_EQUAL."},
 		{"dt = 'today'", "invalid input syntax for type DATE"},
 	})
 }
@@ -114,8 +118,43 @@ func TestLogicHasThreeValues(t *testing.T) {
 		{"f AND i", "Unexpected boolean expression"},
 		{"NOT i", "Unexpected boolean expression"},
 		{"CASE WHEN i THEN 1 END", "WHEN operand type should be boolean."},
-		{"CASE WHEN f THEN 1 ELSE 'x' END", "Type for all 'THEN' clauses should be the same"},
 	})
+}
+
+func TestTheResultsOfACaseAreOfOneType(t *testing.T) {
+	s := columns(t, "f BOOLEAN, i INT, b BIGINT, m DECIMAL(4, 2), t STRING, dt DATE, a ARRAY<BIGINT>, st STRUCT<A BIGINT, B STRING>")
+	r := values(t, s, "true", "2", "3", "1.50", "'x'", "'1970-01-02'", "ARRAY[1]", "STRUCT(A := 1, B := 'x')")
+	check(t, s, r, [][2]string{
+		{"CASE WHEN f THEN i ELSE b END", "2 BIGINT"},
+		{"CASE WHEN f THEN i WHEN NOT f THEN m END", "2.00 DECIMAL(12, 2)"},
+		{"CASE WHEN f THEN m ELSE 1e0 END", "1.5 DOUBLE"},
+		{"CASE WHEN f THEN NULL WHEN f THEN dt END", "null DATE"},
+		{"CASE WHEN f THEN ARRAY[i] ELSE a END", "[2] ARRAY<BIGINT>"},
+		{"CASE WHEN f THEN STRUCT(A := i, B := NULL) ELSE st END", "Struct{A=2} STRUCT<A BIGINT, B STRING>"},
+		{"CASE WHEN f THEN st ELSE STRUCT(A := NULL, B := t) END", "Struct{A=1,B=x} STRUCT<A BIGINT, B STRING>"},
+	})
+	const thens, otherwise = "Type for all 'THEN' clauses should be the same", "Type for the default clause should be the same as for 'THEN' clauses"
+	checkErrors(t, s, [][2]string{
+		{"CASE WHEN f THEN 1 ELSE 'x' END", otherwise},
+		{"CASE WHEN f THEN 1 ELSE '2' END", otherwise},
+		{"CASE WHEN f THEN 'x' ELSE 1 END", otherwise + ". 1 is INTEGER, the results before it are STRING."},
+		{"CASE WHEN f THEN t WHEN NOT f THEN 1.5 END", thens},
+		{"CASE WHEN f THEN 'x' WHEN NOT f THEN TRUE ELSE 'y' END", thens + ". true is BOOLEAN"},
+		{"CASE WHEN f THEN dt ELSE '1970-01-01' END", otherwise},
+		{"CASE WHEN f THEN f ELSE 'yes' END", otherwise},
+		{"CASE WHEN f THEN a ELSE i END", otherwise},
+		{"CASE WHEN f THEN ARRAY[1] ELSE ARRAY['1'] END", otherwise},
+		{"CASE WHEN f THEN a ELSE MAP('a' := 1) END", otherwise},
+		{"CASE i WHEN 2 THEN 'x' WHEN 3 THEN i END", thens},
+		{"TRANSFORM(a, x => CASE WHEN x > 1 THEN 'big' ELSE x END)", otherwise},
+		{"CASE WHEN f THEN NULL END", "All case branches have NULL type"},
+		{"CASE WHEN f THEN NULL ELSE NULL END = 1", "All case branches have NULL type"},
+	})
+	_, err := compileText(t, s, "CASE WHEN f THEN 'x' ELSE 1 + i END")
+	var e *Error
+	if !errors.As(err, &e) || e.Span.Start != 26 || e.Code != CodeType || e.Hint == "" {
+		t.Errorf("the error %+v is not at the branch", err)
+	}
 }
 
 func TestInBringsAllToOneType(t *testing.T) {
@@ -170,7 +209,7 @@ func TestLike(t *testing.T) {
 		{"'ab' LIKE 'a%ab'", "false BOOLEAN"},
 		{"z LIKE '%'", "null BOOLEAN"},
 	})
-	checkErrors(t, s, [][2]string{{"1 LIKE '1'", "Like condition must be between strings"}})
+	checkErrors(t, s, [][2]string{{"1 LIKE '1'", "The column type for Like condition must be VARCHAR. The column type is INTEGER: 1"}})
 }
 
 func TestNestedValues(t *testing.T) {
@@ -209,6 +248,8 @@ func TestNestedValues(t *testing.T) {
 		{"i->D", "Expected STRUCT type, got: INTEGER"},
 		{"i[1]", "can be applied only to ARRAY or MAP"},
 		{"a['x']", "The index of an ARRAY must be an INTEGER"},
+		{"m[1]", "The key of a MAP<STRING, INTEGER> must be STRING, but 1 is INTEGER"},
+		{"m[TRUE]", "The key of a MAP<STRING, INTEGER> must be STRING, but true is BOOLEAN"},
 	})
 }
 
@@ -229,7 +270,10 @@ func TestCasts(t *testing.T) {
 		{"CAST(' 7 ' AS INT)", "7 INTEGER"},
 		{"CAST(t AS INT)", "error: invalid input syntax for type INTEGER: \"12.5\""},
 		{"CAST('TRUE' AS BOOLEAN)", "true BOOLEAN"},
-		{"CAST('yes' AS BOOLEAN)", "false BOOLEAN"},
+		{"CAST(' y ' AS BOOLEAN)", "true BOOLEAN"},
+		{"CAST('tru' AS BOOLEAN)", "true BOOLEAN"},
+		{"CAST('truest' AS BOOLEAN)", "false BOOLEAN"},
+		{"CAST('' AS BOOLEAN)", "false BOOLEAN"},
 		{"CAST(1E10 AS STRING)", "1.0E10 STRING"},
 		{"CAST(d AS STRING)", "-3.7 STRING"},
 		{"CAST(ts AS STRING)", "1969-12-31T23:59:58.000 STRING"},
@@ -320,4 +364,24 @@ func TestConvert(t *testing.T) {
 			t.Errorf("%s as %s is %q, want %q", c.text, c.typ, got, c.want)
 		}
 	}
+}
+
+// TestColumnsAreCutOut: constructors of columns give the same as constructors of what has to be computed.
+func TestColumnsAreCutOut(t *testing.T) {
+	s := columns(t, "a INT, b STRING, c STRUCT<X INT>, d ARRAY<INT>, e BIGINT, f INT")
+	r := values(t, s, "1", "'two'", "STRUCT(X := 3)", "ARRAY[4, NULL]", "NULL", "6")
+	check(t, s, r, [][2]string{
+		{"STRUCT(a := a, b := b, c := c, d := d, e := e, f := f)", "Struct{A=1,B=two,C=Struct{X=3},D=[4, null],F=6} STRUCT<A INTEGER, B STRING, C STRUCT<X INTEGER>, D ARRAY<INTEGER>, E BIGINT, F INTEGER>"},
+		{"STRUCT(p := b, q := c)->q->X", "3 INTEGER"},
+		{"STRUCT(p := f, q := a, r := b, s := a)", "Struct{P=6,Q=1,R=two,S=1} STRUCT<P INTEGER, Q INTEGER, R STRING, S INTEGER>"},
+		{"ARRAY[f, a]", "[6, 1] ARRAY<INTEGER>"},
+		{"ARRAY[a, e]", "[1, null] ARRAY<BIGINT>"},
+		{"STRUCT(p := b, q := a) = STRUCT(p := 'two', q := a + 0)", "true BOOLEAN"},
+		{"ARRAY[STRUCT(p := a, q := b), STRUCT(q := UCASE(b), p := f)][2]->p", "6 INTEGER"},
+		{"TRANSFORM(d, x => STRUCT(y := x, z := a))[1]->z", "1 INTEGER"},
+		{"TRANSFORM(ARRAY[STRUCT(p := a, q := b), NULL, STRUCT(p := 0, q := NULL)], x => x->q)", "[two, null, null] ARRAY<STRING>"},
+		{"TRANSFORM(ARRAY[STRUCT(p := a, q := b), c], x => x->q)[1]", "two STRING"},
+		{"TRANSFORM(FILTER(d, x => x > 9), x => c->X + x)", "[] ARRAY<INTEGER>"},
+		{"TRANSFORM(TRANSFORM(d, x => STRUCT(y := x)), x => TRANSFORM(ARRAY[STRUCT(y := x)], y => x->y)[1])", "[4, null] ARRAY<INTEGER>"},
+	})
 }

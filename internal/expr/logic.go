@@ -94,6 +94,9 @@ func (c *compiler) isNull(e *ast.IsNull) (*node, error) {
 		return nil, err
 	}
 	f, not := x.eval, e.Not
+	if at := x.column; at >= 0 {
+		return newNode(e, row.Boolean, func(e env) (row.Value, error) { return boolean(e.row.IsNullAt(at) != not), nil }), nil
+	}
 	return c.fold(newNode(e, row.Boolean, func(e env) (row.Value, error) {
 		v, err := f(e)
 		if err != nil {
@@ -119,11 +122,11 @@ func (c *compiler) between(e *ast.Between) (*node, error) {
 	}
 	above, err := c.compare(e, ast.Ge, x, low)
 	if err != nil {
-		return nil, err
+		return nil, within("Invalid expression: ", err)
 	}
 	below, err := c.compare(e, ast.Le, x, high)
 	if err != nil {
-		return nil, err
+		return nil, within("Invalid expression: ", err)
 	}
 	first, second := above.eval, below.eval
 	return c.fold(newNode(e, row.Boolean, func(e env) (row.Value, error) {
@@ -147,7 +150,7 @@ func (c *compiler) in(e *ast.In) (*node, error) {
 	}
 	nodes, _, err := c.unify(append([]*node{x}, list...))
 	if err != nil {
-		return nil, inPredicate(err)
+		return nil, within("Invalid Predicate: ", err)
 	}
 	x, list = nodes[0], nodes[1:]
 	set := map[row.Value]bool{}
@@ -185,10 +188,10 @@ func (c *compiler) in(e *ast.In) (*node, error) {
 	}), nodes...), nil
 }
 
-// inPredicate says in which clause types do not go together.
-func inPredicate(err error) error {
+// within says in which test types do not go together.
+func within(words string, err error) error {
 	if e, ok := err.(*Error); ok { //nolint:errorlint // it is made here, not wrapped
-		e.Message = "Invalid Predicate: " + e.Message
+		e.Message = words + e.Message
 	}
 	return err
 }
@@ -204,7 +207,7 @@ func (c *compiler) like(e *ast.Like) (*node, error) {
 	}
 	for _, n := range []*node{x, p} {
 		if n.typ != nil && n.typ.Kind != row.KindString {
-			return nil, errorAt(n.e, CodeType, "Like condition must be between strings: %s is %s", ast.Format(n.e), n.typ).hint("cast it to STRING")
+			return nil, errorAt(n.e, CodeType, "The column type for Like condition must be VARCHAR. The column type is %s: %s", n.typ, ast.Format(n.e)).hint("cast it to STRING")
 		}
 	}
 	escape := rune(-1)

@@ -18,6 +18,7 @@ type node struct {
 	parts    []*node   // of a constructor: elements, keys and values by turns, fields
 	literal  bool      // written as a value: it converts more freely
 	rebuild  rebuilder // makes a constructor of converted parts
+	single   eval      // of TRANSFORM(ARRAY[x], …): its only element
 }
 
 // A rebuilder makes a constructor's node anew for a type.
@@ -29,6 +30,8 @@ type compiler struct {
 	vars    []variable // of the lambdas around, the innermost last
 	maxVars int
 	scratch int
+	lambdas int  // calls with lambdas
+	parts   bool // constructors were met
 	columns map[int]bool
 }
 
@@ -54,7 +57,7 @@ func (c *compiler) fold(n *node, operands ...*node) *node {
 			return n
 		}
 	}
-	v, err := n.eval(env{frame: &frame{vars: make([]row.Value, c.maxVars), args: make([]row.Value, c.scratch)}})
+	v, err := n.eval(env{frame: c.frame()})
 	if err != nil {
 		return n
 	}

@@ -1,11 +1,50 @@
 package expr
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mainstemio/mainstem/internal/sql/ast"
 	"github.com/mainstemio/mainstem/row"
 )
+
+// MaxTypeParts is how many parts a type may have: types that are made of types double quickly.
+const MaxTypeParts = 100_000
+
+// TypeParts counts a type with all that it is made of; it goes little further than MaxTypeParts.
+func TypeParts(t *row.Type) int { return typeParts(t, MaxTypeParts) }
+
+func typeParts(t *row.Type, most int) int {
+	switch {
+	case t == nil:
+		return 0
+	case most < 0:
+		return 1
+	}
+	n := 1 + typeParts(t.Key, most-1)
+	n += typeParts(t.Elem, most-n)
+	for _, f := range t.Fields {
+		if n > most {
+			break
+		}
+		n += typeParts(f.Type, most-n)
+	}
+	return n
+}
+
+// Inferred tells whether all of a type is known: a NULL in it has none.
+func Inferred(t *row.Type) bool {
+	if t == nil {
+		return false
+	}
+	switch t.Kind {
+	case row.KindArray:
+		return Inferred(t.Elem)
+	case row.KindMap:
+		return Inferred(t.Key) && Inferred(t.Elem)
+	}
+	return !slices.ContainsFunc(t.Fields, func(f row.Field) bool { return !Inferred(f.Type) })
+}
 
 // A TypeScope is a Scope that also knows types made with CREATE TYPE; nil: there is none of the name.
 type TypeScope interface {

@@ -86,12 +86,22 @@ type Side struct {
 	Unwrapped bool   // a single column stands for itself, not in a structure
 	Topic     string // whose schemas are registered; empty for records that stay inside
 	// Reads: the topic is only read. What is written all the same, to keep it, stays inside: its schema is that of the columns.
-	Reads   bool
+	Reads bool
+	// Columns are those of the schema that rows have, by their places in it, in this order; of the others a record is only checked. Formats
+	// that Selects names take it. nil: all.
+	Columns []int
 	Schemas Schemas // nil: none; needed by AVRO, PROTOBUF and JSON_SR for records of others
 }
 
 // A Codec reads and writes rows; null bytes are the null row.
 type Codec = serde.Serde[row.Row]
+
+// A ColumnWriter is a Codec that writes a row also column by column, so that its values need not be made a row first.
+type ColumnWriter interface {
+	Codec
+	// AppendColumn appends the i-th column. All columns in order give what Append gives for the row of them.
+	AppendColumn(dst []byte, i int, v row.Value) []byte
+}
 
 // A Trait is something that a format can do.
 type Trait struct {
@@ -142,6 +152,9 @@ func New(s Side) (Codec, error) {
 		return newRegistered(s)
 	}
 }
+
+// Selects tells whether the codec of a side can be asked for some of its columns only.
+func Selects(s Side) bool { return s.Name == JSON && !s.Unwrapped }
 
 // DelimiterOf returns the delimiter that a statement names: one character, SPACE or TAB.
 func DelimiterOf(text string) (byte, error) {

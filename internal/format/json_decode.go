@@ -1,12 +1,15 @@
 package format
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/mainstemio/mainstem/internal/jsontext"
 	"github.com/mainstemio/mainstem/row"
@@ -14,32 +17,47 @@ import (
 
 // A jsonCodec reads and writes JSON.
 type jsonCodec struct {
-	name   string // of the format, for errors
-	cols   row.Schema
-	exact  map[string]int // columns by their names
-	bare   bool           // the only column stands for itself
-	pairs  bool           // maps are written as arrays of objects of key and value
-	upward map[string]int // columns by their names in upper case, where that is another name
-	spans  sync.Pool      // *[]span
-	names  []string       // as JSON text with the colon, for writing
+	name    string // of the format, for errors
+	cols    row.Schema
+	fields  row.Schema     // of records: the columns and those that are only checked
+	places  []int          // of the columns among the fields
+	checked []int          // fields that are no columns and of which a value can be wrong
+	byName  map[string]int // fields, where they are many
+	bare    bool           // the only column stands for itself
+	pairs   bool           // maps are written as arrays of objects of key and value
+	strict  bool           // only what stands for the value exactly, as a JSONText writes it
+	scratch sync.Pool      // *scratch
+	shape   *shape         // of the columns together, for writing
 }
 
-// A span is where a column's value stands in the text; to 0: nowhere.
-type span struct {
-	from, to int
-	exact    bool // its name was written as the column's
-}
+// fewFields are looked through as fast as they are found in a map, which a codec of its own for every query would cost memory.
+const fewFields = 8
 
 func newJSON(s Side) *jsonCodec {
-	c := &jsonCodec{name: s.Name, cols: s.Schema, exact: map[string]int{}, upward: map[string]int{}, bare: s.Unwrapped && len(s.Schema) == 1}
-	for i, col := range s.Schema {
-		c.exact[col.Name] = i
-		if upper := strings.ToUpper(col.Name); upper == col.Name {
-			c.upward[upper] = i
-		}
-		c.names = append(c.names, string(jsontext.AppendString(nil, col.Name))+":")
+	c := &jsonCodec{
+		name: s.Name, cols: s.Schema, fields: s.Schema, bare: s.Unwrapped && len(s.Schema) == 1,
 	}
-	c.spans.New = func() any { s := make([]span, len(c.cols)); return &s }
+	if len(c.fields) > fewFields {
+		c.byName = make(map[string]int, len(c.fields))
+	}
+	for i, f := range c.fields {
+		if c.byName != nil {
+			c.byName[f.Name] = i
+		}
+		if s.Columns == nil {
+			c.places = append(c.places, i)
+		} else if f.Type.Kind != row.KindString && !slices.Contains(s.Columns, i) {
+			c.checked = append(c.checked, i) // every JSON value is a STRING
+		}
+	}
+	if s.Columns != nil {
+		c.places, c.cols = s.Columns, nil
+		for _, i := range s.Columns {
+			c.cols = append(c.cols, c.fields[i])
+		}
+	}
+	c.shape = shapeOf(c.cols.Struct())
+	c.scratch.New = func() any { return &scratch{spans: make([]span, len(c.fields))} }
 	return c
 }
 
@@ -72,58 +90,36 @@ func (c *jsonCodec) Decode(b []byte) (row.Row, error) {
 		return "", nil
 	}
 	i := jsontext.Space(b, 0)
-	end, reason := jsontext.Skip(b, i, 0)
-	if reason == "" && jsontext.Space(b, end) != len(b) {
-		reason = "more than one JSON value"
+	if i < len(b) && b[i] == '{' && !c.bare {
+		return c.object(b, i)
 	}
-	if reason != "" {
-		return "", c.fail("", reason+" at byte "+strconv.Itoa(end))
+	end, reason := jsontext.Skip(b, i, 0)
+	if err := c.whole(b, end, reason); err != nil {
+		return "", err
 	}
 	text := b[i:end]
 	if string(text) == "null" {
 		return "", nil
 	}
-	if c.bare {
-		v, err := c.value(c.cols[0].Type, text)
-		if err != nil {
-			return "", c.fail(c.cols[0].Name, err.Error())
-		}
-		return row.NewRow(v), nil
-	}
-	if text[0] != '{' {
+	if !c.bare {
 		return "", c.fail("", "not an object")
 	}
-	spans := c.spans.Get().(*[]span)
-	defer c.spans.Put(spans)
-	clear(*spans)
-	c.find(text, *spans)
-	var out row.Builder
-	for i, s := range *spans {
-		if s.to == 0 {
-			out.AddNull()
-			continue
-		}
-		if err := c.add(&out, c.cols[i].Type, text[s.from:s.to]); err != nil {
-			return "", c.fail(c.cols[i].Name, err.Error())
-		}
+	v, err := c.value(c.cols[0].Type, text)
+	if err != nil {
+		return "", c.fail(c.cols[0].Name, err.Error())
 	}
-	return out.Row(), nil
+	return row.NewRow(v), nil
 }
 
-// find notes where the columns stand in an object that was checked. A name as the column's beats one in other case.
-func (c *jsonCodec) find(b []byte, spans []span) {
-	eachMember(b, func(name []byte, from, to int) {
-		i, exact := c.exact[string(name)]
-		if !exact {
-			var ok bool
-			if i, ok = c.upward[strings.ToUpper(string(name))]; !ok {
-				return
-			}
-		}
-		if exact || !spans[i].exact {
-			spans[i] = span{from, to, exact}
-		}
-	})
+// whole refuses text that is not one JSON value, which ends at end unless there is a reason.
+func (c *jsonCodec) whole(b []byte, end int, reason string) error {
+	if reason == "" && jsontext.Space(b, end) != len(b) {
+		reason = "more than one JSON value"
+	}
+	if reason != "" {
+		return c.fail("", reason+" at byte "+strconv.Itoa(end))
+	}
+	return nil
 }
 
 // eachMember calls f for each member of a checked object with its name and the place of its value.
@@ -160,16 +156,15 @@ func (r reason) Error() string { return string(r) }
 
 // add adds a checked JSON value as one of the type.
 func (c *jsonCodec) add(out *row.Builder, t *row.Type, b []byte) error {
-	if t.Kind == row.KindString && b[0] == '"' {
-		raw := b[1 : len(b)-1]
-		for _, x := range raw {
-			if x == '\\' || x >= 0x80 {
-				raw = jsontext.Unescape(nil, raw)
-				break
-			}
-		}
-		out.AddText(row.KindString, raw)
+	switch {
+	case t.Kind == row.KindString && b[0] == '"':
+		out.AddText(row.KindString, inside(b))
 		return nil
+	case (t.Kind == row.KindBigint || t.Kind == row.KindInt) && !c.strict:
+		if n, ok := shortWhole(b); ok {
+			out.Add(wholeOf(t.Kind, n))
+			return nil
+		}
 	}
 	v, err := c.value(t, b)
 	if err != nil {
@@ -179,14 +174,47 @@ func (c *jsonCodec) add(out *row.Builder, t *row.Type, b []byte) error {
 	return nil
 }
 
-// text is the inside of a JSON string.
-func text(b []byte) string { return string(jsontext.Unescape(nil, b[1:len(b)-1])) }
+// inside is what a JSON string says.
+func inside(b []byte) []byte {
+	raw := b[1 : len(b)-1]
+	switch at := jsontext.PlainEnd(raw, 0); {
+	case at == len(raw):
+		return raw
+	case bytes.IndexByte(raw[at:], '\\') < 0 && utf8.Valid(raw[at:]):
+		return raw
+	}
+	return jsontext.Unescape(nil, raw)
+}
+
+// text is inside as a string.
+func text(b []byte) string { return string(inside(b)) }
+
+// shortWhole reads what nearly all whole numbers are: up to 18 digits.
+func shortWhole(b []byte) (n int64, ok bool) {
+	digits := b
+	if b[0] == '-' {
+		digits = b[1:]
+	}
+	if len(digits) == 0 || len(digits) > 18 {
+		return 0, false
+	}
+	for _, c := range digits {
+		if c-'0' > 9 {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	if b[0] == '-' {
+		n = -n
+	}
+	return n, true
+}
 
 func isNumber(b []byte) bool { return b[0] == '-' || b[0]-'0' <= 9 }
 
 // value is what a checked JSON value means as one of the type.
 func (c *jsonCodec) value(t *row.Type, b []byte) (row.Value, error) {
-	if string(b) == "null" {
+	if b[0] == 'n' {
 		return row.Null, nil
 	}
 	switch t.Kind {
@@ -196,14 +224,23 @@ func (c *jsonCodec) value(t *row.Type, b []byte) (row.Value, error) {
 		}
 		return row.NewBoolean(b[0] == 't'), nil
 	case row.KindInt, row.KindBigint, row.KindDate, row.KindTime, row.KindTimestamp:
+		if c.strict {
+			return strictWhole(t.Kind, b)
+		}
 		return jsonInteger(t.Kind, b)
 	case row.KindDouble:
 		return jsonDouble(b)
 	case row.KindDecimal:
+		if c.strict {
+			return roundedDecimal(t, b)
+		}
 		return jsonDecimal(t, b)
 	case row.KindString:
 		if b[0] == '"' {
 			return row.NewString(text(b)), nil
+		}
+		if c.strict {
+			return row.Null, reason("not text")
 		}
 		return row.NewString(string(compact(b))), nil
 	case row.KindBytes:
@@ -248,17 +285,22 @@ func jsonInteger(k row.Kind, b []byte) (row.Value, error) {
 			return row.Null, err
 		}
 	}
+	return wholeOf(k, n), nil
+}
+
+// wholeOf is a whole number as a value of the kind.
+func wholeOf(k row.Kind, n int64) row.Value {
 	switch k {
 	case row.KindInt:
-		return row.NewInt(int32(n)), nil
+		return row.NewInt(int32(n))
 	case row.KindDate:
-		return row.NewDate(n), nil
+		return row.NewDate(n)
 	case row.KindTime:
-		return row.NewTime(n), nil
+		return row.NewTime(n)
 	case row.KindTimestamp:
-		return row.NewTimestamp(n), nil
+		return row.NewTimestamp(n)
 	default:
-		return row.NewBigint(n), nil
+		return row.NewBigint(n)
 	}
 }
 
@@ -286,17 +328,25 @@ func jsonDouble(b []byte) (row.Value, error) {
 }
 
 func jsonDecimal(t *row.Type, b []byte) (row.Value, error) {
-	s := string(b)
-	if b[0] == '"' {
-		s = text(b)
-	} else if !isNumber(b) {
-		return row.Null, reason("not a number")
-	}
-	d, err := row.ParseDecimal(s)
+	d, err := jsonNumber(b)
 	if err != nil {
-		return row.Null, reason(err.Error())
+		return row.Null, err
 	}
 	return fit(d, t)
+}
+
+// jsonNumber reads a number, or a text of one, with all its digits.
+func jsonNumber(b []byte) (row.Decimal, error) {
+	if b[0] == '"' {
+		b = inside(b)
+	} else if !isNumber(b) {
+		return row.Decimal{}, reason("not a number")
+	}
+	d, err := row.ParseDecimal(b)
+	if err != nil {
+		return row.Decimal{}, reason(err.Error())
+	}
+	return d, nil
 }
 
 // fit gives d the scale of the type. What would have to be rounded, or has too many digits, does not fit.
@@ -312,11 +362,14 @@ func (c *jsonCodec) array(t *row.Type, b []byte) (row.Value, error) {
 	if b[0] != '[' {
 		return row.Null, reason("not an array")
 	}
-	var elems row.Builder
-	if err := eachElement(b, func(from, to int) error { return c.add(&elems, t.Elem, b[from:to]) }); err != nil {
+	var err error
+	elems := row.Make(func(out *row.Builder) {
+		err = eachElement(b, func(from, to int) error { return c.add(out, t.Elem, b[from:to]) })
+	})
+	if err != nil {
 		return row.Null, err
 	}
-	return row.FromRow(row.KindArray, elems.Row()), nil
+	return row.FromRow(row.KindArray, elems), nil
 }
 
 func (c *jsonCodec) mapping(t *row.Type, b []byte) (v row.Value, err error) {
@@ -363,23 +416,46 @@ func (c *jsonCodec) structure(t *row.Type, b []byte) (v row.Value, err error) {
 	if b[0] != '{' {
 		return row.Null, reason("not an object")
 	}
-	spans := make([]span, len(t.Fields))
+	var room [16]span
+	spans := append(room[:0], make([]span, len(t.Fields))...)
 	eachMember(b, func(name []byte, from, to int) {
 		for i, f := range t.Fields {
-			if exact := f.Name == string(name); exact || !spans[i].exact && f.Name == strings.ToUpper(string(name)) {
-				spans[i] = span{from, to, exact}
+			if exact := f.Name == string(name); exact || !spans[i].exact && isUpper(f.Name, name) {
+				spans[i] = span{from: from, to: to, exact: exact}
 			}
 		}
 	})
-	var fields row.Builder
-	for i, s := range spans {
-		if s.to == 0 {
-			fields.AddNull()
-		} else if err := c.add(&fields, t.Fields[i].Type, b[s.from:s.to]); err != nil {
-			return row.Null, reason("field " + t.Fields[i].Name + ": " + err.Error())
+	fields := row.Make(func(out *row.Builder) {
+		for i, s := range spans {
+			if s.to == 0 {
+				out.AddNull()
+			} else if failed := c.add(out, t.Fields[i].Type, b[s.from:s.to]); failed != nil {
+				out.AddNull()
+				err = reason("field " + t.Fields[i].Name + ": " + failed.Error())
+				return
+			}
+		}
+	})
+	if err != nil {
+		return row.Null, err
+	}
+	return row.FromRow(row.KindStruct, fields), nil
+}
+
+// isUpper tells whether a field has a name in upper case.
+func isUpper(field string, name []byte) bool {
+	for i, b := range name {
+		if b >= utf8.RuneSelf {
+			return field == strings.ToUpper(string(name))
+		}
+		if 'a' <= b && b <= 'z' {
+			b -= 'a' - 'A'
+		}
+		if i >= len(field) || field[i] != b {
+			return false
 		}
 	}
-	return row.FromRow(row.KindStruct, fields.Row()), nil
+	return len(field) == len(name)
 }
 
 // compact is checked JSON without white space between its tokens.

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/mainstemio/mainstem/internal/java"
+	"github.com/mainstemio/mainstem/internal/java/datetime"
 	"github.com/mainstemio/mainstem/internal/jsontext"
 	"github.com/mainstemio/mainstem/row"
 )
@@ -15,33 +16,73 @@ func (c *jsonCodec) Append(dst []byte, r row.Row) ([]byte, error) {
 		return nil, nil
 	}
 	if c.bare {
-		v := r.At(0)
-		if v.IsNull() && c.cols[0].Type.Kind != row.KindStruct {
-			return append(dst, "null"...), nil
-		}
-		return jsonWriter{c.pairs}.append(dst, c.cols[0].Type, v), nil
+		return c.AppendColumn(dst, 0, r.At(0)), nil
 	}
-	dst = append(dst, '{')
-	for i := range c.cols {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, c.names[i]...)
-		dst = jsonWriter{c.pairs}.append(dst, c.cols[i].Type, r.At(i))
-	}
-	return append(dst, '}'), nil
+	return jsonWriter{pairs: c.pairs}.structure(dst, c.shape, r), nil
 }
 
-// AppendJSON appends a value of the type as JSON: decimals are plain numbers with their scale, doubles as Java prints them, bytes in base64,
-// dates, times and timestamps numbers.
-func AppendJSON(dst []byte, t *row.Type, v row.Value) []byte { return jsonWriter{}.append(dst, t, v) }
+// AppendColumn implements ColumnWriter.
+func (c *jsonCodec) AppendColumn(dst []byte, i int, v row.Value) []byte {
+	w := jsonWriter{pairs: c.pairs}
+	if c.bare {
+		return w.append(dst, c.shape.parts[0], v)
+	}
+	if i == 0 {
+		dst = append(dst, '{')
+	}
+	dst = w.append(append(dst, c.shape.names[i]...), c.shape.parts[i], v)
+	if i == len(c.shape.names)-1 {
+		dst = append(dst, '}')
+	}
+	return dst
+}
+
+// A shape is a type as JSON is written of it.
+type shape struct {
+	parts []*shape // of a struct the fields, of an array its elements, of a map its keys and values
+	names []string // of the fields, with the colon, and but for the first with the comma in front
+}
+
+// shapeOf returns the shape of a type; nil: it has no parts.
+func shapeOf(t *row.Type) *shape {
+	switch {
+	case t == nil || !t.Kind.IsNested():
+		return nil
+	case t.Kind == row.KindArray:
+		return &shape{parts: []*shape{shapeOf(t.Elem)}}
+	case t.Kind == row.KindMap:
+		return &shape{parts: []*shape{shapeOf(t.Key), shapeOf(t.Elem)}}
+	}
+	s := &shape{}
+	for i, f := range t.Fields {
+		name := jsontext.AppendString(nil, f.Name)
+		if i > 0 {
+			name = append([]byte{','}, name...)
+		}
+		s.names, s.parts = append(s.names, string(name)+":"), append(s.parts, shapeOf(f.Type))
+	}
+	return s
+}
+
+// A JSONText writes values of a type as ksqlDB's HTTP interface shows them: decimals are plain numbers with their scale, doubles as Java
+// prints them, bytes in base64; dates, times and timestamps are texts, where records have numbers.
+type JSONText struct{ shape *shape }
+
+// NewJSONText returns what writes values of a type.
+func NewJSONText(t *row.Type) JSONText { return JSONText{shapeOf(t)} }
+
+// Append appends a value.
+func (t JSONText) Append(dst []byte, v row.Value) []byte {
+	return jsonWriter{texts: true}.append(dst, t.shape, v)
+}
 
 // A jsonWriter writes values.
 type jsonWriter struct {
 	pairs bool // maps as arrays of objects of key and value
+	texts bool // dates, times and timestamps as texts
 }
 
-func (w jsonWriter) append(dst []byte, t *row.Type, v row.Value) []byte {
+func (w jsonWriter) append(dst []byte, s *shape, v row.Value) []byte {
 	switch v.Kind() {
 	case row.KindNull:
 		return append(dst, "null"...)
@@ -62,30 +103,43 @@ func (w jsonWriter) append(dst []byte, t *row.Type, v row.Value) []byte {
 		dst = base64.StdEncoding.AppendEncode(dst, []byte(v.Text()))
 		return append(dst, '"')
 	case row.KindArray:
-		return w.array(dst, t, v.Row())
+		return w.array(dst, s, v.Row())
 	case row.KindMap:
-		return w.mapping(dst, t, v.Row())
+		return w.mapping(dst, s, v.Row())
 	case row.KindStruct:
-		return w.structure(dst, t, v.Row())
-	default:
-		return strconv.AppendInt(dst, v.Int64(), 10)
+		return w.structure(dst, s, v.Row())
+	case row.KindDate, row.KindTime, row.KindTimestamp:
+		if w.texts {
+			return append(appendTemporal(append(dst, '"'), v), '"')
+		}
 	}
+	return strconv.AppendInt(dst, v.Int64(), 10)
 }
 
-func (w jsonWriter) array(dst []byte, t *row.Type, r row.Row) []byte {
+func appendTemporal(dst []byte, v row.Value) []byte {
+	switch v.Kind() {
+	case row.KindDate:
+		return datetime.AppendDate(dst, v.Int64())
+	case row.KindTime:
+		return datetime.AppendTime(dst, v.Int64())
+	}
+	return datetime.AppendInstant(dst, v.Int64())
+}
+
+func (w jsonWriter) array(dst []byte, s *shape, r row.Row) []byte {
 	dst = append(dst, '[')
 	for i := range r.Len() {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = w.append(dst, t.Elem, r.At(i))
+		dst = w.append(dst, s.parts[0], r.At(i))
 	}
 	return append(dst, ']')
 }
 
-func (w jsonWriter) mapping(dst []byte, t *row.Type, r row.Row) []byte {
+func (w jsonWriter) mapping(dst []byte, s *shape, r row.Row) []byte {
 	if w.pairs {
-		return w.paired(dst, t, r)
+		return w.paired(dst, s, r)
 	}
 	dst = append(dst, '{')
 	for i := 0; i < r.Len(); i += 2 {
@@ -98,35 +152,35 @@ func (w jsonWriter) mapping(dst []byte, t *row.Type, r row.Row) []byte {
 		case row.KindNull:
 			dst = append(dst, `""`...)
 		default:
-			dst = jsontext.AppendString(dst, string(w.append(nil, t.Key, key)))
+			dst = jsontext.AppendString(dst, string(w.append(nil, s.parts[0], key)))
 		}
 		dst = append(dst, ':')
-		dst = w.append(dst, t.Elem, r.At(i+1))
+		dst = w.append(dst, s.parts[1], r.At(i+1))
 	}
 	return append(dst, '}')
 }
 
-func (w jsonWriter) structure(dst []byte, t *row.Type, r row.Row) []byte {
+func (w jsonWriter) structure(dst []byte, s *shape, r row.Row) []byte {
 	dst = append(dst, '{')
-	for i, f := range t.Fields {
-		if i > 0 {
-			dst = append(dst, ',')
+	for i, name := range s.names {
+		dst = append(dst, name...)
+		if v := r.At(i); v.Kind() == row.KindString { // most are
+			dst = jsontext.AppendString(dst, v.Text())
+		} else {
+			dst = w.append(dst, s.parts[i], v)
 		}
-		dst = jsontext.AppendString(dst, f.Name)
-		dst = append(dst, ':')
-		dst = w.append(dst, f.Type, r.At(i))
 	}
 	return append(dst, '}')
 }
 
-func (w jsonWriter) paired(dst []byte, t *row.Type, r row.Row) []byte {
+func (w jsonWriter) paired(dst []byte, s *shape, r row.Row) []byte {
 	dst = append(dst, '[')
 	for i := 0; i < r.Len(); i += 2 {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = w.append(append(dst, `{"key":`...), t.Key, r.At(i))
-		dst = append(w.append(append(dst, `,"value":`...), t.Elem, r.At(i+1)), '}')
+		dst = w.append(append(dst, `{"key":`...), s.parts[0], r.At(i))
+		dst = append(w.append(append(dst, `,"value":`...), s.parts[1], r.At(i+1)), '}')
 	}
 	return append(dst, ']')
 }

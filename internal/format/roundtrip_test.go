@@ -239,3 +239,30 @@ func TestProtobufHasZerosForNulls(t *testing.T) {
 		t.Errorf("%v from %x", got.Values(), b)
 	}
 }
+
+// TestColumnByColumn: a row that is written column by column is the one that is written at once.
+func TestColumnByColumn(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		schema := make(row.Schema, rapid.IntRange(1, 4).Draw(t, "columns"))
+		values := make([]row.Value, len(schema))
+		for i := range schema {
+			schema[i] = row.Column{Name: fmt.Sprintf("C%d", i), Type: anyType(t, kindSet{true, true}, 2, false)}
+			values[i] = anyValue(t, kindSet{true, true}, schema[i].Type, true)
+		}
+		codec, err := format.New(format.Side{Spec: format.Spec{Name: format.JSON}, Schema: schema, Unwrapped: rapid.Bool().Draw(t, "unwrapped")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := codec.Append([]byte("x"), row.NewRow(values...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := []byte("x")
+		for i, v := range values {
+			got = codec.(format.ColumnWriter).AppendColumn(got, i, v)
+		}
+		if string(got) != string(want) {
+			t.Fatalf("%s, want %s", got, want)
+		}
+	})
+}

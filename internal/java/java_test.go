@@ -2,6 +2,7 @@ package java
 
 import (
 	"math"
+	"strings"
 	"testing"
 )
 
@@ -53,7 +54,7 @@ func TestUTF16(t *testing.T) {
 			t.Errorf("[%d, %d) is %q, want %q", c.from, c.to, got, c.want)
 		}
 	}
-	if Index(s, "b", 0) != 4 || Index(s, "a", 1) != -1 || Index("aa", "a", 9) != -1 || LastIndex("abab", "ab", 1) != 0 || LastIndex(s, "b", 9) != 4 {
+	if Index(s, "b", 0, 1) != 4 || Index(s, "a", 1, 1) != -1 || Index("aa", "a", 9, 1) != -1 || LastIndex("abab", "ab", 1, 1) != 0 || LastIndex(s, "b", 9, 1) != 4 {
 		t.Error("positions")
 	}
 }
@@ -77,5 +78,29 @@ func TestURIs(t *testing.T) {
 		if got, err := ParseURI(text); err == nil {
 			t.Errorf("%q is %+v", text, got)
 		}
+	}
+}
+
+func TestOccurrencesAreCounted(t *testing.T) {
+	const s = "aaa😀aa" // units: 0 1 2, 3 and 4, 5 6
+	for _, c := range []struct{ got, want int }{
+		{Index(s, "aa", 0, 2), 1},
+		{Index(s, "aa", 0, 3), 5},
+		{Index(s, "aa", 0, 4), -1},
+		{Index(s, "😀", 0, 1), 3},
+		{Index(s, "a", 3, 1), 5},
+		{LastIndex(s, "aa", 9, 1), 5},
+		{LastIndex(s, "aa", 9, 2), 1},
+		{LastIndex(s, "aa", 9, 3), 0},
+		{LastIndex(s, "aa", 9, 4), -1},
+		{LastIndex(s, "a", 4, 1), 2},
+	} {
+		if c.got != c.want {
+			t.Errorf("%d, want %d", c.got, c.want)
+		}
+	}
+	long := strings.Repeat("a", 1<<20) // at once, not from the start for each
+	if i, j := Index(long, "a", 0, 1<<20), LastIndex(long, "a", 1<<20, 1<<20); i != 1<<20-1 || j != 0 {
+		t.Errorf("%d and %d", i, j)
 	}
 }

@@ -58,29 +58,42 @@ func Substring(s string, from, to int) string {
 	return s[offset(s, from):offset(s, to)]
 }
 
-// Index is the position of the first sub in s at or behind position from, -1: there is none.
-func Index(s, sub string, from int) int {
+// Index is the position of the n-th sub, from 1, in s at or behind position from, -1: there is none. Occurrences may overlap.
+func Index(s, sub string, from, n int) int {
 	from = max(from, 0)
 	if from > Length(s) {
 		return -1
 	}
-	start := offset(s, from)
-	i := strings.Index(s[start:], sub)
-	if i < 0 {
-		return -1
+	at := offset(s, from)
+	for {
+		i := strings.Index(s[at:], sub)
+		if i < 0 {
+			return -1
+		}
+		at += i
+		if n--; n <= 0 {
+			return Length(s[:at])
+		}
+		_, size := utf8.DecodeRuneInString(s[at:])
+		at += size
 	}
-	return Length(s[:start+i])
 }
 
-// LastIndex is the position of the last sub in s that starts at or before position from, -1: there is none.
-func LastIndex(s, sub string, from int) int {
+// LastIndex is the position of the n-th sub, counted from the end, in s that starts at or before position from, -1: there is none.
+func LastIndex(s, sub string, from, n int) int {
 	if from < 0 {
 		return -1
 	}
-	end := min(offset(s, from)+len(sub), len(s))
-	i := strings.LastIndex(s[:end], sub)
-	if i < 0 {
-		return -1
+	start := offset(s, from)
+	for {
+		i := strings.LastIndex(s[:min(start+len(sub), len(s))], sub)
+		if n--; n <= 0 && i >= 0 {
+			return Length(s[:i])
+		}
+		if i <= 0 {
+			return -1
+		}
+		_, size := utf8.DecodeLastRuneInString(s[:i])
+		start = i - size
 	}
-	return Length(s[:i])
 }

@@ -36,7 +36,8 @@ func checksum(salt uint32, b []byte) uint32 {
 	return crc32.Update(crc32.Checksum(s[:], castagnoli), castagnoli, b)
 }
 
-// maxKept is the largest buffer in bytes that is kept for good; a larger one is given up when the last patience blocks did not need it.
+// maxKept is the largest buffer in bytes that is kept for good; a larger one is given up when the last patience blocks did not need it, or
+// none did from one rest to the next: small bursts never grow a buffer anew, and large ones only when they are far apart.
 const (
 	maxKept  = 1 << 20
 	patience = 64
@@ -46,7 +47,8 @@ const (
 type formingBlocks struct {
 	buf    []byte
 	blocks []formingBlock
-	little int // resets since the buffer was needed
+	little int  // resets since the buffer was needed
+	rested bool // the buffer was not needed since the last rest
 }
 
 type formingBlock struct {
@@ -120,12 +122,20 @@ func (f *formingBlocks) seal(i int, salt uint32) []byte {
 // reset empties f. A large buffer stays as long as the load needs one now and then: growing it anew copies every byte once more.
 func (f *formingBlocks) reset() {
 	if f.little++; len(f.buf) > cap(f.buf)/4 {
-		f.little = 0
+		f.little, f.rested = 0, false
 	}
 	if cap(f.buf) > maxKept && f.little > patience {
 		f.buf, f.little = nil, 0
 	}
 	f.buf, f.blocks = f.buf[:0], f.blocks[:0]
+}
+
+// rest gives up a large buffer that was not needed since the last rest, unless it holds frames.
+func (f *formingBlocks) rest() {
+	if f.rested && len(f.blocks) == 0 && cap(f.buf) > maxKept {
+		f.buf, f.blocks, f.little = nil, nil, 0
+	}
+	f.rested = true
 }
 
 // A blockHeader is a header whose CRC holds: its length can be trusted.

@@ -258,6 +258,17 @@ func (j *Journal) writeBlock(taken *formingBlocks, i int) error {
 	return j.flush.active.write(taken.seal(i, j.flush.active.header.salt))
 }
 
+// Rest gives back the memory of bursts that was not needed since the last call. The owner calls it now and then, for blocks that would tell
+// may never come. It waits for a running Flush.
+func (j *Journal) Rest() {
+	j.flush.Lock()
+	defer j.flush.Unlock()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.flush.taken.rest()
+	j.mu.forming.rest()
+}
+
 // Run flushes whenever frames wait and calls synced with each durable LSN, until ctx ends (then it flushes once more and
 // returns nil) or an error.
 func (j *Journal) Run(ctx context.Context, synced func(LSN)) error {

@@ -123,6 +123,11 @@ func hex4(b []byte) (rune, bool) {
 // become U+FFFD. dst may be raw[:0] if raw is valid UTF-8: no escape is shorter than what it stands for.
 func Unescape(dst, raw []byte) []byte {
 	for i := 0; i < len(raw); {
+		if plain := PlainEnd(raw, i); plain > i {
+			dst = append(dst, raw[i:plain]...)
+			i = plain
+			continue
+		}
 		switch c := raw[i]; {
 		case c == '\\' && raw[i+1] == 'u':
 			r, _ := hex4(raw[i:])

@@ -47,6 +47,9 @@ type Batch interface {
 // A Store is an open database. What it reads is the newest state; a Scan sees one state.
 type Store interface {
 	Reader
+	// GetAll calls fn for each of keys, which must ascend, with its value, nil where there is none, until fn returns an error, which it
+	// returns. It is the cheaper way to read many at once: neighbours share what is read of the disk. Slices are valid during the call.
+	GetAll(keys [][]byte, fn func(i int, value []byte) error) error
 	NewBatch() Batch
 	// Room tells whether a commit may begin: nil, ErrFull, or why the database takes none any more. A commit that fails for want of
 	// space may end the database, so ask first.

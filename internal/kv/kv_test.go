@@ -115,6 +115,25 @@ func TestScanIsOrderedHalfOpenAndStopsAtAnError(t *testing.T) {
 	})
 }
 
+func TestGetAllTellsOfEachKeyAndStopsAtAnError(t *testing.T) {
+	each(t, func(t *testing.T, s Store) {
+		put(t, s, "a", "1", "b", "2", "d", "", "f", "6")
+		keys := [][]byte{[]byte("a"), []byte("aa"), []byte("d"), []byte("e"), []byte("f"), []byte("g")}
+		var got []string
+		must(t, s.GetAll(keys, func(i int, v []byte) error {
+			got = append(got, fmt.Sprintf("%s=%s %v", keys[i], v, v == nil))
+			return nil
+		}))
+		if diff := cmp.Diff([]string{"a=1 false", "aa= true", "d= false", "e= true", "f=6 false", "g= true"}, got); diff != "" {
+			t.Error(diff)
+		}
+		stop, n := errors.New("stop"), 0
+		if err := s.GetAll(keys, func(int, []byte) error { n++; return stop }); !errors.Is(err, stop) || n != 1 {
+			t.Errorf("%d calls, error %v", n, err)
+		}
+	})
+}
+
 func TestBatchIsAppliedAsAWholeOrForgotten(t *testing.T) {
 	each(t, func(t *testing.T, s Store) {
 		put(t, s, "a", "1", "b", "2")

@@ -109,6 +109,23 @@ func (m *memory) Scan(from, to []byte, fn func(key, value []byte) error) error {
 	return r.Scan(from, to, fn)
 }
 
+func (m *memory) GetAll(keys [][]byte, fn func(i int, value []byte) error) error {
+	r, err := m.current()
+	if err != nil {
+		return err
+	}
+	for i, key := range keys {
+		var value []byte
+		if at, ok := r.find(key); ok {
+			value = r[at].value
+		}
+		if err := fn(i, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (m *memory) Snapshot() (Snapshot, error) {
 	r, err := m.current()
 	if err != nil {

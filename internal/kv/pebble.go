@@ -18,8 +18,8 @@ const pebbleFormat = pebble.FormatColumnarBlocks
 // PebbleOptions of OpenPebble; zero fields take the defaults.
 type PebbleOptions struct {
 	FS            vfs.FS      // default vfs.Default
-	MemTableBytes uint64      // default 8 MiB; up to three exist while flushes lag
-	CacheBytes    int64       // block cache; default 8 MiB
+	MemTableBytes uint64      // default 2 MiB; up to three exist while flushes lag
+	CacheBytes    int64       // block cache; default 8 MiB. What memtables and large batches on their way do not take comes on top
 	OnError       func(error) // told of errors in the background: failing flushes and compactions, slow disks
 }
 
@@ -28,7 +28,7 @@ func (o PebbleOptions) withDefaults() PebbleOptions {
 		o.FS = vfs.Default
 	}
 	if o.MemTableBytes == 0 {
-		o.MemTableBytes = 8 << 20
+		o.MemTableBytes = 2 << 20
 	}
 	if o.CacheBytes == 0 {
 		o.CacheBytes = 8 << 20
@@ -68,17 +68,22 @@ func OpenPebble(dir string, o PebbleOptions) (_ Store, err error) {
 	return p, nil
 }
 
+const (
+	maxMemTables = 3       // with large batches, which take the place of one
+	largeBatch   = 4 << 20 // what writers may collect in a batch
+)
+
 func (p *pebbleStore) options(o PebbleOptions) *pebble.Options {
-	const filterBits = 10 // for each key: one look for a missing key in a hundred reads a table
-	return &pebble.Options{
-		Levels:                      [7]pebble.LevelOptions{{FilterPolicy: bloom.FilterPolicy(filterBits)}}, // the other levels follow the first
+	const filterBits = 10        // for each key: one look for a missing key in a hundred reads a table
+	const indexBytes = 256 << 10 // an index of two levels costs each look another block
+	opened := &pebble.Options{
+		Levels:                      [7]pebble.LevelOptions{{FilterPolicy: bloom.FilterPolicy(filterBits), IndexBlockSize: indexBytes}}, // the other levels follow the first
 		FS:                          orderedFS{o.FS},
 		MemTableSize:                o.MemTableBytes,
-		MemTableStopWritesThreshold: 3,
-		CacheSize:                   o.CacheBytes,
+		MemTableStopWritesThreshold: maxMemTables,
+		CacheSize:                   o.CacheBytes + maxMemTables*int64(max(o.MemTableBytes, largeBatch)), // Pebble takes memtables out of it
 		MaxOpenFiles:                256,
 		FormatMajorVersion:          pebbleFormat,
-		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
 		Logger:                      pebbleLogger{p},
 		EventListener: &pebble.EventListener{
 			BackgroundError: func(err error) {
@@ -93,6 +98,8 @@ func (p *pebbleStore) options(o PebbleOptions) *pebble.Options {
 			},
 		},
 	}
+	opened.Experimental.CompactionScheduler = &p.merges
+	return opened
 }
 
 type pebbleStore struct {
@@ -101,6 +108,7 @@ type pebbleStore struct {
 	dir     string
 	db      *pebble.DB
 	onError func(error)
+	merges  compactions
 	// failed is the error after which nothing can be committed any more; background that of the last flush or compaction.
 	failed, background atomic.Pointer[error]
 }
@@ -206,6 +214,7 @@ func (b *pebbleBatch) Commit(sync bool) (err error) {
 			panic(f)
 		}
 	}()
+	b.p.merges.begin()
 	if err := b.b.Commit(&pebble.WriteOptions{Sync: sync}); err != nil {
 		return fmt.Errorf("commit to database %s: %w", b.p.dir, err)
 	}
@@ -253,6 +262,34 @@ func (r pebbleReader) Scan(from, to []byte, fn func(key, value []byte) error) (e
 		}
 	}
 	return it.Error()
+}
+
+// GetAll implements Store: one iterator goes from key to key, each time by way of the filters.
+func (p *pebbleStore) GetAll(keys [][]byte, fn func(i int, value []byte) error) (err error) {
+	it, err := p.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
+	if err != nil {
+		return fmt.Errorf("read database %s: %w", p.dir, err)
+	}
+	defer func() {
+		if cerr := it.Close(); err == nil && cerr != nil {
+			err = fmt.Errorf("read database %s: %w", p.dir, cerr)
+		}
+	}()
+	for i, key := range keys {
+		var value []byte
+		if it.SeekPrefixGE(key) {
+			if value, err = it.ValueAndErr(); value == nil {
+				value = []byte{}
+			}
+		}
+		if err = errors.Join(err, it.Error()); err != nil {
+			return fmt.Errorf("read database %s: %w", p.dir, err)
+		}
+		if err = fn(i, value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type pebbleSnapshot struct {

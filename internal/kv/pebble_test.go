@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -108,3 +109,47 @@ func TestPebbleOpenedTwiceIsAnErrorThatNamesTheDirectory(t *testing.T) {
 }
 
 func rng(seed int64) *rand.Rand { return rand.New(rand.NewPCG(uint64(seed), 1)) }
+
+// What a killed process has left to merge waits until something is written; from then on nothing waits.
+func TestPebbleMergesNothingBeforeTheFirstCommit(t *testing.T) {
+	s, err := OpenPebble("db", PebbleOptions{FS: vfs.NewCrashable()})
+	must(t, err)
+	db := s.(*pebbleStore).db
+	const tables = 8 // more than wait for each other
+	fill := func() { // tables that lie above each other, without a commit
+		for range tables {
+			must(t, errors.Join(db.Set([]byte("a"), []byte("1"), nil), db.Set([]byte("z"), []byte("1"), nil), db.Flush()))
+		}
+	}
+	fill()
+	if m := db.Metrics(); m.Levels[0].Sublevels != tables || m.Compact.Count != 0 {
+		t.Errorf("%d of %d tables lie above each other, after %d merges", m.Levels[0].Sublevels, tables, m.Compact.Count)
+	}
+	for range 3 {
+		put(t, s, "k", "v")
+		for db.Metrics().Levels[0].Sublevels >= 4 {
+			runtime.Gosched()
+		}
+		fill()
+	}
+	if v, err := s.Get([]byte("k")); err != nil || string(v) != "v" {
+		t.Errorf("k is %q, %v", v, err)
+	}
+	must(t, s.Close())
+}
+
+// A database is closed while a merge waits, or is under way.
+func TestPebbleClosesWhileItMerges(t *testing.T) {
+	for _, committed := range []bool{false, true} {
+		s, err := OpenPebble("db", PebbleOptions{FS: vfs.NewCrashable(), MemTableBytes: 64 << 10})
+		must(t, err)
+		db := s.(*pebbleStore).db
+		for range 8 {
+			must(t, errors.Join(db.Set([]byte("a"), make([]byte, 16<<10), nil), db.Set([]byte("z"), []byte("1"), nil), db.Flush()))
+		}
+		if committed {
+			put(t, s, "k", "v")
+		}
+		must(t, s.Close())
+	}
+}

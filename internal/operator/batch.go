@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mainstemio/mainstem/record"
+	"github.com/mainstemio/mainstem/row"
 	"github.com/mainstemio/mainstem/serde"
 )
 
@@ -27,6 +28,21 @@ type Batch[K, V any] struct {
 	KeyBytes   Encoded[K]
 	ValueBytes Encoded[V]
 }
+
+// Scratch is a value that is made when it is first needed and lasts until Rest: batches that are handed on are large, and most steps of a
+// node with a thousand queries wait.
+type Scratch[T any] struct{ of *T }
+
+// Get returns the value; what it holds is as it was left.
+func (s *Scratch[T]) Get() *T {
+	if s.of == nil {
+		s.of = new(T)
+	}
+	return s.of
+}
+
+// Rest gives the value up.
+func (s *Scratch[T]) Rest() { s.of = nil }
 
 // Changes is a run of updates of a table. A row that is in neither old nor new is a delete of an absent key.
 type Changes[K, V any] struct {
@@ -87,6 +103,9 @@ func IsSet(nulls []bool, i int32) bool { return nulls != nil && nulls[i] }
 func NullTest[T any]() func(T) bool {
 	if bytes, ok := any(isNilBytes).(func(T) bool); ok {
 		return bytes
+	}
+	if rows, ok := any(row.Row.IsNull).(func(T) bool); ok {
+		return rows // as an interface each would be allocated
 	}
 	t := reflect.TypeFor[T]()
 	if t.Kind() == reflect.Pointer {

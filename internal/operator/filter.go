@@ -10,7 +10,13 @@ type filter[K, V any] struct {
 	node string
 	out  *Out[K, V]
 	sel  []int32
-	view Batch[K, V]
+	view Scratch[Batch[K, V]]
+}
+
+// Rest implements Rester.
+func (f *filter[K, V]) Rest() {
+	f.sel = nil
+	f.view.Rest()
 }
 
 // Instance implements Spec.
@@ -33,7 +39,8 @@ func (f *filter[K, V]) Receive(b *Batch[K, V]) (err error) {
 		}
 	}
 	row = NoRow
-	f.view = *b
-	f.view.Sel = f.sel
-	return f.out.Emit(&f.view)
+	view := f.view.Get()
+	*view = *b
+	view.Sel = f.sel
+	return f.out.Emit(view)
 }

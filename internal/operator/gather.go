@@ -30,6 +30,9 @@ func (g *Gathered[K, V]) Keep() {}
 // Undo implements Undoer: a row that fails leaves others behind that were not handed on.
 func (g *Gathered[K, V]) Undo() { g.reset() }
 
+// Rest implements Rester.
+func (g *Gathered[K, V]) Rest() { *g = Gathered[K, V]{out: g.out} }
+
 // Add appends a row that comes from row i of r and inherits its headers.
 func (g *Gathered[K, V]) Add(k K, v V, ts record.Timestamp, r *Rows, i int32) error {
 	if len(g.nulls) > 0 {
@@ -116,6 +119,9 @@ func (g *GatheredChanges[K, V]) Keep() {}
 
 // Undo implements Undoer: a row that fails leaves others behind that were not handed on.
 func (g *GatheredChanges[K, V]) Undo() { g.reset() }
+
+// Rest implements Rester.
+func (g *GatheredChanges[K, V]) Rest() { g.made, g.view = rowGatherer{}, Changes[K, V]{} }
 
 // Add appends an update that follows from row i of r.
 func (g *GatheredChanges[K, V]) Add(c Change[K, V], r *Rows, i int32) error {

@@ -9,8 +9,11 @@ type mapValues[K, V, W any] struct {
 	MapValues[K, V, W]
 	node string
 	out  *Out[K, W]
-	view Batch[K, W]
+	view Scratch[Batch[K, W]]
 }
+
+// Rest implements Rester.
+func (m *mapValues[K, V, W]) Rest() { m.view.Rest() }
 
 // Instance implements Spec.
 func (m MapValues[K, V, W]) Instance(s *Site) (any, error) {
@@ -21,7 +24,8 @@ func (m MapValues[K, V, W]) Instance(s *Site) (any, error) {
 func (m *mapValues[K, V, W]) Receive(b *Batch[K, V]) (err error) {
 	row := int32(NoRow)
 	defer Catch(&err, &row, &b.Rows, m.node)
-	values := Sized(m.view.Values, len(b.Values))
+	view := m.view.Get()
+	values := Sized(view.Values, len(b.Values))
 	for _, i := range b.Sel {
 		if IsSet(b.ValueNulls, i) {
 			return NullValue(&b.Rows, i, m.node)
@@ -32,8 +36,8 @@ func (m *mapValues[K, V, W]) Receive(b *Batch[K, V]) (err error) {
 		}
 	}
 	row = NoRow
-	m.view = Batch[K, W]{Rows: b.Rows, Keys: b.Keys, Values: values, KeyNulls: b.KeyNulls, KeyBytes: b.KeyBytes}
-	return m.out.Emit(&m.view)
+	*view = Batch[K, W]{Rows: b.Rows, Keys: b.Keys, Values: values, KeyNulls: b.KeyNulls, KeyBytes: b.KeyBytes}
+	return m.out.Emit(view)
 }
 
 // Nullable turns the null rows of a stream into nil pointers, which functions can take.
@@ -41,8 +45,11 @@ type Nullable[K, V any] struct{}
 
 type nullable[K, V any] struct {
 	out  *Out[K, *V]
-	view Batch[K, *V]
+	view Scratch[Batch[K, *V]]
 }
+
+// Rest implements Rester.
+func (n *nullable[K, V]) Rest() { n.view.Rest() }
 
 // Instance implements Spec.
 func (Nullable[K, V]) Instance(s *Site) (any, error) {
@@ -51,7 +58,8 @@ func (Nullable[K, V]) Instance(s *Site) (any, error) {
 }
 
 func (n *nullable[K, V]) Receive(b *Batch[K, V]) error {
-	values := Sized(n.view.Values, len(b.Values))
+	view := n.view.Get()
+	values := Sized(view.Values, len(b.Values))
 	copies := make([]V, len(b.Sel)) // one allocation a batch: the pointers may outlive it
 	for j, i := range b.Sel {
 		values[i] = nil
@@ -60,8 +68,8 @@ func (n *nullable[K, V]) Receive(b *Batch[K, V]) error {
 			values[i] = &copies[j]
 		}
 	}
-	n.view = Batch[K, *V]{Rows: b.Rows, Keys: b.Keys, Values: values, KeyNulls: b.KeyNulls, KeyBytes: b.KeyBytes}
-	return n.out.Emit(&n.view)
+	*view = Batch[K, *V]{Rows: b.Rows, Keys: b.Keys, Values: values, KeyNulls: b.KeyNulls, KeyBytes: b.KeyBytes}
+	return n.out.Emit(view)
 }
 
 // Map computes a new key and value for each row. The new key is null only if its type can say so.
@@ -73,8 +81,11 @@ type mapper[K, V, L, W any] struct {
 	Map[K, V, L, W]
 	node string
 	out  *Out[L, W]
-	view Batch[L, W]
+	view Scratch[Batch[L, W]]
 }
+
+// Rest implements Rester.
+func (m *mapper[K, V, L, W]) Rest() { m.view.Rest() }
 
 // Instance implements Spec.
 func (m Map[K, V, L, W]) Instance(s *Site) (any, error) {
@@ -85,7 +96,8 @@ func (m Map[K, V, L, W]) Instance(s *Site) (any, error) {
 func (m *mapper[K, V, L, W]) Receive(b *Batch[K, V]) (err error) {
 	row := int32(NoRow)
 	defer Catch(&err, &row, &b.Rows, m.node)
-	keys, values := Sized(m.view.Keys, len(b.Keys)), Sized(m.view.Values, len(b.Values))
+	view := m.view.Get()
+	keys, values := Sized(view.Keys, len(b.Keys)), Sized(view.Values, len(b.Values))
 	for _, i := range b.Sel {
 		if IsSet(b.ValueNulls, i) {
 			return NullValue(&b.Rows, i, m.node)
@@ -96,8 +108,8 @@ func (m *mapper[K, V, L, W]) Receive(b *Batch[K, V]) (err error) {
 		}
 	}
 	row = NoRow
-	m.view = Batch[L, W]{Rows: b.Rows, Keys: keys, Values: values}
-	return m.out.Emit(&m.view)
+	*view = Batch[L, W]{Rows: b.Rows, Keys: keys, Values: values}
+	return m.out.Emit(view)
 }
 
 // SelectKey computes a new key for each row; the value stays as it is, with its encoded bytes.
@@ -109,8 +121,11 @@ type selectKey[K, V, L any] struct {
 	SelectKey[K, V, L]
 	node string
 	out  *Out[L, V]
-	view Batch[L, V]
+	view Scratch[Batch[L, V]]
 }
+
+// Rest implements Rester.
+func (m *selectKey[K, V, L]) Rest() { m.view.Rest() }
 
 // Instance implements Spec.
 func (m SelectKey[K, V, L]) Instance(s *Site) (any, error) {
@@ -121,7 +136,8 @@ func (m SelectKey[K, V, L]) Instance(s *Site) (any, error) {
 func (m *selectKey[K, V, L]) Receive(b *Batch[K, V]) (err error) {
 	row := int32(NoRow)
 	defer Catch(&err, &row, &b.Rows, m.node)
-	keys := Sized(m.view.Keys, len(b.Keys))
+	view := m.view.Get()
+	keys := Sized(view.Keys, len(b.Keys))
 	for _, i := range b.Sel {
 		if IsSet(b.ValueNulls, i) {
 			return NullValue(&b.Rows, i, m.node)
@@ -132,6 +148,6 @@ func (m *selectKey[K, V, L]) Receive(b *Batch[K, V]) (err error) {
 		}
 	}
 	row = NoRow
-	m.view = Batch[L, V]{Rows: b.Rows, Keys: keys, Values: b.Values, ValueBytes: b.ValueBytes}
-	return m.out.Emit(&m.view)
+	*view = Batch[L, V]{Rows: b.Rows, Keys: keys, Values: b.Values, ValueBytes: b.ValueBytes}
+	return m.out.Emit(view)
 }

@@ -35,7 +35,7 @@ func (p Split[K, V]) Instance(s *Site) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &split[K, V]{Split: p, node: s.Node, children: o.children, rows: o.rows, rowWise: o.rowWise, sels: make([][]int32, len(p.Branches))}, nil
+	return &split[K, V]{Split: p, node: s.Node, children: o.children, rows: o.rows, rowWise: o.single != nil, sels: make([][]int32, len(p.Branches))}, nil
 }
 
 func (p *split[K, V]) Receive(b *Batch[K, V]) (err error) {

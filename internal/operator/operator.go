@@ -124,6 +124,17 @@ type Reader[K, V any] interface {
 	Read(key K, encoded []byte) (v V, ts record.Timestamp, ok bool, err error)
 }
 
+// A Foreseer is a Reader that wants to know which keys are read next: of those that are not in memory it reads many at once. Nil keys count
+// for nothing. It changes nothing that anybody sees.
+type Foreseer interface{ Foresee(keys [][]byte) }
+
+// Foresee tells a table's Reader which keys are read next, if it wants to know.
+func Foresee(reader any, keys [][]byte) {
+	if f, ok := reader.(Foreseer); ok {
+		f.Foresee(keys)
+	}
+}
+
 // ReaderOf sets r, after the wiring, to the Reader of the table that the node gives.
 func ReaderOf[K, V any](s *Site, node int, r *Reader[K, V]) {
 	s.AfterWiring(func() error {
@@ -218,6 +229,12 @@ type Undoer interface {
 	Undo()
 }
 
+// A Rester holds memory that only work needs: columns of the batch before, what a unit may have to take back.
+type Rester interface {
+	// Rest gives it back. No unit is under way; the next one takes new memory.
+	Rest()
+}
+
 // An Origin is the input record that a row comes from.
 type Origin struct {
 	Input  int32 // index in task.Set.Sources
@@ -257,6 +274,7 @@ const (
 	DropExpired                    // the store does not keep its window any more
 	DropSuperseded                 // a join takes no updates of a versioned table that are not the newest of their key
 	DropNullForeignKey             // an inner foreign-key join takes no row without one
+	DropStale                      // a foreign-key join takes no answer about a value that its row has no more
 	DropFailed                     // a processor failed and goes on without it
 	DropBad                        // a bad record that is left out
 	DropUnwritten                  // an output that could not be written, and is left out alone
@@ -264,7 +282,7 @@ const (
 	dropReasons                    // the number of reasons
 )
 
-var dropNames = [dropReasons]string{"null key", "null value", "invalid timestamp", "dead letter", "null key at repartition", "late", "expired", "superseded", "null foreign key", "failed", "bad record", "unwritten", "no partition"}
+var dropNames = [dropReasons]string{"null key", "null value", "invalid timestamp", "dead letter", "null key at repartition", "late", "expired", "superseded", "null foreign key", "stale", "failed", "bad record", "unwritten", "no partition"}
 
 // String returns the reason in words.
 func (d Drop) String() string { return dropNames[d] }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/mainstemio/mainstem/record"
+	"github.com/mainstemio/mainstem/row"
 	"github.com/mainstemio/mainstem/serde"
 )
 
@@ -38,6 +39,10 @@ func TestWhichTypesHoldNull(t *testing.T) {
 	checkNull(t, "pointer", nil, &n)
 	checkNull(t, "bytes", nil, []byte{})
 	checkNull(t, "own method", option{}, option{set: true})
+	rows := NullTest[row.Row]()
+	if n := testing.AllocsPerRun(10, func() { _ = rows(row.Row("x")) }); n > 0 || !rows("") || rows("x") {
+		t.Errorf("rows: %v allocations, %t, %t", n, rows(""), rows("x"))
+	}
 	if NullTest[string]() != nil || NullTest[[]string]() != nil || NullTest[map[string]int]() != nil || NullTest[any]() != nil {
 		t.Error("a type that has no null has a test for it")
 	}

@@ -3,14 +3,16 @@ package operator
 // An Out hands batches to the children of a node.
 type Out[K, V any] struct {
 	children []Receiver[K, V]
-	rows     []*int64 // beside children, or nil
-	rowWise  bool
-	view     Batch[K, V] // where a single row is shown
+	rows     []*int64     // beside children, or nil
+	single   *Batch[K, V] // where a single row is shown; nil: rows go on together
 }
 
 // NewOut asserts the children's types.
 func NewOut[K, V any](s *Site) (*Out[K, V], error) {
-	o := &Out[K, V]{rowWise: s.RowWise && len(s.Children) > 1, rows: s.ChildRows}
+	o := &Out[K, V]{rows: s.ChildRows}
+	if s.RowWise && len(s.Children) > 1 {
+		o.single = new(Batch[K, V])
+	}
 	for _, child := range s.Children {
 		r, ok := child.(Receiver[K, V])
 		if !ok {
@@ -34,7 +36,7 @@ func (o *Out[K, V]) Emit(b *Batch[K, V]) error {
 		return nil
 	}
 	count(o.rows, len(b.Sel))
-	if !o.rowWise || len(b.Sel) == 1 {
+	if o.single == nil || len(b.Sel) == 1 {
 		for _, child := range o.children {
 			if err := child.Receive(b); err != nil {
 				return err
@@ -42,11 +44,11 @@ func (o *Out[K, V]) Emit(b *Batch[K, V]) error {
 		}
 		return nil
 	}
-	o.view = *b
+	*o.single = *b
 	for j := range b.Sel {
-		o.view.Sel = b.Sel[j : j+1]
+		o.single.Sel = b.Sel[j : j+1]
 		for _, child := range o.children {
-			if err := child.Receive(&o.view); err != nil {
+			if err := child.Receive(o.single); err != nil {
 				return err
 			}
 		}
@@ -58,33 +60,44 @@ func (o *Out[K, V]) Emit(b *Batch[K, V]) error {
 type ChangesOut[K, V any] struct {
 	children []ChangeReceiver[K, V]
 	rows     []*int64 // beside children, or nil
-	rowWise  bool
-	view     Changes[K, V]
+	readsOld bool
+	single   *Changes[K, V] // where a single row is shown; nil: rows go on together
 }
+
+// An OldIgnorer is a receiver of changes that may never look at their old values.
+type OldIgnorer interface{ IgnoresOld() bool }
 
 // NewChangesOut asserts the children's types. Where the site is Cached the cache stands in front of them.
 func NewChangesOut[K, V any](s *Site) (*ChangesOut[K, V], error) {
 	if s.Cached {
 		c, err := newCache[K, V](s)
-		return &ChangesOut[K, V]{children: []ChangeReceiver[K, V]{c}}, err
+		return &ChangesOut[K, V]{children: []ChangeReceiver[K, V]{c}, readsOld: true}, err
 	}
-	o := &ChangesOut[K, V]{rowWise: s.RowWise && len(s.Children) > 1, rows: s.ChildRows}
+	o := &ChangesOut[K, V]{rows: s.ChildRows}
+	if s.RowWise && len(s.Children) > 1 {
+		o.single = new(Changes[K, V])
+	}
 	for _, child := range s.Children {
 		r, ok := child.(ChangeReceiver[K, V])
 		if !ok {
 			return nil, wrongType(s.Node, child, "its table")
 		}
 		o.children = append(o.children, r)
+		ignorer, ok := child.(OldIgnorer)
+		o.readsOld = o.readsOld || !ok || !ignorer.IgnoresOld()
 	}
 	return o, nil
 }
+
+// ReadsOld tells whether a child may look at old values. If not, they need not be computed.
+func (o *ChangesOut[K, V]) ReadsOld() bool { return o.readsOld }
 
 func (o *ChangesOut[K, V]) Emit(c *Changes[K, V]) error {
 	if len(c.Sel) == 0 {
 		return nil
 	}
 	count(o.rows, len(c.Sel))
-	if !o.rowWise || len(c.Sel) == 1 {
+	if o.single == nil || len(c.Sel) == 1 {
 		for _, child := range o.children {
 			if err := child.ReceiveChanges(c); err != nil {
 				return err
@@ -92,11 +105,11 @@ func (o *ChangesOut[K, V]) Emit(c *Changes[K, V]) error {
 		}
 		return nil
 	}
-	o.view = *c
+	*o.single = *c
 	for j := range c.Sel {
-		o.view.Sel = c.Sel[j : j+1]
+		o.single.Sel = c.Sel[j : j+1]
 		for _, child := range o.children {
-			if err := child.ReceiveChanges(&o.view); err != nil {
+			if err := child.ReceiveChanges(o.single); err != nil {
 				return err
 			}
 		}

@@ -3,6 +3,7 @@ package operator
 import (
 	"fmt"
 
+	"github.com/mainstemio/mainstem/internal/windowed"
 	"github.com/mainstemio/mainstem/serde"
 )
 
@@ -61,7 +62,7 @@ func (x topicExchange[K, V]) Sender(s *Site) (any, error) {
 	}
 	return &topicSender[K, V]{
 		topicExchange: x, node: s.Node, env: s.Env, maxBytes: limit, keyID: Identify(x.Key), valueID: Identify(x.Value),
-		isNull: NullTest[K](), unkeyed: s.Unkeyed, partition: s.Partition,
+		isNull: NullTest[K](), unkeyed: s.Unkeyed, partition: s.Partition, placedBy: windowed.PlacedBy(x.Key),
 	}, nil
 }
 
@@ -73,6 +74,7 @@ type topicSender[K, V any] struct {
 	keyID    serde.Serde[K]
 	valueID  serde.Serde[V]
 	isNull   func(K) bool
+	placedBy func(key []byte) []byte
 
 	unkeyed   bool // as in sender
 	partition int32
@@ -124,7 +126,7 @@ func (r *topicSender[K, V]) place(b *Batch[K, V], i int32, key []byte) (partitio
 	case r.Place != nil:
 		return r.Place(key, b.Values[i], r.partitions), true, nil
 	case key != nil:
-		return Partition(key, r.partitions), true, nil
+		return Partition(r.placedBy(key), r.partitions), true, nil
 	case r.unkeyed:
 		return r.partition % r.partitions, true, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/mainstemio/mainstem/internal/windowed"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/mainstemio/mainstem/serde"
 )
@@ -61,6 +62,7 @@ func (x *exchange[K, V]) Sender(s *Site) (any, error) {
 	}
 	return &sender[K, V]{
 		exchange: x, node: s.Node, env: s.Env, keyID: Identify(x.Key), isNull: NullTest[K](), unkeyed: s.Unkeyed, partition: s.Partition,
+		placedBy: windowed.PlacedBy(x.Key),
 	}, nil
 }
 
@@ -81,6 +83,7 @@ type sender[K, V any] struct {
 	env      *Env
 	keyID    serde.Serde[K]
 	isNull   func(K) bool
+	placedBy func(key []byte) []byte
 
 	unkeyed   bool // rows with a null key move too: to the partition with the number of this one, as far as there is one
 	partition int32
@@ -97,7 +100,7 @@ func (r *sender[K, V]) Receive(b *Batch[K, V]) (err error) {
 		if err != nil {
 			return Uncodable(b.Origins[i], r.node, "the key cannot be encoded", err)
 		}
-		if r.exchange.By != nil && key != nil {
+		if r.exchange.By != nil && (key != nil || r.unkeyed) {
 			to, moves, err := r.exchange.By.placeRow(r.env, b, i, placed{key, n})
 			if err != nil {
 				return refused(b.Origins[i], r.node, err)
@@ -117,7 +120,7 @@ func (r *sender[K, V]) Receive(b *Batch[K, V]) (err error) {
 		case key == nil:
 			r.env.Drops.Add(DropUnkeyed)
 		default:
-			r.exchange.inboxes[Partition(key, n)].add(b, i, key)
+			r.exchange.inboxes[Partition(r.placedBy(key), n)].add(b, i, key)
 		}
 	}
 	return nil
@@ -129,7 +132,7 @@ type placed struct {
 	n   int32
 }
 
-// placeRow asks for the partition of row i, which has a key; moves is false for a row that is dropped.
+// placeRow asks for the partition of row i; moves is false for a row that is dropped.
 func (by PlaceFunc[K, V]) placeRow(env *Env, b *Batch[K, V], i int32, at placed) (to int32, moves bool, err error) {
 	var room [1]int32
 	switch p := by(outgoing(env, b, i), at.n); {
@@ -172,8 +175,11 @@ type inbox[K, V any] struct {
 	timestamps []record.Timestamp
 	headers    [][]record.Header
 	origins    []Origin
-	view       Batch[K, V]
+	view       Scratch[Batch[K, V]]
 }
+
+// Rest implements Rester.
+func (in *inbox[K, V]) Rest() { *in = inbox[K, V]{out: in.out, keyID: in.keyID} }
 
 func (in *inbox[K, V]) add(b *Batch[K, V], i int32, key []byte) {
 	if IsSet(b.KeyNulls, i) {
@@ -211,7 +217,7 @@ func (in *inbox[K, V]) Timestamps() []record.Timestamp { return in.timestamps[in
 func (in *inbox[K, V]) Feed(n int) error {
 	from, to := in.head, in.head+n
 	in.head = to
-	b := &in.view
+	b := in.view.Get()
 	*b = Batch[K, V]{Keys: in.keys[from:to], Values: in.values[from:to]}
 	b.Rows = Rows{Sel: FirstRows(n), Timestamps: in.timestamps[from:to], Origins: in.origins[from:to]}
 	b.KeyBytes = Encoded[K]{Bytes: in.keyBytes[from:to], By: in.keyID}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mainstemio/mainstem/internal/windowed"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/mainstemio/mainstem/serde"
 )
@@ -124,11 +125,15 @@ type sink[K, V any] struct {
 	valueIn RecordSerde[V]
 	at      Surroundings // of the record that is encoded
 	to      []int32      // room for the partitions of a row
+
+	placedBy func(key []byte) []byte // the part of a key that says its partition
 }
 
 // Instance implements Spec.
 func (k Sink[K, V]) Instance(s *Site) (any, error) {
-	c := &sink[K, V]{Sink: k, node: s.Node, env: s.Env, keyID: Identify(k.Key), valueID: Identify(k.Value)}
+	c := &sink[K, V]{
+		Sink: k, node: s.Node, env: s.Env, keyID: Identify(k.Key), valueID: Identify(k.Value), placedBy: windowed.PlacedBy(k.Key),
+	}
 	if c.keyIn, _ = k.Key.(RecordSerde[K]); c.keyIn != nil {
 		c.keyID = nil // what another record's headers say is not known here
 	}
@@ -239,12 +244,12 @@ func (k *sink[K, V]) stage(b *Batch[K, V], i int32, out Staged, room Room) error
 		return TooLarge(b.Origins[i], k.node, size, room.MaxBytes)
 	}
 	if k.Place == nil {
-		out.Partition = partitionOf(out.Key, b.Origins[i], room.Partitions)
+		out.Partition = partitionOf(k.placing(out.Key), b.Origins[i], room.Partitions)
 		k.env.Stage.Add(out)
 		return nil
 	}
 	place := k.Place(outgoing(k.env, b, i), room.Partitions)
-	if k.to = place.partitions(k.to[:0], out.Key, b.Origins[i], room.Partitions); len(k.to) == 0 {
+	if k.to = place.partitions(k.to[:0], k.placing(out.Key), b.Origins[i], room.Partitions); len(k.to) == 0 {
 		k.env.Drops.Add(DropNowhere)
 	}
 	for _, p := range k.to {
@@ -257,6 +262,14 @@ func (k *sink[K, V]) stage(b *Batch[K, V], i int32, out Staged, room Room) error
 		k.env.Stage.Add(out)
 	}
 	return nil
+}
+
+// placing is the part of a key that says its partition; nil stays nil.
+func (k *sink[K, V]) placing(key []byte) []byte {
+	if key == nil {
+		return nil
+	}
+	return k.placedBy(key)
 }
 
 // refused is the error of a row whose cause says nothing from the row.

@@ -87,7 +87,13 @@ type source[K, V any] struct {
 	origins                      []Origin
 	keyNulls                     []bool
 	valueNulls                   []bool
-	view                         Batch[K, V]
+	view                         Scratch[Batch[K, V]]
+}
+
+// Rest implements Rester.
+func (c *source[K, V]) Rest() {
+	c.sel, c.origins, c.keyNulls, c.valueNulls = nil, nil, nil, nil
+	c.view.Rest()
 }
 
 // Feeder implements SourceSpec.
@@ -119,7 +125,7 @@ func (c *source[K, V]) negative(_ *Run, i int) *RowError {
 // not be skipped.
 func (c *source[K, V]) feed(run *Run, times []record.Timestamp, invalid func(run *Run, i int) *RowError, bad Bad) error {
 	n := len(run.Offsets)
-	b := &c.view
+	b := c.view.Get()
 	keys, values := Sized(b.Keys, n), Sized(b.Values, n)
 	*b = Batch[K, V]{Keys: keys, Values: values}
 	b.Timestamps, b.Headers = times, run.Headers

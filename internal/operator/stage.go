@@ -47,8 +47,9 @@ type Arena struct {
 	buf []byte
 }
 
-// arenaSize is the first size in bytes; a larger array replaces it when a unit needs more.
-const arenaSize = 64 << 10
+// arenaSize is the first size in bytes; a larger array replaces it when a unit needs more. It is small since most of a thousand queries on a
+// node see few records at once.
+const arenaSize = 1 << 10
 
 // maxIdleArena is the largest array kept between units.
 const maxIdleArena = 8 << 20

@@ -20,8 +20,12 @@ type State[K, V any] struct {
 	env   *Env
 	node  string
 	log   []undoRow[V]
-	marks []int64 // the table's as they were when the unit began
+	ahead [][]byte // empty but while Ahead runs
+	marks []int64  // the table's as they were when the unit began
 }
+
+// Rest implements Rester.
+func (t *State[K, V]) Rest() { t.log, t.ahead = nil, nil }
 
 // An undoRow is what a key had before a change.
 type undoRow[V any] struct {
@@ -112,6 +116,9 @@ func (t *State[K, V]) Read(_ K, encoded []byte) (v V, ts record.Timestamp, ok bo
 	return v, ts, ok, nil
 }
 
+// Foresee implements Foreseer.
+func (t *State[K, V]) Foresee(keys [][]byte) { t.Table.Ahead(keys) }
+
 // Changes prepares v for the updates that rows cause here: same keys and origins, everything else to be filled in. Its columns
 // are reused from the call before.
 func (t *State[K, V]) Changes(v *Changes[K, V], rows *Rows, keys []K) *Changes[K, V] {
@@ -183,4 +190,28 @@ func (t *State[K, V]) KeyOf(keys []K, known [][]byte, origins []Origin, i int32)
 		t.env.Drops.Add(DropNullKey)
 	}
 	return key, nil
+}
+
+// Ahead returns the encoded keys of the rows of c that sel names: known, if there are any, or else it encodes them into c. It tells the table
+// which keys come next.
+func (t *State[K, V]) Ahead(c *Changes[K, V], known [][]byte, sel []int32) ([][]byte, error) {
+	if known == nil {
+		known = c.KeyBytes.Bytes
+		for _, i := range sel {
+			t.Row = i
+			key, err := Encode(&t.env.Arena, t.key, c.Keys[i])
+			if err != nil {
+				return nil, Uncodable(c.Origins[i], t.node, "the key cannot be encoded", err)
+			}
+			known[i] = key
+		}
+		t.Row = NoRow
+	}
+	for _, i := range sel {
+		t.ahead = append(t.ahead, known[i])
+	}
+	t.Table.Ahead(t.ahead)
+	clear(t.ahead)
+	t.ahead = t.ahead[:0]
+	return known, nil
 }

@@ -47,6 +47,13 @@ type timedSource[K, V any] struct {
 	batch Batch[K, V]
 }
 
+// Rest implements Rester.
+func (t *timedSource[K, V]) Rest() {
+	t.source.Rest()
+	t.ahead.Rest()
+	t.batch = Batch[K, V]{}
+}
+
 func newTimedSource[K, V any](s *Site, c source[K, V]) *timedSource[K, V] {
 	t := &timedSource[K, V]{source: c, ahead: c}
 	t.rows = NewState(s, store.Options[string, []byte]{

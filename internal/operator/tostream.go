@@ -8,7 +8,13 @@ type toStream[K, V any] struct {
 	byValue bool // null rows are those whose value is the type's own null
 	values  []V
 	bytes   [][]byte
-	view    Batch[K, V]
+	view    Scratch[Batch[K, V]]
+}
+
+// Rest implements Rester.
+func (t *toStream[K, V]) Rest() {
+	t.values, t.bytes = nil, nil
+	t.view.Rest()
 }
 
 // Instance implements Spec.
@@ -19,16 +25,20 @@ func (ToStream[K, V]) Instance(s *Site) (any, error) {
 	return &toStream[K, V]{out: o, byValue: null != nil && null(zero)}, err
 }
 
+// IgnoresOld implements OldIgnorer.
+func (t *toStream[K, V]) IgnoresOld() bool { return true }
+
 func (t *toStream[K, V]) ReceiveChanges(c *Changes[K, V]) error {
-	t.view = Batch[K, V]{Rows: c.Rows, Keys: c.Keys, Values: c.New, ValueNulls: c.NewAbsent, KeyBytes: c.KeyBytes, ValueBytes: c.NewBytes}
+	view := t.view.Get()
+	*view = Batch[K, V]{Rows: c.Rows, Keys: c.Keys, Values: c.New, ValueNulls: c.NewAbsent, KeyBytes: c.KeyBytes, ValueBytes: c.NewBytes}
 	if t.byValue && c.NewAbsent != nil {
-		t.nullByValue(c)
+		t.nullByValue(view, c)
 	}
-	return t.out.Emit(&t.view)
+	return t.out.Emit(view)
 }
 
 // nullByValue replaces the null bits by values that are null themselves.
-func (t *toStream[K, V]) nullByValue(c *Changes[K, V]) {
+func (t *toStream[K, V]) nullByValue(view *Batch[K, V], c *Changes[K, V]) {
 	t.values, t.bytes = Sized(t.values, len(c.Keys)), Sized(t.bytes, len(c.Keys))
 	for _, i := range c.Sel {
 		var null V
@@ -41,8 +51,8 @@ func (t *toStream[K, V]) nullByValue(c *Changes[K, V]) {
 			t.bytes[i] = c.NewBytes.Bytes[i]
 		}
 	}
-	t.view.Values, t.view.ValueNulls = t.values, nil
+	view.Values, view.ValueNulls = t.values, nil
 	if c.NewBytes.Bytes != nil {
-		t.view.ValueBytes.Bytes = t.bytes
+		view.ValueBytes.Bytes = t.bytes
 	}
 }

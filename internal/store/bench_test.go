@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mainstemio/mainstem/record"
+	"github.com/mainstemio/mainstem/serde"
 )
 
 // BenchmarkEpoch is the task's share per record: look up, change, and its part of sealing and committing an epoch of 5,000.
@@ -48,3 +49,28 @@ type pointer struct{}
 func (pointer) Append(dst []byte, _ *int) ([]byte, error) { return append(dst, 'v'), nil }
 func (pointer) Decode([]byte) (*int, error)               { return nil, nil }
 func (pointer) HoldsNull() bool                           { return false }
+
+// BenchmarkRestore replays changes of keys in random order, as many as there are keys.
+func BenchmarkRestore(b *testing.B) {
+	for _, keys := range []int{100_000, 1_000_000} {
+		b.Run(fmt.Sprint(keys), func(b *testing.B) {
+			changed, value := make([][]byte, keys), make([]byte, 8)
+			step := uint64(0)
+			for i := range changed {
+				step = step*6364136223846793005 + 1442695040888963407
+				changed[i] = fmt.Append(nil, (step>>33)%uint64(keys))
+			}
+			before := used()
+			for b.Loop() {
+				tb := NewTable(Options[string, int64]{Name: "t", Key: serde.String, Value: serde.Int64})
+				for i, key := range changed {
+					if i%256 == 0 {
+						tb.Touch(changed[i:min(i+256, keys)])
+					}
+					must(b, tb.Restore(key, value, 1_790_000_000_000))
+				}
+			}
+			b.ReportMetric(float64(used()-before)/float64(b.N*keys), "cpu-ns/record")
+		})
+	}
+}

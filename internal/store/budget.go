@@ -21,9 +21,10 @@ func DefaultBudget() int64 {
 // The measure is what the tables hold, live or not. Buffers, what the collector has not taken yet, and the database's own cache come on
 // top of it.
 type Budget struct {
-	limit  int64
-	used   atomic.Int64
-	tables atomic.Int64
+	limit   int64
+	used    atomic.Int64
+	unsaved atomic.Int64 // of them, bytes of rows that no checkpoint has
+	tables  atomic.Int64
 }
 
 // NewBudget returns a budget of limit bytes; below 1 it is DefaultBudget.
@@ -54,11 +55,13 @@ type Share struct {
 	}
 }
 
-// Crowded tells that a checkpoint should be written, so that rows may leave: an eighth of the budget is left, and another one is
-// rows that no checkpoint has.
+// Crowded tells that a checkpoint should be written, so that rows may leave: an eighth of the budget is left, half of it is rows that no
+// checkpoint has, and the share has its part of them. Such rows are as good to have in memory as any, and the more of them are written at
+// once, the less often the database merges them with what it has.
 func (s *Share) Crowded() bool {
-	eighth := s.budget.limit / 8
-	return s.unsaved.Load() >= eighth && s.budget.used.Load() >= s.budget.limit-eighth
+	b := s.budget
+	unsaved := b.unsaved.Load()
+	return unsaved >= b.limit/2 && b.used.Load() >= b.limit-b.limit/8 && s.unsaved.Load() >= unsaved/max(b.tables.Load(), 1)
 }
 
 // Over tells that the budget is exceeded by so much that whoever fills the tables should wait for the checkpoint under way.
@@ -108,6 +111,7 @@ type account struct {
 
 func (a *account) set(bytes, unsaved int64) {
 	a.share.budget.used.Add(bytes - a.bytes)
+	a.share.budget.unsaved.Add(unsaved - a.unsaved)
 	a.share.unsaved.Add(unsaved - a.unsaved)
 	a.bytes, a.unsaved = bytes, unsaved
 }

@@ -15,7 +15,7 @@ func TestABudgetIsSharedByTables(t *testing.T) {
 	if small.excess() != 0 || large.excess() != 0 || other.Crowded() {
 		t.Error("a budget that is not exceeded presses")
 	}
-	large.set(1900, 130)
+	large.set(1900, 510)
 	if small.excess() != 0 || large.excess() < 900 || large.excess() > 1000 {
 		t.Errorf("excess is %d and %d", small.excess(), large.excess())
 	}
@@ -94,6 +94,8 @@ func TestAKeyThatWasNowhereIsFoundWhenItHasLeft(t *testing.T) {
 type unreadable struct{ kv.Store }
 
 func (unreadable) Get([]byte) ([]byte, error) { return nil, errBad }
+
+func (unreadable) GetAll([][]byte, func(int, []byte) error) error { return errBad }
 
 func TestAnEpochBehindAReadThatFailedIsRefused(t *testing.T) {
 	tb, leave := spilling(t, kv.NewMemory())

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -55,23 +56,22 @@ func (c *Checkpoints) Leave(s Store) {
 	}
 }
 
-// checkFormat compares the version; an empty database becomes one of formatVersion.
+// checkFormat compares the version; an empty database becomes one of formatVersion. The version's key is the first of all keys, so one look
+// tells it from foreign contents, also while other applications of the process open the same database.
 func checkFormat(db kv.Store) error {
-	b, err := db.Get(formatKey)
-	if err == nil {
-		v, n := binary.Uvarint(b)
-		if n <= 0 || n != len(b) || v != formatVersion {
-			return fmt.Errorf("%w: version bytes %x, this program knows version %d; use the release that wrote it", ErrFormat, b, formatVersion)
+	errFound := errors.New("a row")
+	err := db.Scan(nil, nil, func(key, value []byte) error {
+		if !bytes.Equal(key, formatKey) {
+			return fmt.Errorf("%w: the database has contents but no version", ErrFormat)
 		}
+		v, n := binary.Uvarint(value)
+		if n <= 0 || n != len(value) || v != formatVersion {
+			return fmt.Errorf("%w: version bytes %x, this program knows version %d; use the release that wrote it", ErrFormat, value, formatVersion)
+		}
+		return errFound
+	})
+	if errors.Is(err, errFound) {
 		return nil
-	}
-	if !errors.Is(err, kv.ErrNotFound) {
-		return err
-	}
-	errSome := errors.New("not empty")
-	err = db.Scan(nil, nil, func(_, _ []byte) error { return errSome })
-	if errors.Is(err, errSome) {
-		return fmt.Errorf("%w: the database has contents but no version", ErrFormat)
 	}
 	if err != nil {
 		return err

@@ -38,6 +38,39 @@ func TestUnknownFormatIsAnErrorAndNothingIsChanged(t *testing.T) {
 	}
 }
 
+// sharedDB lets somebody else have the database at a moment of a Scan.
+type sharedDB struct {
+	kv.Store
+	before, behind func()
+}
+
+func (db sharedDB) Scan(from, to []byte, fn func(key, value []byte) error) error {
+	db.before()
+	defer db.behind()
+	return db.Store.Scan(from, to, fn)
+}
+
+func TestApplicationsOpenAnEmptyDatabaseAtOnce(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		db := kv.NewMemory()
+		another := func() {
+			c, err := OpenCheckpoints(db, "another")
+			must(t, err)
+			_, err = c.Worker("worker of another")
+			must(t, err)
+		}
+		nobody := func() {}
+		shared := sharedDB{db, another, nobody}
+		if !first {
+			shared = sharedDB{db, nobody, another}
+		}
+		_, err := OpenCheckpoints(shared, "app")
+		must(t, err)
+		_, err = OpenCheckpoints(db, "app")
+		must(t, err)
+	}
+}
+
 func TestCheckpointBytesAreAsDocumented(t *testing.T) {
 	db := kv.NewMemory()
 	c, err := OpenCheckpoints(db, "app")

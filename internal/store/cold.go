@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"sync/atomic"
@@ -24,8 +23,8 @@ type cold struct {
 	db      *spilled // set before the table is used; nil: everything is resident
 	account *account
 	err     atomic.Pointer[error] // the first that a read gave, also a view's: the epoch must not be sealed
-	missed  []byte                // the key that was found nowhere last; nil: none. Put follows Get
-	asked   bool                  // missed is set
+	missed  map[string]struct{}   // keys that were found nowhere, lately. Put follows Get
+	wanted  [][]byte              // empty but while Ahead reads
 
 	active  uint32        // the number of the checkpoint under way, as row.own has it; 0: none
 	number  uint32        // the last one's
@@ -33,10 +32,38 @@ type cold struct {
 	taken   int           // rows of the checkpoint under way
 	buried  []uint32      // rows deleted by it
 	away    int           // rows whose value is not resident
+
+	portions portions
+	next     []byte // the first key that warm has not looked at; nil: there is nothing for it to do
+	evicted  bool   // rows left memory since the table was loaded
 }
 
-// isMissed tells whether the key was looked for last, and is nowhere.
-func (c *cold) isMissed(key []byte) bool { return c.asked && bytes.Equal(c.missed, key) }
+// portions are how many rows of the checkpoint are read at once: before the table is used, so that a start does not take as long as the
+// table is large, and by each Commit after it, in some ms.
+type portions struct{ load, warm int }
+
+var usualPortions = portions{load: 1 << 16, warm: 1 << 13}
+
+// keptMissed is how many keys found nowhere are remembered at most.
+const keptMissed = 1 << 11
+
+// isMissed tells whether the key was looked for lately, and is nowhere.
+func (c *cold) isMissed(key []byte) bool {
+	_, missed := c.missed[string(key)]
+	return missed
+}
+
+func (c *cold) miss(key []byte) {
+	if c.missed == nil {
+		c.missed = map[string]struct{}{}
+	}
+	if len(c.missed) >= keptMissed {
+		clear(c.missed)
+	}
+	c.missed[string(key)] = struct{}{}
+}
+
+func (c *cold) forgetMissed() { clear(c.missed) }
 
 // spill implements Store.
 func (t *Table[K, V]) spill(to *spilled, share *Share) {
@@ -50,6 +77,21 @@ type spilled struct {
 }
 
 func (s *spilled) get(key []byte) ([]byte, error) { return prefixReader{s.db, s.prefix}.Get(key) }
+
+// getAll is get for many keys, see kv.Store.
+func (s *spilled) getAll(keys [][]byte, fn func(i int, value []byte) error) error {
+	size := 0
+	for _, key := range keys {
+		size += len(s.prefix) + len(key)
+	}
+	full, b := make([][]byte, len(keys)), make([]byte, 0, size)
+	for i, key := range keys {
+		at := len(b)
+		b = append(append(b, s.prefix...), key...)
+		full[i] = b[at:len(b):len(b)]
+	}
+	return s.db.GetAll(full, fn)
+}
 
 // inFlight tells whether the checkpoint under way took the row. It may say so of others that an earlier one took.
 func (t *Table[K, V]) inFlight(p *row) bool {
@@ -100,7 +142,7 @@ func (t *Table[K, V]) fetch(key []byte) uint32 {
 	}
 	v, ts, ok := t.fromCheckpoint(key)
 	if !ok {
-		t.cold.missed, t.cold.asked = append(t.cold.missed[:0], key...), true
+		t.cold.miss(key)
 		return 0
 	}
 	id := t.add(key)
@@ -161,6 +203,59 @@ func (t *Table[K, V]) fail(err error) {
 	t.cold.err.CompareAndSwap(nil, &err)
 }
 
+// warm brings in the next rows of a table that was not loaded whole, while there is room: so that the database need not be asked for each of
+// them, and in the end not for new keys either. What the index has of a key is newer than the checkpoint, or the same.
+func (t *Table[K, V]) warm() {
+	c := &t.cold
+	if c.next == nil {
+		return
+	}
+	n := 0
+	err := errFull
+	if c.account.room() {
+		err = prefixReader{c.db.db, c.db.prefix}.Scan(c.next, nil, func(key, value []byte) error {
+			if n++; n > c.portions.warm {
+				c.next = append(c.next[:0], key...)
+				return errFull
+			}
+			return t.warmRow(key, value)
+		})
+		t.report()
+	}
+	switch {
+	case errors.Is(err, errFull) && n > c.portions.warm:
+		return
+	case err == nil && !c.evicted:
+		t.mu.Lock()
+		t.mu.some = false
+		t.mu.Unlock()
+	case err != nil && !errors.Is(err, errFull):
+		t.fail(t.wrap("warm", err))
+	}
+	c.next = nil
+}
+
+// warmRow enters a row of the checkpoint unless the index knows what is committed.
+func (t *Table[K, V]) warmRow(key, value []byte) error {
+	id := t.mu.rows.find(key)
+	if id != 0 && t.mu.rows.at(id).chunk != 0 && !t.mu.rows.at(id).away() {
+		return nil
+	}
+	v, ts, err := t.decodeRow(value)
+	if err != nil {
+		return err
+	}
+	if id == 0 {
+		id = t.add(key)
+	}
+	t.mu.Lock()
+	t.enterLocked(id, key, &v, ts)
+	t.mu.Unlock()
+	t.mu.rows.at(id).own |= saved
+	t.maxTS = max(t.maxTS, ts)
+	return nil
+}
+
 // evict takes rows out of memory that the checkpoint has, the oldest first, while the budget is exceeded. A row that was read or changed
 // since it was passed by last stays for another round. It looks at a few times as much as was written, so that no Commit pays for all.
 func (t *Table[K, V]) evict(written int64) {
@@ -173,7 +268,7 @@ func (t *Table[K, V]) evict(written int64) {
 	if excess == 0 || !t.worthEvicting() {
 		return
 	}
-	c.asked = false // what was found nowhere may be in the checkpoint only, from now on
+	c.forgetMissed() // what was found nowhere may be in the checkpoint only, from now on
 	t.mu.Lock()
 	h := &t.mu.rows.heap
 	if len(h.chunks) == 1 {
@@ -190,13 +285,13 @@ func (t *Table[K, V]) evict(written int64) {
 // report tells the budget what the table holds.
 func (t *Table[K, V]) report() {
 	held, rows := t.held(), max(int64(t.mu.rows.count), 1)
-	t.cold.account.set(held, held*min(int64(len(t.dirty)+t.cold.taken), rows)/rows)
+	t.cold.account.set(held, held*min(int64(t.dirty.count+t.cold.taken), rows)/rows)
 }
 
 // worthEvicting tells whether an eighth of the rows could leave.
 func (t *Table[K, V]) worthEvicting() bool {
 	rows := t.mu.rows.count
-	return rows > 0 && len(t.mu.rows.heap.chunks) > 0 && 8*(rows-t.cold.away-len(t.dirty)-t.cold.taken) >= rows
+	return rows > 0 && len(t.mu.rows.heap.chunks) > 0 && 8*(rows-t.cold.away-t.dirty.count-t.cold.taken) >= rows
 }
 
 // pass has the entry at a place leave, if it is one that may, or moves it.
@@ -216,7 +311,7 @@ func (t *Table[K, V]) pass(at place, e entry) {
 	case t.keysStay():
 		t.emptyLocked(id, e)
 	default:
-		t.mu.some = true
+		t.mu.some, t.cold.evicted = true, true
 		t.count--
 		r.remove(id, e.key)
 		t.dropObject(id)

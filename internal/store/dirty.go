@@ -1,8 +1,12 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
+	"iter"
+	"slices"
 
 	"github.com/mainstemio/mainstem/internal/kv"
 )
@@ -14,25 +18,102 @@ type dirtyRow[V any] struct {
 	entry []byte // begins with the row's entry: nothing is written over those in flight
 	v     V      // without a flat form
 	live  bool
+	first uint64 // the first bytes of the key, in its order
 }
 
-// keptDirty is for how many rows the list of dirty ones is kept from one checkpoint to the next.
+// sortRows puts rows in the order of their keys: the database's files then cover narrow ranges, and are merged with few others.
+func sortRows[V any](rows []dirtyRow[V]) {
+	for i := range rows {
+		var first [8]byte
+		key, _ := keyAt(rows[i].entry)
+		copy(first[:], key)
+		rows[i].first = binary.BigEndian.Uint64(first[:])
+	}
+	slices.SortFunc(rows, func(a, b dirtyRow[V]) int {
+		if c := cmp.Compare(a.first, b.first); c != 0 {
+			return c
+		}
+		x, _ := keyAt(a.entry)
+		y, _ := keyAt(b.entry)
+		return bytes.Compare(x, y)
+	})
+}
+
+// dirtyRows are the rows whose committed value changed since Dirty: those marked so (row.own). The list of them is there for the sake of large
+// tables of which little changes. It is given up when it would grow beyond a sixteenth of the rows: to look at all of them is as fast then,
+// for it goes through the memory in order.
+type dirtyRows struct {
+	count int
+	list  []uint32 // in order of change; it may name others, and rows twice
+	all   bool     // list is given up
+}
+
+// keptDirty is for how many rows there is a list in any case, also from one checkpoint to the next.
 const keptDirty = 1 << 16
+
+// mark makes a row a dirty one.
+func (d *dirtyRows) mark(r *rows, id uint32) {
+	p := r.at(id)
+	if p.own&dirty != 0 {
+		return
+	}
+	p.own |= dirty
+	d.count++
+	if !d.all && len(d.list) >= max(keptDirty, r.count/16) {
+		d.all, d.list = true, nil
+	}
+	if !d.all {
+		d.list = append(d.list, id)
+	}
+}
+
+// clear makes a row one that is not dirty.
+func (d *dirtyRows) clear(p *row) {
+	if p.own&dirty != 0 {
+		p.own &^= dirty
+		d.count--
+	}
+}
+
+// each gives the dirty rows. Those that it gave may be cleared and removed meanwhile.
+func (d *dirtyRows) each(r *rows) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		if !d.all {
+			for _, id := range d.list {
+				if r.at(id).own&dirty != 0 && !yield(id) {
+					return
+				}
+			}
+			return
+		}
+		for id := uint32(1); id < r.used; id++ {
+			if r.at(id).own&dirty != 0 && !yield(id) {
+				return
+			}
+		}
+	}
+}
+
+// forget begins anew when no row is dirty.
+func (d *dirtyRows) forget() {
+	d.list, d.all = d.list[:0], false
+	if cap(d.list) > keptDirty {
+		d.list = nil // as many may never change again between two checkpoints
+	}
+}
 
 // Dirty implements Store.
 func (t *Table[K, V]) Dirty() func(w kv.Writer) error {
+	t.tail = 0
 	marks := t.marks.take()
-	if len(t.dirty) == 0 && marks == nil {
+	if t.dirty.count == 0 && marks == nil {
 		return nil
 	}
 	t.depart()
-	rows := make([]dirtyRow[V], 0, len(t.dirty))
+	rows := make([]dirtyRow[V], 0, t.dirty.count)
 	t.mu.Lock()
-	for _, id := range t.dirty {
+	for id := range t.dirty.each(&t.mu.rows) {
 		p := t.mu.rows.at(id)
-		if p.own&dirty == 0 {
-			continue // it came and went between two checkpoints, or is named twice since
-		}
 		d := dirtyRow[V]{entry: t.mu.rows.heap.at(p.place()), live: p.live()}
 		if t.flat == nil && d.live {
 			d.v = t.mu.objects[id]
@@ -41,10 +122,8 @@ func (t *Table[K, V]) Dirty() func(w kv.Writer) error {
 		t.takeLocked(id, p)
 	}
 	t.mu.Unlock()
-	t.dirty, t.cold.taken = t.dirty[:0], len(rows)
-	if cap(t.dirty) > keptDirty {
-		t.dirty = nil // as many may never change again between two checkpoints
-	}
+	t.cold.taken = len(rows)
+	t.dirty.forget()
 	return func(w kv.Writer) error {
 		if marks != nil {
 			if err := w.Put([]byte{}, marks); err != nil {
@@ -57,7 +136,8 @@ func (t *Table[K, V]) Dirty() func(w kv.Writer) error {
 
 // takeLocked notes that the checkpoint takes a row.
 func (t *Table[K, V]) takeLocked(id uint32, p *row) {
-	p.own = p.own&^(dirty|saved|flight) | t.cold.active
+	t.dirty.clear(p)
+	p.own = p.own&^(saved|flight) | t.cold.active
 	if p.live() {
 		p.own |= saved
 		return
@@ -70,6 +150,7 @@ func (t *Table[K, V]) takeLocked(id uint32, p *row) {
 
 // writeRows runs in any goroutine: it uses nothing of the table but its options and its codec.
 func (t *Table[K, V]) writeRows(w kv.Writer, rows []dirtyRow[V]) error {
+	sortRows(rows)
 	var value []byte
 	for i := range rows {
 		r := &rows[i]
@@ -111,7 +192,8 @@ func (t *Table[K, V]) Load(r kv.Reader) error {
 			t.cold.account.set(t.held(), 0)
 			full = !t.cold.account.room()
 		}
-		if !t.keysStay() && (full || t.cold.db != nil && n > loadedAtOnce) {
+		if !t.keysStay() && (full || t.cold.db != nil && n > t.cold.portions.load) {
+			t.cold.next = bytes.Clone(key)
 			return errFull
 		}
 		return t.loadRow(key, value, full)
@@ -128,11 +210,8 @@ func (t *Table[K, V]) Load(r kv.Reader) error {
 	return nil
 }
 
-// loadedAtOnce is how many rows of a table are read before it is used, so that a start takes a second and not a minute.
-const loadedAtOnce = 1 << 20
-
-// errFull ends the loading of a table: the rest comes when it is read.
-var errFull = errors.New("the budget is full")
+// errFull ends the loading of a table: the rest comes when it is read, or by and by (warm).
+var errFull = errors.New("enough rows for now")
 
 // loadRow enters a row of the checkpoint, or its key and time only.
 func (t *Table[K, V]) loadRow(key, value []byte, keyOnly bool) error {

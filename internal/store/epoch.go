@@ -27,11 +27,14 @@ func (t *Table[K, V]) Seal(changelog func(key, value []byte, ts record.Timestamp
 				return t.wrap("seal", err)
 			}
 		}
-		t.mu.rows.at(c.row).own |= inSealed
+	}
+	for i := range t.overlay.changes { // apart, so that the processor brings many rows at once
+		t.mu.rows.at(t.overlay.changes[i].row).own |= inSealed
 	}
 	if err := t.sealMarks(changelog); err != nil {
 		return t.wrap("seal", err)
 	}
+	t.tail += len(t.overlay.changes)
 	t.overlay, t.sealed = t.sealed, t.overlay // Commit left the other one empty
 	t.inSeal = true
 	return nil
@@ -62,6 +65,7 @@ func (t *Table[K, V]) Commit() {
 	written := int64(0)
 	if t.inSeal {
 		written = t.fold()
+		t.warm() // not while the changelog is replayed: that has to end first
 	}
 	t.evict(written)
 }
@@ -71,6 +75,9 @@ func (t *Table[K, V]) fold() int64 {
 	t.mu.Lock()
 	before := t.mu.rows.heap.size
 	for i := range t.sealed.changes {
+		if i%touched == 0 {
+			t.touchChanged(t.sealed.changes[i:min(i+touched, len(t.sealed.changes))])
+		}
 		c := &t.sealed.changes[i]
 		p := t.mu.rows.at(c.row)
 		if p.own&inSealed == 0 {
@@ -97,6 +104,7 @@ func (t *Table[K, V]) fold() int64 {
 
 // Restore implements Store. The checkpoint is not asked: the record's value is the one that counts.
 func (t *Table[K, V]) Restore(key, value []byte, ts record.Timestamp) error {
+	t.tail++
 	if t.marks.holds(key) {
 		if err := t.restoreMarks(value); err != nil {
 			return t.wrap("restore", err)
@@ -136,7 +144,7 @@ func (t *Table[K, V]) restoreRow(key []byte, v *V, ts record.Timestamp) (uint32,
 		if _, err := t.o.Key.Decode(key); err != nil {
 			return 0, err
 		}
-		id = t.findOrAdd(key)
+		id = t.addUnasked(key)
 	}
 	t.mu.Lock()
 	t.setLocked(id, key, v, ts)
@@ -146,8 +154,14 @@ func (t *Table[K, V]) restoreRow(key []byte, v *V, ts record.Timestamp) (uint32,
 	return id, nil
 }
 
-// setLocked makes v the committed value of a row.
+// setLocked makes v the committed value of a row, and takes a sealed change away from it.
 func (t *Table[K, V]) setLocked(id uint32, key []byte, v *V, ts record.Timestamp) {
+	t.enterLocked(id, key, v, ts)
+	t.closed(t.mu.rows.at(id))
+}
+
+// enterLocked gives a row its committed value.
+func (t *Table[K, V]) enterLocked(id uint32, key []byte, v *V, ts record.Timestamp) {
 	p := t.mu.rows.at(id)
 	if !p.live() {
 		p.bits |= live
@@ -167,7 +181,6 @@ func (t *Table[K, V]) setLocked(id uint32, key []byte, v *V, ts record.Timestamp
 		t.scratch = t.scratch[:0]
 	}
 	t.mu.rows.set(id, entry{ts: ts, key: key, value: t.scratch}, !t.inFlight(p))
-	t.closed(p)
 }
 
 // closed takes a sealed change away from its row, whose key may have been read from it until now.
@@ -193,7 +206,7 @@ func (t *Table[K, V]) removeLocked(id uint32, key []byte) {
 		t.mu.rows.set(id, entry{ts: never, key: key}, false)
 		t.markDirty(id)
 	} else {
-		p.own &^= dirty // what no checkpoint has needs no deleting there
+		t.dirty.clear(p) // what no checkpoint has needs no deleting there
 	}
 	t.closed(p)
 	t.forgetLocked(id, key)
@@ -214,9 +227,4 @@ func (t *Table[K, V]) forgetLocked(id uint32, key []byte) {
 	}
 }
 
-func (t *Table[K, V]) markDirty(id uint32) {
-	if p := t.mu.rows.at(id); p.own&dirty == 0 {
-		p.own |= dirty
-		t.dirty = append(t.dirty, id)
-	}
-}
+func (t *Table[K, V]) markDirty(id uint32) { t.dirty.mark(&t.mu.rows, id) }

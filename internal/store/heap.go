@@ -2,13 +2,14 @@ package store
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/mainstemio/mainstem/record"
 )
 
 // A heap keeps the entries of a table's rows in large pieces of memory without pointers. It is written like a log: a row's next entry
 // is appended, and what is left of old chunks is moved to the end in the order of their age (evacuate), so that at most about half of
-// the memory is dead. Only an entry of the same size may be written over the one before, by whoever knows that nobody holds a slice of it;
+// the memory is dead, beside some chunks. Chunks grow with what is in use. Only an entry of the same size may be written over the one before, by whoever knows that nobody holds a slice of it;
 // its key stays as it is. Chunks are not used again, so other slices stay right for as long as somebody holds them.
 type heap struct {
 	chunks []chunk // the last one grows
@@ -26,8 +27,10 @@ type chunk struct {
 type place struct{ chunk, at uint32 }
 
 const (
-	minChunk = 4 << 10
+	minChunk = 512
 	maxChunk = 1 << chunkBits
+	// leastDead is half of how many dead bytes are worth looking for.
+	leastDead = 4 << 10
 	// chunkBits is how many bits a position has: a larger entry stands at the start of a chunk of its own.
 	chunkBits = 18
 )
@@ -93,17 +96,21 @@ func (h *heap) room(n int) (*chunk, place) {
 	return c, place{h.first + uint32(last), uint32(len(c.entries))}
 }
 
+// chunkSize is how many bytes the next chunk has: as many as are in use, or up to twice as many.
+func (h *heap) chunkSize() int {
+	if h.live >= maxChunk {
+		return maxChunk
+	}
+	return max(1<<bits.Len64(uint64(h.live)), minChunk)
+}
+
 // begin starts a chunk with room for n bytes.
 func (h *heap) begin(n int) {
 	if h.first == 0 {
 		h.first = 1
 	}
 	last := len(h.chunks) - 1
-	capacity := minChunk
-	if last >= 0 {
-		capacity = min(2*cap(h.chunks[last].entries), maxChunk)
-	}
-	capacity = max(capacity, n)
+	capacity := max(h.chunkSize(), n)
 	if last >= 0 && h.chunks[last].live == 0 {
 		h.drop(last)
 	}
@@ -144,7 +151,7 @@ func (h *heap) skipEmpty() {
 // evacuate moves the entries in use of the oldest chunks to the end while too much of the memory is dead, for at most limit chunks. keep
 // takes an entry of which nothing else is known.
 func (h *heap) evacuate(limit int, keep func(p place, e entry)) {
-	for ; limit > 0 && len(h.chunks) > 1 && h.size > 2*h.live+2*maxChunk; limit-- {
+	for ; limit > 0 && len(h.chunks) > 1 && h.size > 2*h.live+2*int64(max(h.chunkSize(), leastDead)); limit-- {
 		h.sweep(keep)
 	}
 }

@@ -2,7 +2,9 @@ package store
 
 import (
 	"encoding/binary"
+	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/mainstemio/mainstem/record"
@@ -54,4 +56,71 @@ func TestSmallKeysTakeThreeTimesTheirBytes(t *testing.T) {
 			runtime.KeepAlive(tb)
 		}
 	}
+}
+
+// Programs have hundreds of small tables: what a table holds follows its rows, however often they change and whatever they were.
+func TestASmallTableIsSmall(t *testing.T) {
+	const each = 200 // bytes of a row's entry at most, and of its places in the index
+	for _, rows := range []int{1, 10, 100, 1000} {
+		tb := NewTable(Options[string, string]{Name: "t", Key: serde.String, Value: serde.String})
+		before := int64(0)
+		for round := range 300 {
+			for i := range rows {
+				tb.Put(fmt.Append(nil, "key ", i), strings.Repeat("v", (i+round)%100), record.Timestamp(round))
+			}
+			must(t, tb.Seal(func(_, _ []byte, _ record.Timestamp) error { return nil }))
+			tb.Commit()
+			if round == 0 {
+				before = tb.held()
+			}
+		}
+		if limit := int64(1<<10 + each*rows); before > limit {
+			t.Errorf("%d rows take %d bytes when they are new, more than %d", rows, before, limit)
+		}
+		if limit := int64(4*leastDead + 2*each*rows); tb.held() > limit {
+			t.Errorf("%d rows take %d bytes after many changes, more than %d", rows, tb.held(), limit)
+		}
+		for i := range rows {
+			if v, _, ok := tb.Get(fmt.Append(nil, "key ", i)); !ok || len(v) != (i+299)%100 {
+				t.Fatalf("row %d of %d: %d bytes", i, rows, len(v))
+			}
+		}
+	}
+}
+
+// A view may read while the first page moves.
+func TestAViewReadsWhileASmallTableGrows(t *testing.T) {
+	tb := NewTable(Options[string, string]{Name: "t", Key: serde.String, Value: serde.String})
+	view := NewView(tb)
+	put := func(i int) {
+		tb.Put(fmt.Append(nil, "key ", i), "v", 1)
+		must(t, tb.Seal(func(_, _ []byte, _ record.Timestamp) error { return nil }))
+		tb.Commit()
+	}
+	put(0)
+	stop, done := make(chan struct{}), make(chan error)
+	go func() {
+		for {
+			if _, ok, err := view.Get("key 0"); err != nil || !ok {
+				done <- fmt.Errorf("the row is there: %v: %w", ok, err)
+				return
+			}
+			n := 0
+			if err := view.Scan(func(string, string) bool { n++; return true }); err != nil || n == 0 {
+				done <- fmt.Errorf("%d rows: %w", n, err)
+				return
+			}
+			select {
+			case <-stop:
+				done <- nil
+				return
+			default:
+			}
+		}
+	}()
+	for i := 1; i < 3*pageRows; i++ {
+		put(i)
+	}
+	close(stop)
+	must(t, <-done)
 }

@@ -11,23 +11,51 @@ import (
 // that a table of millions of keys costs the garbage collector nothing.
 //
 // It is a hash table of chains with about one row in each. It grows by linear hashing (Litwin, 1980): a new row cuts one chain in two, so
-// that there is never a moment at which everything moves, and no room for rows that may come.
+// that there is never a moment at which everything moves, and no room for rows that may come. Only the first page moves while it is small,
+// for the sake of small tables: a *row is valid until the next add.
 type rows struct {
-	heap  heap
-	heads []*[pageRows]uint32 // first rows of the chains
-	n     uint32              // chains in use
-	mask  uint32              // mask+1 is the power of two at or above n
-	pages []*[pageRows]row    // row 0 is none
-	used  uint32              // rows handed out so far, row 0 included
-	spare uint32              // first of the rows that were given back
-	count int                 // rows in the chains
-	seed  maphash.Seed
-	hide  uint64              // of hashes: a test lets them collide
-	fresh func(p *row) []byte // the key of a row without an entry: it stands in the running epoch. Only the owner calls it
-	entry []byte              // being written
+	heap    heap
+	heads   [][]uint32 // first rows of the chains, by pages
+	n       uint32     // chains in use
+	mask    uint32     // mask+1 is the power of two at or above n
+	pages   [][]row    // row 0 is none
+	used    uint32     // rows handed out so far, row 0 included
+	spare   uint32     // first of the rows that were given back
+	count   int        // rows in the chains
+	counted int        // count when touchCuts was called last
+	seed    maphash.Seed
+	hide    uint64              // of hashes: a test lets them collide
+	fresh   func(p *row) []byte // the key of a row without an entry: it stands in the running epoch. Only the owner calls it
+	entry   []byte              // being written
 }
 
-const pageRows = 1024
+const (
+	pageRows  = 1024 // rows, or heads, of a page
+	firstRows = 16   // of the first page, which doubles until it is a whole one
+)
+
+// withRoom returns pages with room for element i, the one behind all that were used so far.
+func withRoom[T any](pages [][]T, i uint32) [][]T {
+	switch at := i / pageRows; {
+	case len(pages) == 0:
+		return append(pages, make([]T, firstRows))
+	case int(at) == len(pages):
+		return append(pages, make([]T, pageRows))
+	case int(i%pageRows) == len(pages[at]):
+		larger := make([]T, 2*len(pages[at]))
+		copy(larger, pages[at])
+		pages[at] = larger
+	}
+	return pages
+}
+
+// places is how many elements pages have room for.
+func places[T any](pages [][]T) int64 {
+	if len(pages) == 0 {
+		return 0
+	}
+	return pageRows*int64(len(pages)-1) + int64(len(pages[0]))
+}
 
 // A row is one key. It stands in the index while it is live, has a newer generation, is dirty, or is on its way to the checkpoint.
 type row struct {
@@ -48,7 +76,7 @@ const (
 const (
 	change26 = 1<<26 - 1 // 1 + index in the changes of the newest epoch that has one; 0: none does
 	inSealed = 1 << 26   // that epoch is the sealed one
-	dirty    = 1 << 27   // the row stands in Table.dirty
+	dirty    = 1 << 27   // the committed value changed since Table.Dirty
 	saved    = 1 << 28   // the key may have a value in the checkpoint, as far as Dirty was called
 	recent   = 1 << 29   // read or changed since the eviction came by last
 	flight   = 3 << 30   // the number of the checkpoint that took the row last, see Table.inFlight
@@ -150,9 +178,7 @@ func (r *rows) add(key []byte) uint32 {
 	} else {
 		id = r.used
 		r.used++
-		if int(id/pageRows) == len(r.pages) {
-			r.pages = append(r.pages, new([pageRows]row))
-		}
+		r.pages = withRoom(r.pages, id)
 	}
 	hash := r.hash(key)
 	head := r.chain(hash)
@@ -162,20 +188,24 @@ func (r *rows) add(key []byte) uint32 {
 	return id
 }
 
-// grow makes room for one more row: it cuts the next chain in two.
+// grow makes room for one more row: it cuts chains in two, most often one. Within the first page chains are short of rows: look-ups in small
+// tables meet few other keys.
 func (r *rows) grow() {
 	if r.n == 0 {
-		r.heads, r.n, r.mask = append(r.heads, new([pageRows]uint32)), pageRows, pageRows-1
+		r.heads, r.n, r.mask = withRoom(r.heads, 0), firstRows, firstRows-1
 	}
-	if r.count < int(r.n) {
-		return
+	const sparse = 4 // heads for each row
+	for r.count >= int(r.n) || r.n < pageRows && sparse*r.count >= int(r.n) {
+		r.cut()
 	}
+}
+
+// cut cuts the next chain in two.
+func (r *rows) cut() {
 	if r.n == r.mask+1 {
 		r.mask = r.mask<<1 | 1
 	}
-	if r.n%pageRows == 0 {
-		r.heads = append(r.heads, new([pageRows]uint32))
-	}
+	r.heads = withRoom(r.heads, r.n)
 	from := r.n & (r.mask >> 1)
 	head := &r.heads[from/pageRows][from%pageRows]
 	id := *head
@@ -258,7 +288,7 @@ func (r *rows) each(fn func(id uint32, p *row)) {
 // held is the memory of everything, in bytes.
 func (r *rows) held() int64 {
 	const rowBytes, headBytes = 16, 4
-	return r.heap.size + pageRows*(rowBytes*int64(len(r.pages))+headBytes*int64(len(r.heads)))
+	return r.heap.size + rowBytes*places(r.pages) + headBytes*places(r.heads)
 }
 
 // never is what a row without a committed value has for its time.

@@ -42,6 +42,7 @@ type spillWorld[V any] struct {
 	over                      int64           // rows of days before it are expired, in the running epoch
 	overSealed, overCommitted int64
 	evictions                 int
+	portions                  portions
 }
 
 func (w *spillWorld[V]) key() string {
@@ -96,6 +97,18 @@ func (w *spillWorld[V]) get(k string) {
 		w.expect(w.open(v) == want.v && ts == want.ts, "Get %q is %q @%d, want %v", k, w.open(v), ts, want)
 		at, _ := w.table.Stamp([]byte(k))
 		w.expect(at == want.ts, "Stamp %q is %d, want %d", k, at, want.ts)
+	}
+}
+
+// ahead tells the table of some keys, in vain or before they are read and changed.
+func (w *spillWorld[V]) ahead() {
+	keys := [][]byte{nil}
+	for range 2 + w.rng.IntN(6) {
+		keys = append(keys, []byte(w.key()))
+	}
+	w.table.Ahead(keys)
+	for range w.rng.IntN(3) {
+		w.get(string(keys[1+w.rng.IntN(len(keys)-1)]))
 	}
 }
 
@@ -206,6 +219,7 @@ func (w *spillWorld[V]) start() {
 	must(w.t, err)
 	w.ckpt = w.ckpt.Within(NewBudget(w.budget).Share())
 	w.table = NewTable(w.o)
+	w.table.cold.portions = w.portions
 	next, _, err := w.ckpt.Load(w.table)
 	must(w.t, err)
 	for _, l := range w.changelog[next:] {
@@ -262,11 +276,12 @@ func runSpill[V any](t *testing.T, seed uint64, w *spillWorld[V]) int {
 	w.t, w.rng = t, rand.New(rand.NewPCG(seed, 7))
 	w.db = kv.NewMemory()
 	w.newest, w.committed = map[string]cell{}, map[string]cell{}
-	w.budget = []int64{1, 1, 30 << 10, 1 << 40}[seed%4]
+	w.budget = []int64{1, 1, 30 << 10, 1 << 40, 1 << 40}[seed%5]
+	w.portions = []portions{usualPortions, {1, 1}, {3, 2}}[seed%3]
 	w.start()
 	steps := []func(){
 		w.put, w.put, w.put, w.remove, w.undone, w.seal, w.seal, w.seal, w.commit, w.commit, w.commit, w.commit, w.collect, w.collect, w.write, w.write,
-		w.scanRows, w.expire, func() { w.get(w.key()) }, func() { w.get(w.key()) },
+		w.scanRows, w.expire, w.ahead, w.ahead, func() { w.get(w.key()) }, func() { w.get(w.key()) },
 	}
 	for step := range 150 {
 		if step%50 == 49 {
@@ -307,4 +322,63 @@ func TestATableOverItsBudgetHoldsWhatItShould(t *testing.T) {
 		}
 	}
 	t.Log(evictions)
+}
+
+// A table that is larger than what is loaded at once is whole again after some commits, also when rows change meanwhile.
+func TestALargeTableComesBackByAndBy(t *testing.T) {
+	w := &spillWorld[string]{
+		t: t, rng: rand.New(rand.NewPCG(1, 7)), db: kv.NewMemory(), budget: 1 << 40, portions: portions{10, 7},
+		o:    Options[string, string]{Name: "texts", Key: serde.String, Value: serde.String},
+		wrap: func(s string) string { return s }, open: func(s string) string { return s },
+		newest: map[string]cell{}, committed: map[string]cell{},
+	}
+	w.start()
+	const rows = 100
+	key := func(i int) string { return fmt.Sprintf("k%03d", i) }
+	for i := range rows {
+		w.table.Put([]byte(key(i)), "old", 1)
+		w.newest[key(i)] = cell{"old", 1}
+	}
+	w.seal()
+	w.commit()
+	w.collect()
+	w.write()
+	w.crash()
+	if n := w.table.Len(); n != 10 {
+		t.Fatalf("%d rows are loaded at once", n)
+	}
+	w.table.Put([]byte(key(50)), "new", 2)
+	w.newest[key(50)] = cell{"new", 2}
+	w.table.Delete([]byte(key(60)))
+	delete(w.newest, key(60))
+	commits := 0
+	for ; w.table.mu.some && commits < rows; commits++ {
+		w.seal()
+		w.commit()
+		w.check()
+	}
+	if n := w.table.Len(); n != rows-1 || commits > rows/7+1 {
+		t.Errorf("%d rows after %d commits", n, commits)
+	}
+	for k := range w.newest {
+		w.get(k)
+	}
+}
+
+// The tail is what a restart would replay.
+func TestTail(t *testing.T) {
+	table := NewTable(Options[string, string]{Name: "texts", Key: serde.String, Value: serde.String})
+	must(t, table.Restore([]byte("a"), []byte("1"), 1))
+	for _, k := range []string{"a", "b", "b"} {
+		table.Put([]byte(k), "2", 2)
+	}
+	must(t, table.Seal(func(_, _ []byte, _ record.Timestamp) error { return nil }))
+	table.Commit()
+	if n := table.Tail(); n != 3 {
+		t.Errorf("the tail has %d records, want one restored and two changes", n)
+	}
+	table.Dirty()
+	if n := table.Tail(); n != 0 {
+		t.Errorf("the tail has %d records behind a checkpoint", n)
+	}
 }

@@ -38,6 +38,8 @@ type Store interface {
 	Commit()
 	// Restore applies one changelog record (nil value: deleted), outside of any epoch.
 	Restore(key, value []byte, ts record.Timestamp) error
+	// Touch says which keys Restore will have next: it brings what the index has of them into the processor's caches.
+	Touch(keys [][]byte)
 	// Dirty returns what was committed or restored since the last call, as a function that encodes and writes it to a
 	// checkpoint batch from another goroutine; nil when nothing changed. Without a checkpoint, call it now and then all the
 	// same: until then the table remembers every deleted key. If the checkpoint fails, throw the Store away.
@@ -47,6 +49,8 @@ type Store interface {
 	Done() func()
 	// Load fills the empty table from a checkpoint: r holds this table's rows only.
 	Load(r kv.Reader) error
+	// Tail is how many changelog records were sealed or restored since Dirty was called last: a restart replays them.
+	Tail() int
 	// Len is the number of resident rows, Bytes an estimate of the resident bytes.
 	Len() int
 	Bytes() int64

@@ -50,7 +50,7 @@ type Table[K, V any] struct {
 	sealed   epoch[V]
 	inSeal   bool             // a sealed epoch waits for Commit
 	last     uint32           // the row found last: a Get followed by a Put of the same key looks it up once
-	dirty    []uint32         // rows whose committed value changed since Dirty, in order of change
+	dirty    dirtyRows        // rows whose committed value changed since Dirty
 	scratch  []byte           // for encoding in Seal and Commit
 	got      V                // zero but while Get reads: a local variable would be allocated
 	maxTS    record.Timestamp // highest timestamp of any row so far: what a deletion's changelog record carries
@@ -59,6 +59,7 @@ type Table[K, V any] struct {
 	calendar *calendar        // nil: without Time
 	marks    marks
 	cold     cold
+	tail     int // see Tail
 
 	mu struct {
 		sync.RWMutex // guards rows but for row.own, objects and some, against views; the owner reads without it
@@ -96,8 +97,9 @@ func NewTable[K, V any](o Options[K, V]) *Table[K, V] {
 	if c, ok := flat.Of[V](); ok {
 		t.flat = c
 	}
+	t.cold.portions = usualPortions
 	t.overlay.encoded, t.sealed.encoded = []byte{}, []byte{} // never nil: an empty value cut from them must not look like null
-	t.scratch = make([]byte, 0, 512)                         // for the same reason
+	t.scratch = []byte{}                                     // for the same reason
 	t.mu.rows = newRows(t.freshKey)
 	if o.Ordered {
 		t.order = newOrder(&t.mu.rows)
@@ -122,6 +124,9 @@ func (t *Table[K, V]) Key() serde.Serde[K] { return t.o.Key }
 // Len is the number of committed rows that are in memory, with or without their values, Bytes about what they take: entries in use, rows,
 // places in the index. Values without a flat form count with the size of their type. The owner calls them.
 func (t *Table[K, V]) Len() int { return t.count }
+
+// Tail implements Store.
+func (t *Table[K, V]) Tail() int { return t.tail }
 
 func (t *Table[K, V]) Bytes() int64 {
 	const rowAndHead = 20
@@ -284,6 +289,11 @@ func (t *Table[K, V]) findOrAdd(key []byte) uint32 {
 	if id := t.resident(key); id != 0 {
 		return id
 	}
+	return t.addUnasked(key)
+}
+
+// addUnasked is findOrAdd for a key that is not in the index.
+func (t *Table[K, V]) addUnasked(key []byte) uint32 {
 	id := t.add(key)
 	if t.mu.some && !t.cold.isMissed(key) {
 		t.mu.rows.at(id).own |= saved

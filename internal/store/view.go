@@ -54,6 +54,11 @@ func (v *View[K, V]) ScanTimed(fn func(K, V, record.Timestamp) bool) error {
 
 // scan calls fn for every row until it returns false, which it then returns.
 func (t *Table[K, V]) scan(fn func(K, V, record.Timestamp) bool) (more bool, err error) {
+	return t.scanBytes(func(f Found[K, V]) bool { return fn(f.Key, f.Value, f.Time) })
+}
+
+// scanBytes is scan with the bytes of the keys, which are valid during the call.
+func (t *Table[K, V]) scanBytes(fn func(Found[K, V]) bool) (more bool, err error) {
 	c, err := t.copyRows()
 	if err != nil {
 		return false, t.wrap("read the checkpoint of", err)
@@ -72,7 +77,7 @@ func (t *Table[K, V]) scan(fn func(K, V, record.Timestamp) bool) (more bool, err
 		if t.flat != nil {
 			t.read(e.value, &r.v)
 		}
-		if !fn(k, r.v, e.ts) {
+		if !fn(Found[K, V]{e.key, k, r.v, e.ts}) {
 			return false, nil
 		}
 	}
@@ -83,7 +88,7 @@ func (t *Table[K, V]) scan(fn func(K, V, record.Timestamp) bool) (more bool, err
 }
 
 // scanBelow goes on with the rows that are in the checkpoint only.
-func (t *Table[K, V]) scanBelow(c *copied[V], fn func(K, V, record.Timestamp) bool) (more bool, err error) {
+func (t *Table[K, V]) scanBelow(c *copied[V], fn func(Found[K, V]) bool) (more bool, err error) {
 	slices.SortFunc(c.rows, func(a, b copiedRow[V]) int { return bytes.Compare(c.key(&a), c.key(&b)) })
 	at, more := 0, true
 	err = prefixReader{c.below, t.cold.db.prefix}.Scan(nil, nil, func(key, value []byte) error {
@@ -101,7 +106,7 @@ func (t *Table[K, V]) scanBelow(c *copied[V], fn func(K, V, record.Timestamp) bo
 		if err != nil {
 			return err
 		}
-		if !fn(k, v, ts) {
+		if !fn(Found[K, V]{key, k, v, ts}) {
 			more = false
 			return errStopped
 		}

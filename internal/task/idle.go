@@ -3,6 +3,7 @@ package task
 import (
 	"fmt"
 
+	"github.com/mainstemio/mainstem/internal/operator"
 	"github.com/mainstemio/mainstem/record"
 )
 
@@ -79,4 +80,26 @@ func (s *Set) Full(limit int64) []record.TopicPartition {
 		}
 	}
 	return full
+}
+
+// Rest gives back the memory that only work needs, for a Set that takes no records for a while: what is asked for anew when some come. It must
+// be called between two epochs, when nothing is buffered.
+func (s *Set) Rest() {
+	s.env.Arena, s.env.Stage = operator.Arena{}, operator.Stage{}
+	for _, u := range s.env.Undoers {
+		if r, ok := u.(operator.Rester); ok {
+			r.Rest()
+		}
+	}
+	for _, st := range s.stores {
+		if r, ok := st.(operator.Rester); ok {
+			r.Rest()
+		}
+	}
+	for _, r := range s.resters {
+		r.Rest()
+	}
+	for _, in := range s.inputs {
+		in.rest()
+	}
 }

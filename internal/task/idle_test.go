@@ -1,6 +1,8 @@
 package task_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,5 +100,34 @@ func TestATaskDoesNotWaitForRecordsThatWillNotCome(t *testing.T) {
 	addChunk(t, s.set, empty)
 	if got, want := s.at(1000), "out/0 k=1@10"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// A set that rests between any two epochs does what one does that never rests.
+func TestASetThatRestsGoesOn(t *testing.T) {
+	run := func(rest bool) string {
+		s := newSet(t, task.Config{}, func(b *stream.Builder) {
+			words := from(b, "in").Filter(func(v string) bool { return v != "x" })
+			counts := stream.Count(stream.GroupBy(words, func(v string) string { return v }, serde.String), stream.Named("counts"))
+			to(stream.MapValues(counts.Updates(), func(n int64) string { return fmt.Sprint(n) }), "out")
+		})
+		var out sink
+		var got []string
+		for i := range record.Offset(4) {
+			addChunk(t, s, chunk("in", 3*i, fmt.Sprintf("a=%d@1", i%2), "b=x@2", "b=0@3"))
+			mustProcess(t, s, &out)
+			if err := s.Seal(&out); err != nil {
+				t.Fatal(err)
+			}
+			s.Commit()
+			got = append(got, out.take())
+			if rest {
+				s.Rest()
+			}
+		}
+		return strings.Join(got, "\n")
+	}
+	if got, want := run(true), run(false); got != want || !strings.Contains(want, "out/0 0=6@3") {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

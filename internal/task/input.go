@@ -194,3 +194,10 @@ func (in *input) keep() {
 
 // undo goes back to what is kept.
 func (in *input) undo() { in.chunk, in.row, in.ahead = 0, in.kept, 0 }
+
+// rest gives back what a buffer needs while it is filled.
+func (in *input) rest() {
+	if len(in.chunks) == 0 {
+		in.chunks, in.bytes, in.times = nil, nil, nil
+	}
+}

@@ -42,7 +42,7 @@ type sourcePort struct {
 	feeder operator.Feeder
 	bad    operator.Bad // the set's
 	rows   *int64       // that a source took; nil behind a repartition, whose sender counts
-	run    operator.Run
+	run    operator.Run // empty but while it is fed: it would keep its chunk in memory
 }
 
 // times ends before a record whose fate is decided already, or shows it alone.
@@ -62,6 +62,7 @@ func (p *sourcePort) times() []record.Timestamp {
 
 func (p *sourcePort) feed(n int) error {
 	p.in.take(n, &p.run)
+	defer func() { p.run = operator.Run{} }()
 	if p.rows != nil {
 		*p.rows += int64(n)
 	}

@@ -30,6 +30,7 @@ type Set struct {
 	changelogs map[store.Store]record.TopicPartition
 	stores     []store.Store
 	caches     []operator.Holder // in the order of the topology
+	resters    []operator.Rester // besides those among the Undoers and the stores
 	nodeRows   []int64           // that each node took, in all tasks
 
 	next     int // the task whose turn it is
@@ -116,7 +117,7 @@ func withSettings(configs, settings map[string]string) map[string]string {
 func (s *Set) Topics() []client.TopicSpec {
 	var specs []client.TopicSpec
 	for _, st := range s.c.Topology.Stores {
-		if st.Global {
+		if st.Global || s.plan.Tasks[st.Sub] == 0 { // of a pattern that matches nothing yet
 			continue
 		}
 		specs = append(specs, client.TopicSpec{
@@ -126,6 +127,9 @@ func (s *Set) Topics() []client.TopicSpec {
 		})
 	}
 	for _, t := range s.timers {
+		if s.plan.Tasks[t.sub] == 0 {
+			continue
+		}
 		specs = append(specs, client.TopicSpec{
 			Name: topology.Changelog(s.c.App, t.name), Partitions: s.plan.Tasks[t.sub], Configs: changelogConfigs(0),
 		})
@@ -149,7 +153,7 @@ func (s *Set) repartitionTopics() []client.TopicSpec {
 	var specs []client.TopicSpec
 	for i := range s.c.Topology.Nodes {
 		n := &s.c.Topology.Nodes[i]
-		if s.c.Tasks == nil || n.Kind != topology.Repartition {
+		if s.c.Tasks == nil || n.Kind != topology.Repartition || s.plan.Counts[n.ID] == 0 {
 			continue
 		}
 		topic, partitions := topology.RepartitionTopic(s.c.App, n.Name), s.plan.Counts[n.ID]

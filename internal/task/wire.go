@@ -161,8 +161,24 @@ func (w *wiring) node(n *topology.Node) error {
 	if err != nil {
 		return err
 	}
-	w.receivers[n.ID], err = spec.Instance(site)
-	return err
+	if w.receivers[n.ID], err = spec.Instance(site); err != nil {
+		return err
+	}
+	w.rests(w.receivers[n.ID])
+	return nil
+}
+
+// rests notes an instance that holds memory which only work needs.
+func (w *wiring) rests(instance any) {
+	if slots, several := instance.(operator.Slots); several {
+		for _, one := range slots {
+			w.rests(one)
+		}
+		return
+	}
+	if r, ok := instance.(operator.Rester); ok {
+		w.set.resters = append(w.set.resters, r)
+	}
 }
 
 func (w *wiring) source(n *topology.Node) error {
@@ -178,6 +194,7 @@ func (w *wiring) source(n *topology.Node) error {
 	if err != nil {
 		return err
 	}
+	w.rests(feeder)
 	timer, _ := feeder.(operator.Timer)
 	for i, topic := range n.Topics {
 		for _, tp := range w.partitionsOf(topic) {
@@ -187,7 +204,8 @@ func (w *wiring) source(n *topology.Node) error {
 			}
 			in.timer, in.topic, in.global = timer, int32(i), n.Global
 			w.made.sources = append(w.made.sources, in)
-			w.ports[n.ID] = append(w.ports[n.ID], &sourcePort{set: w.set, in: in, feeder: feeder, bad: w.set.bad, rows: &w.set.nodeRows[n.ID]})
+			port := &sourcePort{set: w.set, in: in, feeder: feeder, bad: w.set.bad, rows: &w.set.nodeRows[n.ID]}
+			w.ports[n.ID] = append(w.ports[n.ID], port)
 		}
 	}
 	return nil
@@ -228,6 +246,7 @@ func (w *wiring) topic(n *topology.Node) error {
 		if err != nil {
 			return err
 		}
+		w.rests(feeder)
 		w.made.sources = append(w.made.sources, in)
 		w.ports[n.ID] = append(w.ports[n.ID], &sourcePort{set: w.set, in: in, feeder: feeder, bad: w.set.bad})
 	}

@@ -26,7 +26,11 @@ func (t *Topology) Describe() string {
 func (n *NodeDescription) write(b *strings.Builder) {
 	switch n.Kind {
 	case wordSource:
-		fmt.Fprintf(b, "    Source: %s (topics: [%s])\n      --> %s\n", n.Name, strings.Join(n.Topics, ", "), orNone(n.Successors))
+		topics := "[" + strings.Join(n.Topics, ", ") + "]"
+		if n.Pattern != "" {
+			topics = n.Pattern
+		}
+		fmt.Fprintf(b, "    Source: %s (topics: %s)\n      --> %s\n", n.Name, topics, orNone(n.Successors))
 	case wordSink:
 		topic := "no topic"
 		switch {
@@ -91,6 +95,9 @@ func (d *dot) subTopology(sub *SubTopologyDescription) {
 		}
 		for _, topic := range n.Topics {
 			d.topic(&n, topic)
+		}
+		if n.Pattern != "" {
+			d.topic(&n, n.Pattern)
 		}
 	}
 	d.text.WriteString("  }\n")

@@ -25,6 +25,7 @@ type NodeDescription struct {
 	Name         string   `json:"name"`
 	Kind         string   `json:"kind"` // source, processor or sink
 	Topics       []string `json:"topics,omitempty"`
+	Pattern      string   `json:"pattern,omitempty"`    // of a source: it reads the topics with such a name, in place of Topics
 	Partitions   int32    `json:"partitions,omitempty"` // of a repartition topic, if asked for
 	AnyTopic     bool     `json:"anyTopic,omitempty"`   // of a sink: each record chooses its topic, one of Topics or another
 	Stores       []string `json:"stores,omitempty"`
@@ -99,6 +100,9 @@ func (t *Topology) describeNode(n *Node) NodeDescription {
 	switch n.Kind {
 	case Source:
 		d.Kind = wordSource
+		if n.Pattern != nil {
+			d.Topics, d.Pattern = nil, n.Pattern.String()
+		}
 	case Sink:
 		d.Kind = wordSink
 	case Processor, Repartition:

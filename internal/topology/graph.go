@@ -101,7 +101,7 @@ func (t *Topology) checkTopics() []error {
 		if n.Kind != Source {
 			continue
 		}
-		if len(n.Topics) == 0 {
+		if len(n.Topics) == 0 && n.Pattern == nil {
 			mistakes = append(mistakes, fmt.Errorf("source %q names no topic", n.Name))
 		}
 		for _, topic := range n.Topics {
@@ -194,9 +194,10 @@ func (g *Graph) ChangesKeys(id NodeID) bool {
 	return n.Rekeys
 }
 
-// SourcesInFront returns how many Sources lead to a node that was added.
+// SourcesInFront returns how many Sources lead to a node that was added, other than those of tables that mirror their topics, and
+// of tables that are only looked up.
 func (g *Graph) SourcesInFront(id NodeID) int {
-	n := 0
+	sources := 0
 	seen := map[NodeID]bool{}
 	for todo := []NodeID{id}; len(todo) > 0; {
 		at := todo[len(todo)-1]
@@ -206,9 +207,15 @@ func (g *Graph) SourcesInFront(id NodeID) int {
 		}
 		seen[at] = true
 		if g.nodes[at].Kind == Source {
-			n++
+			sources++
 		}
-		todo = append(todo, g.nodes[at].Inputs...)
+		switch n := &g.nodes[at]; {
+		case n.Mirrors != "":
+		case n.LooksUp:
+			todo = append(todo, n.Inputs[0])
+		default:
+			todo = append(todo, n.Inputs...)
+		}
 	}
-	return n
+	return sources
 }

@@ -100,7 +100,7 @@ func (p *planner) repartition(n *Node) int32 {
 		}
 		for _, id := range group {
 			other := &p.t.Nodes[id]
-			if id != n.ID && (other.Kind == Source || other.Partitions > 0) {
+			if id != n.ID && (other.Kind == Source && len(other.Topics) > 0 || other.Partitions > 0) {
 				return p.counts[id] // fixed from outside: it decides
 			}
 			shared = max(shared, p.counts[id])
@@ -115,6 +115,9 @@ func (p *planner) repartition(n *Node) int32 {
 func (p *planner) checkGroups() error {
 	var mistakes []error
 	for _, group := range p.groups {
+		if group = p.matched(group); len(group) == 0 {
+			continue
+		}
 		var names []string
 		equal := true
 		first := p.firstCount(group[0])
@@ -135,6 +138,11 @@ func (p *planner) checkGroups() error {
 		}
 	}
 	return errors.Join(mistakes...)
+}
+
+// matched leaves out sources whose pattern matches no topic: they have no partitions, and nothing to share.
+func (p *planner) matched(group []NodeID) []NodeID {
+	return slices.DeleteFunc(slices.Clone(group), func(id NodeID) bool { return p.t.Nodes[id].Pattern != nil && len(p.t.Nodes[id].Topics) == 0 })
 }
 
 func (p *planner) firstCount(id NodeID) int32 {

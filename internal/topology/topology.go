@@ -12,6 +12,7 @@
 package topology
 
 import (
+	"regexp"
 	"slices"
 	"time"
 )
@@ -43,6 +44,7 @@ type Node struct {
 	Op         any                          // how it computes: see package operator
 	Inputs     []NodeID                     // one per slot; none for a Source
 	Topics     []string                     // read by a Source; written by a Sink: at most one, unless each row chooses
+	Pattern    *regexp.Regexp               // of a Source: it reads the topics with such a name, leftmost-longest; Topics come with Resolve
 	Stores     []string                     // the stores it owns
 	Retention  time.Duration                // how long the changelogs of its stores keep a record, by the records' time; 0: for good
 	Retentions map[string]time.Duration     // Retention of single stores, where they differ
@@ -53,6 +55,7 @@ type Node struct {
 	Partitions int32                        // of a Repartition: asked for explicitly, else 0
 	Uncached   bool                         // no record cache stands behind its table
 	FromEnd    bool                         // of a Source: partitions without a committed position are read from their end
+	Ago        time.Duration                // with FromEnd: not from the end, but from the first record that is at most so old
 	AnyTopic   bool                         // of a Sink: each row chooses its topic, one of Topics or another that exists
 	Compacted  bool                         // a Sink's topic keeps the last record of each key, if the pipeline creates it
 	Global     bool                         // of a Source and the table behind it: one task of every process reads all partitions of the topic
@@ -114,13 +117,14 @@ func (t *Topology) Node(id NodeID) *Node { return &t.Nodes[id] }
 // SourceTopics returns the topics the pipeline reads, in order of creation, each once.
 func (t *Topology) SourceTopics() []string { return t.topics(Source) }
 
-// TopicsFromEnd returns the source topics that are read from their end where no position is committed.
-func (t *Topology) TopicsFromEnd() map[string]bool {
-	topics := map[string]bool{}
+// TopicsFromEnd returns the source topics that are read from their end where no position is committed, or from the first record that is
+// at most so old; 0: from the end.
+func (t *Topology) TopicsFromEnd() map[string]time.Duration {
+	topics := map[string]time.Duration{}
 	for i := range t.Nodes {
 		for _, topic := range t.Nodes[i].Topics {
 			if t.Nodes[i].FromEnd {
-				topics[topic] = true
+				topics[topic] = t.Nodes[i].Ago
 			}
 		}
 	}
@@ -159,4 +163,6 @@ func Changelog(app, store string) string { return app + "-" + store + "-changelo
 func RepartitionTopic(app, node string) string { return app + "-" + node }
 
 // DeadLetter returns the name of the topic that takes the bad records of a source topic.
-func DeadLetter(topic string) string { return topic + ".dead" }
+func DeadLetter(topic string) string { return topic + deadSuffix }
+
+const deadSuffix = ".dead"

@@ -83,6 +83,15 @@ func HasSessionKey(key, inner []byte) bool {
 	return len(key) == len(inner)+2*timeBytes && string(key[:len(inner)]) == string(inner)
 }
 
+// PlacedBy returns the function that cuts from a key's bytes the part that says its partition: of windows the key of its own, so that all windows
+// of a key stand in one partition, as Kafka Streams' WindowedStreamPartitioner has it. Of keys that another serde writes it is all of them.
+func PlacedBy(keys any) func(key []byte) []byte {
+	if s, ok := keys.(interface{ Own(key []byte) []byte }); ok {
+		return s.Own
+	}
+	return func(key []byte) []byte { return key }
+}
+
 // Serde returns the serde for time windows of a size in ms, whose keys inner writes: of sliding windows the size is the time
 // difference. The end is not written, so the size must be that of the writer.
 func Serde[K any](inner serde.Serde[K], size record.Timestamp) serde.Serde[Key[K]] {
@@ -115,6 +124,9 @@ func (s timeSerde[K]) Decode(b []byte) (v Key[K], err error) {
 
 func (timeSerde[K]) HoldsNull() bool { return false }
 
+// Own is for PlacedBy.
+func (timeSerde[K]) Own(key []byte) []byte { return Inner(key) }
+
 // SessionSerde returns the serde for sessions whose keys inner writes.
 func SessionSerde[K any](inner serde.Serde[K]) serde.Serde[Key[K]] { return sessionSerde[K]{inner} }
 
@@ -140,6 +152,9 @@ func (s sessionSerde[K]) Decode(b []byte) (v Key[K], err error) {
 }
 
 func (sessionSerde[K]) HoldsNull() bool { return false }
+
+// Own is for PlacedBy.
+func (sessionSerde[K]) Own(key []byte) []byte { return SessionInner(key) }
 
 func checkSize(format string, b []byte, least int) error {
 	if b == nil {

@@ -106,3 +106,18 @@ func checkSerde(t *testing.T, s serde.Serde[windowed.Key[string]], b []byte) {
 		t.Errorf("%q is written as %q, %v", b, again, err)
 	}
 }
+
+func TestAllWindowsOfAKeyHaveOnePlace(t *testing.T) {
+	for _, s := range []serde.Serde[windowed.Key[string]]{windowed.Serde(serde.String, 10), windowed.SessionSerde(serde.String)} {
+		b, err := s.Append([]byte{}, windowed.Key[string]{Key: "tea", Start: 20, End: 30})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := windowed.PlacedBy(s)(b); string(got) != "tea" {
+			t.Errorf("%T: placed by %q", s, got)
+		}
+	}
+	if got := windowed.PlacedBy(serde.String)([]byte("tea")); string(got) != "tea" {
+		t.Errorf("placed by %q", got)
+	}
+}

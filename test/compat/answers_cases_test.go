@@ -234,6 +234,44 @@ func configCases(topic string, add func(string, int16, kmsg.Request)) {
 		one.Resources = []kmsg.IncrementalAlterConfigsRequestResource{{ResourceType: brokers, ResourceName: resource, Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: setting, Value: &value}}}}
 		add("alter a node setting: "+name, 1, one)
 	}
+	groupConfigCases(topic, add)
+}
+
+func groupConfigCases(group string, add func(string, int16, kmsg.Request)) {
+	const groups = kmsg.ConfigResourceTypeGroupConfig
+	describe := kmsg.NewPtrDescribeConfigsRequest()
+	describe.Resources = []kmsg.DescribeConfigsRequestResource{
+		{ResourceType: groups, ResourceName: group, ConfigNames: []string{"consumer.session.timeout.ms", "consumer.heartbeat.interval.ms"}},
+		{ResourceType: groups, ResourceName: ""},
+		{ResourceType: groups, ResourceName: group, ConfigNames: []string{"no.such"}},
+	}
+	add("describe settings of groups", 4, describe)
+	set, unset, plus := kmsg.IncrementalAlterConfigOpSet, kmsg.IncrementalAlterConfigOpDelete, kmsg.IncrementalAlterConfigOpAppend
+	for _, x := range []struct {
+		group, name, value string
+		op                 kmsg.IncrementalAlterConfigOp
+	}{
+		{group, "consumer.session.timeout.ms", "50000", set},
+		{group, "consumer.session.timeout.ms", "44999", set},
+		{group, "consumer.session.timeout.ms", "60001", set},
+		{group, "consumer.session.timeout.ms", "soon", set},
+		{group, "consumer.session.timeout.ms", "", unset},
+		{group, "consumer.session.timeout.ms", "50000", plus},
+		{group, "consumer.heartbeat.interval.ms", "4999", set},
+		{group, "consumer.heartbeat.interval.ms", "15001", set},
+		{group, "consumer.heartbeat.interval.ms", "15000", set},
+		{group, "consumer.assignment.interval.ms", "0", set},
+		{group, "consumer.assignor.offload.enable", "maybe", set},
+		{group, "no.such", "1", set},
+		{"", "consumer.session.timeout.ms", "50000", set},
+	} {
+		one := kmsg.NewPtrIncrementalAlterConfigsRequest()
+		one.ValidateOnly = true
+		one.Resources = []kmsg.IncrementalAlterConfigsRequestResource{{
+			ResourceType: groups, ResourceName: x.group, Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: x.name, Op: x.op, Value: &x.value}},
+		}}
+		add(fmt.Sprintf("alter a setting of group %q: %s %v %s", x.group, x.name, x.op, x.value), 1, one)
+	}
 }
 
 func groupCases(topic string, add func(string, int16, kmsg.Request)) {

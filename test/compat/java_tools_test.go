@@ -168,6 +168,18 @@ func TestJavaGroupTools(t *testing.T) {
 	}
 }
 
+func TestJavaConfigsOfGroups(t *testing.T) {
+	k, group := newJavaKit(t), unique(t)
+	entity := []string{"--entity-type", "groups", "--entity-name", group}
+	with := func(args ...string) string { return k.config(t, append(args, entity...)...) }
+	contains(t, with("--alter", "--add-config", "consumer.session.timeout.ms=50000,consumer.heartbeat.interval.ms=10000"), "Completed updating config for group")
+	contains(t, with("--describe"), "consumer.session.timeout.ms=50000", "GROUP_CONFIG:consumer.session.timeout.ms=50000", "consumer.heartbeat.interval.ms=10000")
+	contains(t, k.config(t, "--describe", "--entity-type", "groups"), group)
+	contains(t, with("--alter", "--delete-config", "consumer.session.timeout.ms"), "Completed updating config for group")
+	contains(t, with("--describe", "--all"), "consumer.session.timeout.ms=45000", "consumer.heartbeat.interval.ms=10000")
+	with("--alter", "--delete-config", "consumer.heartbeat.interval.ms")
+}
+
 func TestJavaTransactionsTool(t *testing.T) {
 	k, topic := newJavaKit(t), unique(t)
 	id := topic + "-id"

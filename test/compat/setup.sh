@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs on Debian what the tests of this folder use, and does nothing that is done already:
-# kcat, strace, a Python environment with three Kafka clients (.venv), Java and Maven for Apache Kafka itself (kafka/kafka.sh fetch).
+# kcat, strace, PostgreSQL, a Python environment with three Kafka clients (.venv), Java and Maven for Apache Kafka itself (kafka/kafka.sh fetch).
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -13,6 +13,8 @@ command -v python3 > /dev/null && python3 -c 'import ensurepip, venv' 2> /dev/nu
 command -v strace > /dev/null || packages+=(strace)
 command -v mkfs.ext4 > /dev/null || [ -x /sbin/mkfs.ext4 ] || packages+=(e2fsprogs)
 command -v mount > /dev/null || packages+=(mount)
+# For test/randomsql and test/nexmark: initdb is not on the path where Debian puts it.
+command -v initdb > /dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || packages+=(postgresql)
 if [ ${#packages[@]} -gt 0 ]; then
   as_root=()
   [ "$(id -u)" = 0 ] || as_root=(sudo)

@@ -2,7 +2,6 @@ package crash
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -142,18 +141,28 @@ func (c *chain) answersCustomer(id int64) {
 }
 
 // end returns the sum of a topic's committed end offsets.
-func (c *chain) end(topic string) (int64, error) {
+func (c *chain) end(topic string) (int64, error) { return ended(c.ctx, c.bootstrap, topic) }
+
+// committed returns an application's positions in a topic.
+func (c *chain) committed(app, topic string) (map[int32]int64, error) {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(c.bootstrap))
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer cl.Close()
 	ctx, cancel := context.WithTimeout(c.ctx, 10*time.Second)
 	defer cancel()
-	ends, err := kadm.NewClient(cl).ListCommittedOffsets(ctx, topic)
-	sum := int64(0)
-	ends.Each(func(o kadm.ListedOffset) { sum += o.Offset })
-	return sum, errors.Join(err, ends.Error())
+	all, err := kadm.NewClient(cl).FetchOffsets(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	at := map[int32]int64{}
+	all.Offsets().Each(func(o kadm.Offset) {
+		if o.Topic == topic {
+			at[o.Partition] = o.At
+		}
+	})
+	return at, all.Error()
 }
 
 // grows waits until a topic has at least n offsets more.

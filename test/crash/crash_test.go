@@ -5,9 +5,13 @@
 // HTTP, and by reading customer.db.
 //
 // Environment: MAINSTEM_CRASH_KILLS kills of a node (default 5), MAINSTEM_KAFKA_KILLS kills of a worker on Apache Kafka (default 3),
+// MAINSTEM_SOURCE_KILLS kills of a node that reads a database (default 6),
 // MAINSTEM_SMOKE_KILLS and MAINSTEM_SMOKE_KAFKA_KILLS the same with every kind of step of the engine (defaults 3 and 2),
 // MAINSTEM_SMOKE_SHARED and MAINSTEM_SMOKE_KAFKA_SHARED troubles of workers that share it (defaults 3 and 2),
+// MAINSTEM_TRANSFERS bank transfers in consistent mode (default 30,000) under MAINSTEM_TRANSFER_KILLS kills (default 3),
 // MAINSTEM_HISTORY_SECONDS the time of faults under the checker (default 3),
+// MAINSTEM_CRASH_PATIENCE multiplies what a test waits for before it fails, and the pauses of what publishes and commits (default 1; more on a
+// machine with other work),
 // MAINSTEM_CRASH_SEED repeats a run's choices, MAINSTEM_CRASH_DIR keeps what a failed test leaves there.
 //
 // Not here: crashes at every file operation (the tests of internal/broker and internal/engine on the in-memory file system).
@@ -125,7 +129,7 @@ func workDir(t *testing.T) string {
 	return dir
 }
 
-// count reads a number of kills from the environment.
+// count reads a number, of kills above all, from the environment.
 func (t *trial) count(env string, def int) int {
 	t.Helper()
 	text := os.Getenv(env)
@@ -134,9 +138,15 @@ func (t *trial) count(env string, def int) int {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		t.Fatalf("%s=%q is not a number of kills", env, text)
+		t.Fatalf("%s=%q is not a number from 1 on", env, text)
 	}
 	return n
+}
+
+// patience is how many times slower than usual the machine may be.
+func (t *trial) patience() time.Duration {
+	t.Helper()
+	return time.Duration(t.count("MAINSTEM_CRASH_PATIENCE", 1))
 }
 
 // between draws a duration.
@@ -159,6 +169,7 @@ func (t *trial) pause(d time.Duration) {
 // await polls until done returns nil, and fails with what it last said when the limit is over.
 func (t *trial) await(what string, limit time.Duration, done func() error) {
 	t.Helper()
+	limit *= t.patience()
 	ctx, cancel := context.WithTimeout(t.ctx, limit)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)

@@ -82,7 +82,7 @@ type filling struct {
 
 // small sends one small record to the topic that is checked in the end.
 func (f *filling) small() error {
-	ctx, cancel := context.WithTimeout(f.ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(f.ctx, 20*time.Second)
 	defer cancel()
 	f.kept.next++
 	v := fmt.Sprint(f.kept.next)

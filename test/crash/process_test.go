@@ -73,7 +73,7 @@ func (p *process) stop() {
 		if p.err != nil {
 			p.t.Fatalf("%s, asked to stop: %v\n%s", p.name, p.err, p.tail())
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(20 * time.Second * p.t.patience()):
 		p.t.Fatalf("%s does not stop\n%s", p.name, p.tail())
 	}
 }

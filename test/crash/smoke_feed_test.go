@@ -64,7 +64,7 @@ func (t *trial) feed(bootstrap string, n int) []*feeder {
 			cancel: cancel, joined: make(chan struct{}),
 		}
 		f.mu.acknowledged = map[int64]*kgo.Record{}
-		go f.run(ctx)
+		go f.run(ctx, 80*time.Millisecond*t.patience())
 		t.Cleanup(func() {
 			cancel()
 			<-f.joined
@@ -75,7 +75,8 @@ func (t *trial) feed(bootstrap string, n int) []*feeder {
 	return out
 }
 
-func (f *feeder) run(ctx context.Context) {
+// run publishes a few records and pauses for a time up to longest, again and again.
+func (f *feeder) run(ctx context.Context, longest time.Duration) {
 	defer close(f.joined)
 	for ctx.Err() == nil {
 		for range 1 + f.rand.IntN(20) {
@@ -85,7 +86,7 @@ func (f *feeder) run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(time.Duration(f.rand.IntN(80)) * time.Millisecond):
+		case <-time.After(time.Duration(f.rand.Int64N(int64(longest)))):
 		}
 	}
 }
@@ -135,7 +136,7 @@ func (f *feeder) stop(t *trial) {
 	t.Helper()
 	f.cancel()
 	<-f.joined
-	ctx, cancel := context.WithTimeout(t.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(t.ctx, time.Minute*t.patience())
 	defer cancel()
 	if err := f.cl.Flush(ctx); err != nil {
 		t.Fatalf("a feeder does not get its acknowledgements: %v", err)

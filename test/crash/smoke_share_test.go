@@ -1,7 +1,6 @@
 package crash
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -48,30 +47,8 @@ func newCrew(s *smoke) *crew {
 }
 
 func (c *crew) startHand(i int) {
-	c.hands[i] = c.start("smoke", "-shared", "-bootstrap", c.bootstrap, "-dir", filepath.Join(c.dir, fmt.Sprintf("hand-%d", i)))
+	c.hands[i] = c.start("smoke", "-shared", "-bootstrap", c.bootstrap, "-dir", filepath.Join(c.dir, fmt.Sprintf("hand-%d", i)), "-epoch", c.epoch())
 	c.pipeline = c.hands[i]
-}
-
-// positions returns what is committed of each partition of an input topic.
-func (c *crew) positions(topic string) (map[int32]int64, error) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.bootstrap))
-	if err != nil {
-		return nil, err
-	}
-	defer cl.Close()
-	ctx, cancel := context.WithTimeout(c.ctx, 10*time.Second)
-	defer cancel()
-	all, err := kadm.NewClient(cl).FetchOffsets(ctx, "smoke")
-	if err != nil {
-		return nil, err
-	}
-	at := map[int32]int64{}
-	all.Offsets().Each(func(o kadm.Offset) {
-		if o.Topic == topic {
-			at[o.Partition] = o.At
-		}
-	})
-	return at, all.Error()
 }
 
 // allMove waits until every partition of an input topic is read on: all tasks that read it run.
@@ -83,7 +60,7 @@ func (c *crew) allMove() {
 		for _, p := range c.hands {
 			p.mustLive()
 		}
-		now, err := c.positions("numbers")
+		now, err := c.committed("smoke", "numbers")
 		if err != nil {
 			return err
 		}

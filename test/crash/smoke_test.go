@@ -46,8 +46,11 @@ func (s *smoke) makeTopics() {
 
 func (s *smoke) startWorker() {
 	dir := filepath.Join(s.dir, fmt.Sprintf("worker-%d", s.workers%2))
-	s.pipeline = s.start("smoke", "-bootstrap", s.bootstrap, "-dir", dir)
+	s.pipeline = s.start("smoke", "-bootstrap", s.bootstrap, "-dir", dir, "-epoch", s.epoch())
 }
+
+// epoch is the workers' interval of commits.
+func (s *smoke) epoch() string { return (50 * time.Millisecond * s.patience()).String() }
 
 func (s *smoke) killWorker() {
 	s.pipeline.kill()
@@ -160,7 +163,7 @@ func (s *smoke) settle(restart func()) {
 			results += len(values)
 		}
 	}
-	s.Logf("%d kills, %d of the broker, %d zombies; %s give %d results; longest until one was committed %s", s.kills, s.brokerKills, s.zombies, strings.Join(text, ", "), results, s.slowest.Round(time.Millisecond))
+	s.Logf("%d kills, %d restarts of the broker, %d zombies; %s give %d results; longest until one was committed %s", s.kills, s.brokerKills, s.zombies, strings.Join(text, ", "), results, s.slowest.Round(time.Millisecond))
 	if results < 100 {
 		s.Error("hardly anything happened")
 	}
@@ -272,7 +275,9 @@ func TestSmokeOnKafka(tt *testing.T) {
 	s.settle(s.restartWorker)
 }
 
-// restartKafka kills the node of startKafka and starts it again.
+// restartKafka stops the node of startKafka and starts it again. It is not killed: a 4.3.1 that is killed between a transaction's decision
+// and its markers can note the transaction as complete, as it starts, with markers in only some of its partitions (its transaction log and
+// the partitions show that). The others hide those records, which nobody can mend, and the next abort drops them.
 func (s *smoke) restartKafka() {
 	s.Helper()
 	_, port, err := net.SplitHostPort(s.bootstrap)
@@ -281,7 +286,7 @@ func (s *smoke) restartKafka() {
 	}
 	s.brokerKills++
 	dir := filepath.Join(s.dir, "kafka")
-	for _, args := range [][]string{{"kill", dir}, {"start", dir, port}} {
+	for _, args := range [][]string{{"stop", dir}, {"start", dir, port}} {
 		if out, err := exec.CommandContext(s.ctx, "../compat/kafka/kafka.sh", args...).CombinedOutput(); err != nil {
 			s.Fatalf("%s Apache Kafka: %v\n%s", args[0], err, out)
 		}

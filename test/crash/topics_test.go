@@ -2,6 +2,7 @@ package crash
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -84,4 +85,18 @@ func readAll(ctx context.Context, bootstrap, topic string, each func(*kgo.Record
 		}
 	}
 	return nil
+}
+
+// ended returns the sum of a topic's committed end offsets.
+func ended(ctx context.Context, bootstrap, topic string) (sum int64, err error) {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(bootstrap))
+	if err != nil {
+		return 0, err
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	ends, err := kadm.NewClient(cl).ListCommittedOffsets(ctx, topic)
+	ends.Each(func(o kadm.ListedOffset) { sum += o.Offset })
+	return sum, errors.Join(err, ends.Error())
 }

@@ -27,6 +27,7 @@ func parseAvro(text string) (*avroSchema, error) {
 	if err != nil {
 		return nil, err
 	}
+	v = withoutListNames(v)
 	full, err := avro.Parse(string(appendJSON(nil, withPrecisions(v))), anyName)
 	if err != nil {
 		return nil, err
@@ -44,6 +45,22 @@ func withoutLogicalTypes(v any) any {
 		bare := newObject()
 		for _, name := range o.names {
 			if name != "logicalType" {
+				bare.set(name, o.values[name])
+			}
+		}
+		return bare
+	})
+}
+
+// withoutListNames takes names from arrays and maps, which have none; Java's library does not mind them.
+func withoutListNames(v any) any {
+	return mapObjects(v, func(o *object) *object {
+		if o.values["items"] == nil && o.values["values"] == nil {
+			return o
+		}
+		bare := newObject()
+		for _, name := range o.names {
+			if name != "name" {
 				bare.set(name, o.values[name])
 			}
 		}

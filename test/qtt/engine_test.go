@@ -118,7 +118,7 @@ func sourceText(s *catalog.Source) string {
 
 func (e *engine) Topics() []Topic {
 	var out []Topic
-	for _, t := range e.t.Topics() {
+	for _, t := range e.t.Made() {
 		out = append(out, Topic{Name: t.Name, Partitions: int(t.Partitions), Replicas: t.Replicas})
 	}
 	for _, q := range e.t.Queries() {

@@ -62,9 +62,11 @@ func (f *fakeServer) CreateTopic(name string, partitions, _ int) error {
 	return nil
 }
 
-func (f *fakeServer) Produce(_ context.Context, topic string, records []Record) error {
-	f.asked = append(f.asked, fmt.Sprintf("produce %s %d", topic, len(records)))
-	f.stored = append(f.stored, records...)
+func (f *fakeServer) Produce(_ context.Context, all []topicRecords) error {
+	for _, t := range all {
+		f.asked = append(f.asked, fmt.Sprintf("produce %s %d", t.topic, len(t.records)))
+		f.stored = append(f.stored, t.records...)
+	}
 	return nil
 }
 
@@ -80,10 +82,6 @@ func (f *fakeServer) AwaitPush(context.Context) error {
 	return nil
 }
 
-func (f *fakeServer) Sources() []Source {
-	json := Format{Name: "JSON"}
-	return []Source{{Name: "LAMPS", Type: "table", Schema: "ID INT KEY, ON BOOLEAN", Topic: "lamps", Key: json, Value: json}}
-}
 func (f *fakeServer) Close() error { return nil }
 
 func judgeREST(t *testing.T, body string, f *fakeServer) verdict {
@@ -92,14 +90,14 @@ func judgeREST(t *testing.T, body string, f *fakeServer) verdict {
 }
 
 const (
-	lamps    = `"CREATE TABLE LAMPS (ID INT PRIMARY KEY, ON BOOLEAN) WITH (KAFKA_TOPIC='lamps', FORMAT='JSON');"`
+	lamps    = `"CREATE TABLE LAMPS (ID INT PRIMARY KEY, LIT BOOLEAN) WITH (KAFKA_TOPIC='lamps', FORMAT='JSON');"`
 	lit      = `SELECT * FROM LAMPS;`
 	lampRows = `{"header": {"schema": "S", "queryId|starts_with": "pull_"}}, {"row": {"columns": [1, true]}}, {"row": {"columns": [2, {"a": 1.0}]}}`
 )
 
 func TestAnswersAreCompared(t *testing.T) {
 	body := `"statements": [` + lamps + `, "` + lit + `"], "properties": {"p": "v"},
-		"inputs": [{"topic": "lamps", "key": 1, "value": {"ON": true}}], "outputs": [{"topic": "lamps", "key": 1, "value": {"ON": true}}],
+		"inputs": [{"topic": "lamps", "key": 1, "value": {"LIT": true}}], "outputs": [{"topic": "lamps", "key": 1, "value": {"LIT": true}}],
 		"responses": [{"admin": {"@type": "done", "text": "{STATEMENT}", "deep": {"n": 1}}}, {"query": [` + lampRows + `]}]`
 	entity := `[{"@type": "done", "text": ` + lamps + `, "deep": {"n": 1, "m": 2}, "more": []}]`
 	header := `{"header": {"queryId": "pull_7", "schema": "S"}}`

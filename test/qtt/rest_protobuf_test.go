@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +34,7 @@ func compareProtobufRows(want []json.RawMessage, got []any, order bool) error {
 			return fmt.Errorf("%s is no row", raw)
 		}
 		if row, ok := o.values["row"].(string); ok {
-			wantRows = append(wantRows, row)
+			wantRows = append(wantRows, sortEntries(row))
 		} else {
 			wantRest = append(wantRest, restOfRow(o))
 		}
@@ -59,7 +60,7 @@ func compareProtobufRows(want []json.RawMessage, got []any, order bool) error {
 		if err != nil {
 			return err
 		}
-		gotRows = append(gotRows, text)
+		gotRows = append(gotRows, sortEntries(text))
 	}
 	if !order {
 		slices.Sort(wantRows)
@@ -67,6 +68,24 @@ func compareProtobufRows(want []json.RawMessage, got []any, order bool) error {
 	}
 	return errors.Join(sameTexts("header and message", wantRest, gotRest), sameTexts("rows", wantRows, gotRows))
 }
+
+// sortEntries puts the entries of a row's maps into one order: theirs is that of a hash table in Java.
+func sortEntries(row string) string {
+	fields := topFields.FindAllString(row, -1)
+	slices.SortStableFunc(fields, func(a, b string) int {
+		nameA, nameB := entryOf.FindString(a), entryOf.FindString(b)
+		if nameA == "" || nameA != nameB {
+			return 0
+		}
+		return strings.Compare(a, b)
+	})
+	return strings.Join(fields, "")
+}
+
+var (
+	topFields = regexp.MustCompile(`(?m)^\S+ \{\n(?:  .*\n)*\}\n|^\S.*\n`)
+	entryOf   = regexp.MustCompile(`^\S+ \{\n  key: `) // the field of a map
+)
 
 func sameTexts(what string, want, got []string) error {
 	if !slices.Equal(want, got) {

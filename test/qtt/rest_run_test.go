@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -11,13 +12,14 @@ import (
 )
 
 // restLimit is how long the requests of a case may take together.
-const restLimit = 15 * time.Second
+const restLimit = 30 * time.Second
 
 // A restRun is one REST case on its server.
 type restRun struct {
 	c         *testCase
 	server    Server
 	client    restClient
+	shadow    Driver // knows the sources that the server was told of
 	codecs    *topicCodecs
 	responses []restResponse
 }
@@ -47,8 +49,13 @@ func runREST(c *testCase, open openREST) (v verdict) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), restLimit)
 	defer cancel()
-	r := &restRun{c: c, server: server, codecs: newTopicCodecs(c, registry, server.Sources)}
-	r.client = restClient{url: server.URL(), properties: c.Properties}
+	r := &restRun{c: c, server: server}
+	r.client = restClient{url: server.URL(), properties: map[string]any{"auto.offset.reset": "earliest"}}
+	maps.Copy(r.client.properties, c.Properties)
+	if r.shadow, err = openDriver(registry); err != nil {
+		return verdict{err: errors.Join(err, server.Close())}
+	}
+	r.codecs = newTopicCodecs(c, registry, r.shadow.Sources)
 	v = r.judge(ctx, registry)
 	if v.err != nil && os.Getenv("QTT") != "" {
 		v.detail = r.detail()
@@ -61,7 +68,8 @@ func runREST(c *testCase, open openREST) (v verdict) {
 
 func (r *restRun) judge(ctx context.Context, registry *Registry) verdict {
 	for _, t := range r.c.allTopics() {
-		if err := r.server.CreateTopic(t.Name, t.Partitions, t.Replicas); err != nil {
+		err := errors.Join(r.server.CreateTopic(t.Name, t.Partitions, t.Replicas), r.shadow.CreateTopic(t.Name, t.Partitions, t.Replicas))
+		if err != nil {
 			return verdict{err: fmt.Errorf("topic %s: %w", t.Name, err)}
 		}
 		if err := registerSchemas(t, registry); err != nil {
@@ -100,6 +108,9 @@ func (r *restRun) requests(ctx context.Context) (*restFailed, error) {
 	for _, e := range entities {
 		r.responses = append(r.responses, restResponse{kind: "admin", entity: e})
 	}
+	if err := r.shadow.Exec(strings.Join(admin, "\n"), r.c.settings()); err != nil {
+		return nil, fmt.Errorf("the server accepts what SQL in memory does not: %w", err)
+	}
 	if !r.c.REST.Input.WaitForPush {
 		if err := r.produce(ctx); err != nil {
 			return nil, err
@@ -135,24 +146,25 @@ func failedRequest(err error, last bool) (*restFailed, error) {
 	return nil, err
 }
 
-// produce writes the case's inputs, topic by topic in their order.
+// produce writes the case's inputs.
 func (r *restRun) produce(ctx context.Context) error {
-	var topics []string
-	records := map[string][]Record{}
+	var all []topicRecords
 	for i, n := range r.c.Inputs {
 		record, err := r.codecs.encode(n)
 		if err != nil {
 			return fmt.Errorf("input %d to %s cannot be written: %w", i+1, n.Topic, err)
 		}
-		if records[n.Topic] == nil {
-			topics = append(topics, n.Topic)
+		at := slices.IndexFunc(all, func(t topicRecords) bool { return t.topic == n.Topic })
+		if at < 0 {
+			at, all = len(all), append(all, topicRecords{topic: n.Topic})
 		}
-		records[n.Topic] = append(records[n.Topic], record)
+		all[at].records = append(all[at].records, record)
 	}
-	for _, topic := range topics {
-		if err := r.server.Produce(ctx, topic, records[topic]); err != nil {
-			return fmt.Errorf("produce to %s: %w", topic, err)
-		}
+	if len(all) == 0 {
+		return nil
+	}
+	if err := r.server.Produce(ctx, all); err != nil {
+		return fmt.Errorf("produce: %w", err)
 	}
 	return nil
 }

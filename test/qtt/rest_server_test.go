@@ -13,8 +13,9 @@ type Server interface {
 	// CreateTopic makes an empty topic.
 	CreateTopic(name string, partitions, replicas int) error
 
-	// Produce writes records to a topic, in the partitions of their keys, and returns when they are durable.
-	Produce(ctx context.Context, topic string, records []Record) error
+	// Produce writes records to topics, in the partitions of their keys, and returns when they are durable. They become visible together:
+	// otherwise joins would see them in the order of their writing, not of their times.
+	Produce(ctx context.Context, all []topicRecords) error
 
 	// Consume returns a topic's committed records once there are at least as many, those of a partition in their order.
 	Consume(ctx context.Context, topic string, atLeast int) ([]Record, error)
@@ -25,10 +26,13 @@ type Server interface {
 	// AwaitPush returns when a push query runs that will see records produced from now on.
 	AwaitPush(ctx context.Context) error
 
-	// Sources returns the catalog's streams and tables.
-	Sources() []Source
-
 	Close() error
+}
+
+// topicRecords are records of one topic.
+type topicRecords struct {
+	topic   string
+	records []Record
 }
 
 // openREST opens a server for a case. It shares the registry with the runner.

@@ -4,8 +4,11 @@ package script
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
+	"regexp"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -33,18 +36,25 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "waitport": waitPort, "occupy": occupy, "flip": flip,
-			"waitstable": waitStable, "opentransaction": openTransaction,
+			"until": until, "waitstable": waitStable, "opentransaction": openTransaction,
 		},
 	})
 }
 
+// freeAddress draws a port that systems give to no outgoing connection: neither another program's nor waitPort's own, which could otherwise
+// meet itself there while nobody listens yet.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	for {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		defer l.Close()
+		return l.Addr().String(), nil
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }
 
 // status runs a command and checks its exit code: status CODE COMMAND …
@@ -71,6 +81,19 @@ func waitPort(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("nobody listens at %s", args[0])
+}
+
+// until repeats a command until what it prints matches: until PATTERN COMMAND …
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	for range 300 {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+	}
+	ts.Fatalf("nothing that matches %s", pattern)
 }
 
 // occupy listens at an address until the session ends: occupy ADDRESS

@@ -168,6 +168,8 @@ func stepOf[K any](s *side[K], n *node) {
 		s.suppress(n)
 	case "process", "processValues":
 		s.process(n)
+	case "table.process":
+		s.processTable(n)
 	default:
 		panic(notBuilt(n.op))
 	}

@@ -15,7 +15,7 @@ import (
 
 var generatedFamilies = []string{
 	"cache", "cogroup", "emit-close", "group-agg", "headers", "join-foreign-key", "join-stream-global", "join-stream-stream",
-	"join-stream-table", "join-table-table", "pipeline", "processor", "repartition", "session-window", "sliding-window", "stateless",
+	"join-stream-table", "join-table-table", "partitioner", "pipeline", "process-table", "processor", "repartition", "session-window", "sliding-window", "stateless",
 	"suppress", "table", "table-agg", "time-window", "timestamps", "versioned",
 }
 

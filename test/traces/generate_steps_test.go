@@ -2,6 +2,8 @@
 
 package traces
 
+import "slices"
+
 // grow makes the steps of a case: first those of its family, then some more on top.
 func (g *generator) grow() {
 	more := g.IntN(3)
@@ -42,6 +44,11 @@ func (g *generator) grow() {
 		g.joinForeign()
 	case "versioned":
 		pick(g, g.joinTable, g.joinTables, g.joinForeign, func() { g.tableAggregate(g.source("")) }, func() { g.tableStep(g.source("")) })()
+	case "process-table":
+		g.processTable(g.someTable())
+	case "partitioner":
+		g.repartition(g.someStream())
+		more = 1 + g.IntN(2)
 	case "processor":
 		g.process(g.someStream())
 	case "repartition":
@@ -136,6 +143,10 @@ func (g *generator) tableChain(m made) {
 	}
 	if m.kt != "string" {
 		g.tableStep(m)
+		return
+	}
+	if g.family == "process-table" && g.one(3) {
+		g.processTable(m)
 		return
 	}
 	switch g.IntN(6) {
@@ -299,7 +310,51 @@ func (g *generator) tableStep(m made) made {
 func (g *generator) repartition(m made) made {
 	m = g.plainStream(m)
 	g.use(m)
-	return g.add("repartition", made{kt: "string", vt: m.vt, versions: -1, shape: m.shape}, map[string]any{"in": m.id, "name": g.name("rep")})
+	r := made{kt: "string", vt: m.vt, versions: -1, shape: m.shape}
+	return g.add("repartition", r, g.dropping(m, map[string]any{"in": m.id, "name": g.name("rep")}))
+}
+
+// hide leaves a result to the steps that use it so far.
+func (g *generator) hide(m made) {
+	for _, list := range []*[]made{&g.live, &g.all} {
+		*list = slices.DeleteFunc(*list, func(l made) bool { return l.id == m.id })
+	}
+}
+
+// dropping adds a partitioner to the parameters of a step that writes a result to a topic, sometimes.
+func (g *generator) dropping(m made, p map[string]any) map[string]any {
+	if g.family == "partitioner" && !g.one(3) {
+		p["dropIf"] = g.predicate(m.vt)
+	}
+	return p
+}
+
+// processTable adds a table that a processor computes. Of one that is not kept only the updates are looked at: Kafka Streams asks its
+// processor again for what was there before and for the rows that joins look up, where this engine keeps it after all.
+func (g *generator) processTable(m made) made {
+	if m.kt != "string" || m.versions >= 0 {
+		return g.tableStep(m)
+	}
+	g.use(m)
+	p := map[string]any{"in": m.id}
+	if !g.one(3) {
+		p["kept"] = g.name("pt")
+	}
+	store := map[string]any{"name": g.name("ps"), "type": "kv", "kt": "string", "vt": "int64"}
+	switch n := g.IntN(4); {
+	case p["kept"] == nil || n == 0:
+		p["proc"] = []any{"mark"}
+	case n == 1:
+		p["proc"] = []any{"undelete"}
+	default:
+		p["proc"], p["store"] = []any{pick(g, "countUpdates", "everySecond")}, store
+	}
+	r := g.add("table.process", made{table: true, kt: m.kt, vt: "string", versions: -1}, p)
+	if p["kept"] != nil {
+		return r
+	}
+	defer g.hide(r)
+	return g.toStream(r)
 }
 
 // process adds a processor.

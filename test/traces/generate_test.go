@@ -167,7 +167,7 @@ func (g *generator) sink() {
 			m = g.toStream(m)
 		}
 		outs++
-		g.nodes = append(g.nodes, map[string]any{"op": "to", "in": m.id, "topic": fmt.Sprintf("out%d", outs), "kt": m.kt, "vt": m.vt})
+		g.nodes = append(g.nodes, g.dropping(m, map[string]any{"op": "to", "in": m.id, "topic": fmt.Sprintf("out%d", outs), "kt": m.kt, "vt": m.vt}))
 	}
 }
 

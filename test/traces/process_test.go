@@ -35,6 +35,15 @@ func (s *side[K]) process(n *node) {
 	}, opts...)
 }
 
+// processTable adds a table that a processor computes from another, kept or not.
+func (s *side[K]) processTable(n *node) {
+	h, opts := &hand[K]{see: s.see, back: s.back, f: n.function("proc")}, named(n, "kept")
+	if st := n.object("store"); st != nil {
+		opts = append(opts, stream.Connect(s.connected(h, st)))
+	}
+	s.tables[n.id] = stream.ProcessTable(s.table(n.input()), func() processor.Table[K, val, val] { return &tableHand[K]{hand: *h} }, serdeOf(n.vt), opts...)
+}
+
 // connected describes the store of a step: in h, and as what connects it.
 func (s *side[K]) connected(h *hand[K], st *node) state.Connectable {
 	name, key, value := st.text("name"), s.serde(st.kt), serdeOf(st.vt)
@@ -270,6 +279,37 @@ type fixedContext[K any] struct{ processor.FixedKeyContext[val] }
 
 func (c fixedContext[K]) Forward(r handRecord[K])             { c.ForwardAt(r.Value, r.Time) }
 func (c fixedContext[K]) ForwardTo(_ string, r handRecord[K]) { c.Forward(r) }
+
+// A tableHand computes the rows of a table.
+type tableHand[K any] struct{ hand[K] }
+
+func (h *tableHand[K]) Init(ctx processor.Task) error {
+	if h.rows != nil {
+		h.st = h.rows.In(ctx)
+	}
+	return nil
+}
+
+func (h *tableHand[K]) Process(_ processor.Task, r handRecord[K]) (row val, ok bool, err error) {
+	switch h.f.name() {
+	case "mark":
+		row = r.Value
+		if row.set {
+			row = text(row.str() + "!")
+		}
+	case "undelete":
+		row = text(r.Value.str())
+	case "countUpdates", "everySecond":
+		n, _ := h.st.Get(r.Key)
+		h.st.Put(r.Key, number(n.i+1))
+		if h.f.name() == "countUpdates" || n.i%2 == 0 {
+			row = text(fmt.Sprintf("%s#%d", r.Value.str(), n.i+1))
+		}
+	default:
+		err = notBuilt("processor of a table " + h.f.name())
+	}
+	return row, row.set, err
+}
 
 // handStore returns the description of a processor's store, nil when the case has none of this name.
 func (r *run) handStore(name string) *node {

@@ -105,9 +105,24 @@ func (s *side[K]) split(n *node) {
 }
 
 func (s *side[K]) repartition(n *node) {
-	s.streams[n.id] = s.stream(n.input()).Repartition(n.text("name"), s.serde(n.kt), serdeOf(n.vt))
+	s.streams[n.id] = s.stream(n.input()).Repartition(n.text("name"), s.serde(n.kt), serdeOf(n.vt), s.dropping(n)...)
 }
 
 func (s *side[K]) to(n *node) {
-	s.stream(n.input()).To(n.text("topic"), s.serde(n.kt), serdeOf(n.vt))
+	s.stream(n.input()).To(n.text("topic"), s.serde(n.kt), serdeOf(n.vt), s.dropping(n)...)
+}
+
+// dropping is a partitioner that drops what a predicate matches and leaves the rest to the default one. Kafka Streams' test driver has one
+// partition, so there is no other to send anything to.
+func (s *side[K]) dropping(n *node) []stream.Option {
+	if !n.has("dropIf") {
+		return nil
+	}
+	match := predicate(n.function("dropIf"))
+	return []stream.Option{stream.PartitionBy(func(r stream.Outgoing[K, val], _ int32) stream.Placement {
+		if match(s.see(r.Key), r.Value) {
+			return stream.InNone()
+		}
+		return stream.Placement{}
+	})}
 }

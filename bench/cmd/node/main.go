@@ -1,6 +1,6 @@
-// Command node is what bench/payments.sh and bench/streams.sh measure: a node with a pipeline in one process.
+// Command node is what bench/payments.sh, bench/streams.sh and bench/state.sh measure: a node with a pipeline in one process.
 //
-//	node -data DIR -kafka 127.0.0.1:PORT [-workload payments]
+//	node -data DIR -kafka 127.0.0.1:PORT [-workload payments] [-state-bytes N]
 //
 // It prints "ready" when clients can connect, starts the pipeline when it reads the line "go" (the load tool makes the topics
 // before), prints "running" then, and ends with its standard input or at SIGTERM.
@@ -37,6 +37,7 @@ func run(ctx context.Context) (err error) {
 	data := flag.String("data", "", "data directory")
 	kafka := flag.String("kafka", "127.0.0.1:9092", "address for Kafka clients")
 	workload := flag.String("workload", "payments", "payments, filtermap, count, window or join")
+	stateBytes := flag.Int64("state-bytes", 0, "memory of the tables; 0: the node's default")
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the time from \"go\" to the end")
 	flag.Parse()
 	if *data == "" {
@@ -47,7 +48,7 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	n, err := mainstem.Open(ctx, *data, mainstem.WithKafka(listener), mainstem.WithLogger(log))
+	n, err := mainstem.Open(ctx, *data, mainstem.WithKafka(listener), mainstem.WithLogger(log), mainstem.WithStateBytes(*stateBytes))
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

@@ -1,6 +1,6 @@
-// Command table turns what bench/payments.sh, bench/broker.sh or bench/streams.sh has measured into a Markdown table.
+// Command table turns what the scripts in bench have measured into a Markdown table.
 //
-//	table payments|broker|streams DIR
+//	table payments|broker|streams|state|sql DIR
 //
 // DIR holds SYSTEM-STEP.jsonl, lines of the load tool.
 package main
@@ -20,7 +20,7 @@ import (
 
 func main() {
 	if len(os.Args) != 3 || tables[os.Args[1]].rows == nil {
-		fmt.Fprintln(os.Stderr, "usage: table payments|broker|streams DIR")
+		fmt.Fprintln(os.Stderr, "usage: table payments|broker|streams|state|sql DIR")
 		os.Exit(2)
 	}
 	if err := tables[os.Args[1]].print(os.Args[2]); err != nil {
@@ -41,6 +41,8 @@ var tables = map[string]table{
 	"payments": {[]system{{"kafka", "Apache Kafka + Kafka Streams"}, {"mainstem", "Mainstem"}}, paymentRows},
 	"broker":   {[]system{{"kafka", "Apache Kafka"}, {"kafka-synced", "Apache Kafka, synced"}, {"mainstem", "Mainstem"}}, brokerRows},
 	"streams":  {[]system{{"kafka", "Kafka Streams"}, {"worker", "Mainstem's worker on Kafka"}, {"mainstem", "Mainstem"}}, streamsRows()},
+	"state":    {[]system{{"mainstem", "Mainstem"}}, stateRows()},
+	"sql":      {[]system{{"mainstem", "Mainstem"}}, sqlRows()},
 }
 
 func (t table) print(dir string) error {
@@ -53,7 +55,12 @@ func (t table) print(dir string) error {
 		}
 		fmt.Printf(" %s |", s.title)
 	}
-	fmt.Println(" ratio |\n|" + strings.Repeat("---|", len(t.systems)+2))
+	columns, last := len(t.systems)+1, len(t.systems)-1
+	if last > 0 { // there is something to compare with
+		fmt.Print(" ratio |")
+		columns++
+	}
+	fmt.Println("\n|" + strings.Repeat("---|", columns))
 	for _, r := range t.rows {
 		values, known := make([]float64, len(all)), make([]bool, len(all))
 		for i := range all {
@@ -66,8 +73,10 @@ func (t table) print(dir string) error {
 		for i, v := range values {
 			fmt.Printf(" %s |", show(v, known[i]))
 		}
-		last := len(values) - 1
-		fmt.Printf(" %s |\n", r.ratio(values[0], values[last], known[0] && known[last]))
+		if last > 0 {
+			fmt.Printf(" %s |", r.ratio(values[0], values[last], known[0] && known[last]))
+		}
+		fmt.Println()
 	}
 	return nil
 }
@@ -172,6 +181,32 @@ func streamsRows() []row {
 			add("peak memory, MB", false, "streams_peak_mb", "broker_peak_mb")
 			add("exec to first output, s", false, "first_s")
 		}
+	}
+	return rows
+}
+
+func stateRows() []row {
+	rows := []row{
+		{name: "count at 5,000/s: p50, ms", step: "latency", cmd: "latency", keys: []string{"p50_ms"}},
+		{name: "count at 5,000/s: p99, ms", step: "latency", cmd: "latency", keys: []string{"p99_ms"}},
+		{name: "count at 5,000/s: CPU-µs per record", step: "latency", cmd: "latency", keys: []string{"broker_cpu_s_per_m"}},
+	}
+	add := func(step, tag, name string, more bool, key string) {
+		rows = append(rows, row{name: name, step: step, cmd: "measure", tag: tag, keys: []string{key}, moreIsBetter: more})
+	}
+	for _, keys := range []string{"1000000", "10000000"} {
+		add("restart", keys, keys+" keys, after kill -9: exec to first new count, s", false, "first_s")
+		add("restart", keys, keys+" keys, after kill -9: exec to new counts for a tenth of them, s", false, "done_s")
+	}
+	for _, keys := range []string{"100000", "1000000", "10000000"} {
+		add("keys", keys, keys+" keys: records/s", true, "rec_s")
+		add("keys", keys, keys+" keys: CPU-s per million, second half", false, "broker_cpu_s_per_m_half2")
+		add("keys", keys, keys+" keys: peak memory, MB", false, "broker_peak_mb")
+	}
+	for _, room := range []string{"resident", "quarter"} {
+		add("budget", room, "1,000,000 keys, "+room+": records/s", true, "rec_s")
+		add("budget", room, "1,000,000 keys, "+room+": CPU-s per million", false, "broker_cpu_s_per_m")
+		add("budget", room, "1,000,000 keys, "+room+": peak memory, MB", false, "broker_peak_mb")
 	}
 	return rows
 }

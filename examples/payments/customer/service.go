@@ -3,11 +3,9 @@ package customer
 import (
 	"context"
 	"database/sql"
-	_ "embed" // page.html
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -97,20 +95,6 @@ func problem(w http.ResponseWriter, status int, what string) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": what}) // an error is the client's
 }
 
-//go:embed page.html
-var pageText string
-
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
-
-// pageData is what page.html shows.
-type pageData struct {
-	Lists []payments.LastFive
-	Keep  int
-	First bool  // the list begins with the first customer
-	Next  int64 // customer to go on from, if More
-	More  bool
-}
-
 // page answers GET /?from=customer.
 func (s *Service) page(w http.ResponseWriter, r *http.Request) {
 	from, err := int64(-1<<63), error(nil)
@@ -120,7 +104,7 @@ func (s *Service) page(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	data := pageData{Keep: payments.Keep, First: from == -1<<63}
+	data := pageData{First: from == -1<<63}
 	data.Lists, err = s.lists(r.Context(), `customer_id >= ?`, from, (pageCustomers+1)*payments.Keep)
 	if err != nil {
 		s.fail(fmt.Errorf("read customers: %w", err))
@@ -132,9 +116,7 @@ func (s *Service) page(w http.ResponseWriter, r *http.Request) {
 		data.Lists = data.Lists[:pageCustomers]
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if err := pageTemplate.Execute(w, data); err != nil && r.Context().Err() == nil {
-		s.fail(fmt.Errorf("write page: %w", err))
-	}
+	_, _ = w.Write(data.html()) // an error is the client's
 }
 
 // read runs a query. A database that does not exist yet is an empty one.

@@ -25,10 +25,8 @@ func NodeTable() []Setting { return nodeTable }
 
 // findNode returns a node setting that can be changed; nil for all others.
 func findNode(name string) *Setting {
-	for i := range nodeTable {
-		if nodeTable[i].Name == name {
-			return &nodeTable[i]
-		}
+	if s := find(nodeTable, name); s != nil {
+		return s
 	}
 	for i := range Table {
 		if Table[i].Broker == name && name != "" {

@@ -66,10 +66,12 @@ var Table = []Setting{
 }
 
 // Find returns a row, nil when there is none. The table is small and changes are rare.
-func Find(name string) *Setting {
-	for i := range Table {
-		if Table[i].Name == name {
-			return &Table[i]
+func Find(name string) *Setting { return find(Table, name) }
+
+func find(table []Setting, name string) *Setting {
+	for i := range table {
+		if table[i].Name == name {
+			return &table[i]
 		}
 	}
 	return nil

@@ -29,6 +29,8 @@ func node(t *testing.T) (address string, asked *[]string) {
 		switch {
 		case strings.HasPrefix(body.KSQL, "LIST"):
 			answer = `[{"@type":"streams","streams":[{"name":"S","topic":"s","keyFormat":"KAFKA","valueFormat":"JSON","isWindowed":false}]}]`
+		case strings.Contains(body.KSQL, "IF NOT EXISTS"):
+			answer = `[{"@type":"warning_entity","statementText":"","warnings":[],"message":"it is there"}]`
 		case strings.Contains(body.KSQL, "NOBODY"):
 			w.WriteHeader(http.StatusBadRequest)
 			answer = `{"@type":"statement_error","error_code":40001,"message":"Line: 2, Col: 16: NOBODY does not exist."}`
@@ -93,6 +95,16 @@ func TestTheFirstFailureEndsTheRun(t *testing.T) {
 	}
 	if len(*asked) != 2 {
 		t.Errorf("asked %q", *asked)
+	}
+}
+
+func TestAStatementThatDoesNothingSaysWhy(t *testing.T) {
+	address, _ := node(t)
+	if out, _, err := run(t, "", false, address, "-e", "CREATE STREAM IF NOT EXISTS a (n INT) WITH (kafka_topic='a', format='JSON');"); err != nil || out != "it is there\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+	if _, _, err := run(t, "", false, address, "-e", "DEFINE a = '1'; UNDEFINE a; UNDEFINE a;"); err == nil || !strings.Contains(err.Error(), "'a' which was never defined") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -126,6 +126,19 @@ var readerTests = map[string]func(*testing.T, *world){
 		equal(t, "paused and resumed", log{tps[1]: {"c"}}, w.readToEnd(t, r, tps[1]))
 	},
 
+	"ResumeEndsThePollThatWaits": func(t *testing.T, w *world) {
+		tp := w.topic(t, "t", 1)[0]
+		p := w.producer(t, w.Door, w.app)
+		w.commit(t, p, tp, numbered(1000)...)
+		w.commit(t, p, tp, numbered(1000)...)
+		r := w.reader(t, at(0, tp))
+		got := w.readUntil(t, r, 1, func(l log, _ positions) bool { return len(l[tp]) > 0 }) // more may have been fetched than was asked for
+		r.Pause(tp)
+		time.AfterFunc(50*time.Millisecond, func() { r.Resume(tp) }) // most likely Poll waits by then
+		rest := w.readToEnd(t, r, tp)
+		equal(t, "records", 2000, len(got[tp])+len(rest[tp]))
+	},
+
 	"AReaderOutlivesACancelledPoll": func(t *testing.T, w *world) {
 		tp := w.topic(t, "t", 1)[0]
 		p := w.producer(t, w.Door, w.app)

@@ -2,6 +2,8 @@ package clienttest
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/mainstemio/mainstem/internal/client"
@@ -29,6 +31,16 @@ var topicTests = map[string]func(*testing.T, *world){
 		equal(t, "cleanup.policy", "compact", got[a].Configs["cleanup.policy"])
 	},
 
+	"DeletedTopicsAreGone": func(t *testing.T, w *world) {
+		name := w.name("gone")
+		_, err := w.Door.EnsureTopics(w.ctx, client.TopicSpec{Name: name, Partitions: 1})
+		must(t, err)
+		must(t, w.Door.DeleteTopics(w.ctx, name, w.name("missing")))
+		got, err := w.Door.Topics(w.ctx, name)
+		must(t, err)
+		equal(t, "topics", map[string]client.TopicInfo{}, got)
+	},
+
 	"StartsAndEndsFollowTheLog": func(t *testing.T, w *world) {
 		tps := w.topic(t, "t", 2)
 		p := w.producer(t, w.Door, w.app)
@@ -42,6 +54,47 @@ var topicTests = map[string]func(*testing.T, *world){
 		ends := w.ends(t, tps...)
 		if ends[tps[0]] < 5 || ends[tps[1]] != 0 { // a transaction's marker has an offset of its own
 			t.Errorf("ends are %v", ends)
+		}
+	},
+
+	"NamesAreThoseOfAllTopics": func(t *testing.T, w *world) {
+		w.topic(t, "a", 1)
+		w.topic(t, "b", 2)
+		names, err := w.Door.Names(w.ctx)
+		must(t, err)
+		if !slices.Contains(names, w.name("a")) || !slices.Contains(names, w.name("b")) || slices.Contains(names, w.name("missing")) {
+			t.Errorf("got %v", names)
+		}
+	},
+
+	"SinceFindsTheFirstRecordOfATime": func(t *testing.T, w *world) {
+		tps := w.topic(t, "t", 3)
+		p := w.producer(t, w.Door, w.app)
+		e := p.NewEpoch()
+		for _, at := range []record.Timestamp{1000, 3000, 2000, 4000} {
+			must(t, e.Append(tps[0], at, nil, []byte("v"), nil))
+		}
+		must(t, e.Append(tps[1], 1500, nil, []byte("v"), nil))
+		must(t, p.Commit(w.ctx, e, nil))
+		w.ends(t, tps...)                                    // waits until all of it shows
+		behind := positions{tps[0]: 4, tps[1]: 1, tps[2]: 0} // all records: there may be a transaction's marker
+		for at, want := range map[record.Timestamp]positions{
+			-5:   {tps[0]: 0, tps[1]: 0, tps[2]: 0},
+			1000: {tps[0]: 0, tps[1]: 0, tps[2]: 0},
+			1001: {tps[0]: 1, tps[1]: 0, tps[2]: 0},
+			3000: {tps[0]: 1, tps[1]: 1, tps[2]: 0},
+			3001: {tps[0]: 3, tps[1]: 1, tps[2]: 0},
+			4001: behind,
+		} {
+			got, err := w.Door.Since(w.ctx, at, tps...)
+			must(t, err)
+			for tp, last := range behind {
+				got[tp] = min(got[tp], last)
+			}
+			equal(t, fmt.Sprintf("since %d", at), want, got)
+		}
+		if _, err := w.Door.Since(w.ctx, 0, record.TopicPartition{Topic: w.name("missing")}); !errors.Is(err, client.ErrUnknownTopic) {
+			t.Errorf("Since in an unknown topic: %v", err)
 		}
 	},
 

@@ -18,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -58,8 +59,13 @@ func (d *Door) Topics(_ context.Context, names ...string) (map[string]client.Top
 	return infos, nil
 }
 
+// Names implements client.Door.
+func (d *Door) Names(context.Context) ([]string, error) {
+	return slices.Collect(maps.Keys(d.b.Topics().ByName)), nil
+}
+
 func info(t *broker.Topic) client.TopicInfo {
-	return client.TopicInfo{Name: t.Name, ID: t.ID, Partitions: t.Partitions, Configs: t.Configs}
+	return client.TopicInfo{Name: t.Name, ID: t.ID, Partitions: t.Partitions, Replicas: 1, Configs: t.Configs}
 }
 
 // EnsureTopics implements client.Door.
@@ -100,6 +106,24 @@ func (d *Door) EnsureTopics(ctx context.Context, specs ...client.TopicSpec) (map
 	return infos, nil
 }
 
+// DeleteTopics implements client.Door.
+func (d *Door) DeleteTopics(ctx context.Context, names ...string) error {
+	refs := make([]broker.TopicRef, len(names))
+	for i, name := range names {
+		refs[i] = broker.TopicRef{Name: name}
+	}
+	results, err := d.b.DeleteTopics(refs).Wait(ctx)
+	if err != nil {
+		return fmt.Errorf("delete %d topics: %w", len(names), err)
+	}
+	for _, r := range results {
+		if r.Err != nil && r.Err != kerr.UnknownTopicOrPartition {
+			return fmt.Errorf("delete topic %s: %w", r.Name, explain(r.Err, r.Detail))
+		}
+	}
+	return nil
+}
+
 // Times of ListOffset.
 const (
 	timeEnd   = -1
@@ -114,6 +138,21 @@ func (d *Door) Starts(_ context.Context, tps ...record.TopicPartition) (map[reco
 // Ends implements client.Door.
 func (d *Door) Ends(_ context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error) {
 	return d.offsets(tps, timeEnd)
+}
+
+// Since implements client.Door.
+func (d *Door) Since(_ context.Context, ts record.Timestamp, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error) {
+	ends, err := d.offsets(tps, timeEnd) // first: what comes meanwhile may be that old, too
+	if err != nil {
+		return nil, err
+	}
+	found, err := d.offsets(tps, max(0, int64(ts)))
+	for tp, at := range found {
+		if at < 0 {
+			found[tp] = ends[tp]
+		}
+	}
+	return found, err
 }
 
 func (d *Door) offsets(tps []record.TopicPartition, at int64) (map[record.TopicPartition]record.Offset, error) {

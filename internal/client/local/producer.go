@@ -32,7 +32,7 @@ type producer struct {
 	owner  txn.Producer // of client.OwnerID: the right to commit
 	w      *broker.EpochWriter
 	pool   *epoch.Pool
-	topics atomic.Pointer[broker.Topics] // the snapshot that the pool's limits come from
+	topics atomic.Uint64 // version of the topics that the pool's limits come from
 	closed atomic.Bool
 }
 
@@ -44,11 +44,14 @@ func newProducer(b *broker.Broker, app string, owner txn.Producer) *producer {
 
 // NewEpoch implements client.Producer.
 func (p *producer) NewEpoch() client.Epoch {
-	if topics := p.b.Topics(); p.topics.Swap(topics) != topics { // topics or settings changed: limits are looked up again
+	if v := p.b.Topics().Version; p.topics.Swap(v) != v { // topics or settings changed: limits are looked up again
 		p.pool.Forget()
 	}
 	return p.pool.Get()
 }
+
+// Rest implements client.Producer.
+func (p *producer) Rest() { p.pool.Forget() }
 
 // limit is the topic's max.message.bytes, else the broker's.
 func (p *producer) limit(tp record.TopicPartition) (int, error) {

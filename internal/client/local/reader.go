@@ -23,11 +23,10 @@ var errReaderClosed = errors.New("reader is closed")
 // another one.
 type reader struct {
 	b      *broker.Broker
-	parts  []*input
-	byTP   map[record.TopicPartition]*input // never changed
-	turn   int                              // where the next Poll begins
+	parts  []*input       // sorted
+	asks   []broker.Fetch // one for each of parts
+	turn   int            // where the next Poll begins
 	waiter *broker.Waiter
-	wake   chan struct{} // capacity 1: Resume and Close end a wait
 	closed atomic.Bool
 }
 
@@ -39,9 +38,13 @@ type input struct {
 	paused atomic.Bool
 }
 
+func (in *input) compare(tp record.TopicPartition) int {
+	return cmp.Or(cmp.Compare(in.tp.Topic, tp.Topic), cmp.Compare(in.tp.Partition, tp.Partition))
+}
+
 // OpenReader implements client.Door.
 func (d *Door) OpenReader(_ context.Context, positions map[record.TopicPartition]record.Offset) (client.Reader, error) {
-	r := &reader{b: d.b, byTP: make(map[record.TopicPartition]*input, len(positions)), wake: make(chan struct{}, 1)}
+	r := &reader{b: d.b}
 	topics := d.b.Topics()
 	tps := make([]record.TopicPartition, 0, len(positions))
 	for tp, next := range positions {
@@ -54,11 +57,11 @@ func (d *Door) OpenReader(_ context.Context, positions map[record.TopicPartition
 			return nil, err
 		}
 		r.parts, tps = append(r.parts, in), append(tps, tp)
-		r.byTP[tp] = in
 	}
-	slices.SortFunc(r.parts, func(a, b *input) int {
-		return cmp.Or(cmp.Compare(a.tp.Topic, b.tp.Topic), cmp.Compare(a.tp.Partition, b.tp.Partition))
-	})
+	slices.SortFunc(r.parts, func(a, b *input) int { return a.compare(b.tp) })
+	for _, in := range r.parts {
+		r.asks = append(r.asks, broker.Fetch{Ref: in.ref, Partition: in.tp.Partition, Committed: true, LeaderEpoch: -1})
+	}
 	r.waiter = d.b.Watch(tps)
 	return r, nil
 }
@@ -77,43 +80,60 @@ func (r *reader) checkPosition(in *input) error {
 	return nil
 }
 
+var _ client.Watcher = (*reader)(nil)
+
+// Look implements client.Watcher.
+func (r *reader) Look(maxBytes int) ([]client.Chunk, error) {
+	if r.closed.Load() {
+		return nil, errReaderClosed
+	}
+	return r.round(maxBytes)
+}
+
+// News implements client.Watcher.
+func (r *reader) News() <-chan struct{} { return r.waiter.C }
+
 // Poll implements client.Reader.
 func (r *reader) Poll(ctx context.Context, maxBytes int) ([]client.Chunk, error) {
 	for {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if r.closed.Load() {
-			return nil, errReaderClosed
-		}
-		chunks, err := r.round(maxBytes)
+		chunks, err := r.Look(maxBytes)
 		if err != nil || len(chunks) > 0 {
 			return chunks, err
 		}
 		// A record that came after the round has left its mark in C already: no wake-up is missed.
 		select {
 		case <-r.waiter.C:
-		case <-r.wake:
 		case <-ctx.Done():
 		}
 	}
 }
 
-// round asks each partition once, beginning where the last round stopped, until maxBytes are there.
+// round asks each partition once, beginning where the last round stopped, until maxBytes are there. It ends in all partitions at one moment,
+// so that a transaction is read whole or not at all; partitions that come too late for their bytes say what lies in them.
 func (r *reader) round(maxBytes int) ([]client.Chunk, error) {
 	var chunks []client.Chunk
 	n := len(r.parts)
 	share := max(maxBytes/max(n, 1), minShare)
 	left := maxBytes
+	turn := r.turn + 1
+	r.b.StableEnds(r.asks)
 	for i := range n {
-		in := r.parts[(r.turn+i)%n]
-		if in.paused.Load() {
+		at := (r.turn + i) % n
+		in, ask := r.parts[at], &r.asks[at]
+		if in.paused.Load() || ask.Below >= 0 && ask.Below <= in.next {
 			continue
 		}
-		f := r.b.Fetch(broker.Fetch{
-			Ref: in.ref, Partition: in.tp.Partition, Offset: in.next,
-			MaxBytes: min(share, left), Committed: true, LeaderEpoch: -1,
-		})
+		if left <= 0 {
+			if ask.Below > in.next {
+				chunks = append(chunks, client.Chunk{TopicPartition: in.tp, Next: in.next, End: ask.Below})
+			}
+			continue
+		}
+		ask.Offset, ask.MaxBytes = in.next, min(share, left)
+		f := r.b.Fetch(*ask)
 		if f.Err != nil {
 			return nil, r.failed(in, f.Err)
 		}
@@ -127,13 +147,10 @@ func (r *reader) round(maxBytes int) ([]client.Chunk, error) {
 		in.next = c.Next
 		chunks = append(chunks, c)
 		if left -= len(f.Batches); left <= 0 {
-			r.turn = (r.turn + i + 1) % n
-			return chunks, nil
+			turn = at + 1
 		}
 	}
-	if n > 0 {
-		r.turn = (r.turn + 1) % n
-	}
+	r.turn = turn % max(n, 1)
 	return chunks, nil
 }
 
@@ -155,17 +172,25 @@ func (r *reader) failed(in *input, err *kerr.Error) error {
 
 // Pause implements client.Reader.
 func (r *reader) Pause(tp record.TopicPartition) {
-	if in := r.byTP[tp]; in != nil {
+	if in := r.find(tp); in != nil {
 		in.paused.Store(true)
 	}
 }
 
 // Resume implements client.Reader.
 func (r *reader) Resume(tp record.TopicPartition) {
-	if in := r.byTP[tp]; in != nil {
+	if in := r.find(tp); in != nil {
 		in.paused.Store(false)
 		r.signal()
 	}
+}
+
+// find returns what is read of a partition, nil: nothing is.
+func (r *reader) find(tp record.TopicPartition) *input {
+	if i, found := slices.BinarySearchFunc(r.parts, tp, (*input).compare); found {
+		return r.parts[i]
+	}
+	return nil
 }
 
 // Close implements client.Reader.
@@ -177,9 +202,10 @@ func (r *reader) Close() {
 	r.signal()
 }
 
+// signal ends a wait, as news do.
 func (r *reader) signal() {
 	select {
-	case r.wake <- struct{}{}:
+	case r.waiter.C <- struct{}{}:
 	default:
 	}
 }

@@ -65,7 +65,7 @@ func (r *reader) take(maxBytes int) []client.Chunk {
 	left := maxBytes
 	for i := range n {
 		in := r.parts[(r.turn+i)%n]
-		if in.paused || len(in.queue) == 0 {
+		if in.paused.Load() || len(in.queue) == 0 {
 			continue
 		}
 		c, bytes := in.first(min(share, left))

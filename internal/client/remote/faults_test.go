@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/client/remote"
 	"github.com/mainstemio/mainstem/record"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
@@ -300,4 +303,70 @@ func readAll(t *testing.T, d client.Door, tp record.TopicPartition) []string {
 		}
 	}
 	return got
+}
+
+// A leaper lets no time pass in waiting: its hands move on by it.
+type leaper struct{ passed *atomic.Int64 }
+
+func (l leaper) Now() time.Time      { return time.Unix(0, l.passed.Load()) }
+func (l leaper) Mono() time.Duration { return time.Duration(l.passed.Load()) }
+
+func (l leaper) After(d time.Duration) <-chan time.Time {
+	l.passed.Add(int64(d))
+	now := make(chan time.Time, 1)
+	now <- l.Now()
+	return now
+}
+
+// A cluster that starts again knows its topics before their leaders are back: that is waited for, however long it takes.
+func TestPartitionsWithoutALeaderAreWaitedFor(t *testing.T) {
+	c, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	var passed atomic.Int64
+	d, err := remote.Open(t.Context(), remote.Options{Brokers: c.ListenAddrs(), Clock: leaper{&passed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	tr := &trial{T: t, ctx: t.Context(), brokers: c.ListenAddrs(), app: "app"}
+	tr.in.Topic = "in"
+	_, err = d.EnsureTopics(t.Context(), client.TopicSpec{Name: "in", Partitions: 1}, client.TopicSpec{Name: "out", Partitions: 2})
+	tr.must(err)
+	p := tr.producer(d)
+	began := passed.Load()
+	// The brokers stay as they were told before: the client cuts its connections to one that seems to have moved.
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
+	tr.must(err)
+	defer cl.Close()
+	told, err := kmsg.NewPtrMetadataRequest().RequestWith(t.Context(), cl)
+	tr.must(err)
+	c.ControlKey(int16(kmsg.Metadata), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+		if time.Duration(passed.Load()-began) > 20*time.Second {
+			return nil, nil, false
+		}
+		c.KeepControl()
+		req := kreq.(*kmsg.MetadataRequest)
+		resp := req.ResponseKind().(*kmsg.MetadataResponse)
+		resp.Brokers = told.Brokers
+		for _, asked := range req.Topics {
+			topic := kmsg.NewMetadataResponseTopic()
+			topic.Topic = asked.Topic
+			for n := range int32(2) {
+				partition := kmsg.NewMetadataResponseTopicPartition()
+				partition.Partition, partition.Leader, partition.ErrorCode = n, -1, kerr.LeaderNotAvailable.Code
+				topic.Partitions = append(topic.Partitions, partition)
+			}
+			resp.Topics = append(resp.Topics, topic)
+		}
+		return resp, nil, true
+	})
+	epoch := p.NewEpoch()
+	tr.must(epoch.Append(record.TopicPartition{Topic: "out", Partition: 1}, 1, nil, []byte("x"), nil))
+	tr.must(p.Commit(t.Context(), epoch, map[record.TopicPartition]record.Offset{tr.in: 1}))
+	if waited := time.Duration(passed.Load() - began); waited < 20*time.Second {
+		t.Errorf("nothing was waited for: %s", waited)
+	}
 }

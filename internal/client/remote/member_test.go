@@ -60,7 +60,7 @@ func TestALostGroupRequestDoesNoHarm(t *testing.T) {
 					f.mu.key, f.mu.fate, f.mu.nth = int16(key), fate, nth
 					broken := newProcess(t, []kgo.Opt{kgo.Dialer(f.dial)}, addr)
 					clienttest.ShareWork(t, h, nil, broken.Door(), open(t, addr))
-					if !f.happened() {
+					if nth == 1 && !f.happened() { // whoever joins last asks only once
 						t.Error("no request met the fault")
 					}
 				})

@@ -281,14 +281,16 @@ func (p *producer) findLeadersLocked(ctx context.Context, tps []record.TopicPart
 			return fmt.Errorf("topic %s: %w", *t.Topic, err)
 		}
 		for _, tp := range t.Partitions {
-			if tp.ErrorCode == 0 || tp.Leader >= 0 {
-				p.mu.leaders[record.TopicPartition{Topic: *t.Topic, Partition: tp.Partition}] = tp.Leader
+			at := record.TopicPartition{Topic: *t.Topic, Partition: tp.Partition}
+			if tp.Leader < 0 { // the partition is there, its brokers are not
+				return fmt.Errorf("%s: %w", at, kerr.LeaderNotAvailable)
 			}
+			p.mu.leaders[at] = tp.Leader
 		}
 	}
 	for _, tp := range tps {
 		if _, ok := p.mu.leaders[tp]; !ok {
-			return fmt.Errorf("%s has no leader: %w", tp, kerr.UnknownTopicOrPartition)
+			return fmt.Errorf("%s: %w", tp, kerr.UnknownTopicOrPartition)
 		}
 	}
 	return nil

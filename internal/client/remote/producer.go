@@ -144,6 +144,9 @@ func finalizedTV2(r *kmsg.ApiVersionsResponse) bool {
 // NewEpoch implements client.Producer.
 func (p *producer) NewEpoch() client.Epoch { return p.pool.Get() }
 
+// Rest implements client.Producer.
+func (p *producer) Rest() { p.pool.Forget() }
+
 // Commit implements client.Producer.
 func (p *producer) Commit(ctx context.Context, ce client.Epoch, positions map[record.TopicPartition]record.Offset) error {
 	p.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/mainstemio/mainstem/internal/client"
@@ -31,16 +32,17 @@ type reader struct {
 	cl       *kgo.Client
 	parts    []*input
 	byTP     map[record.TopicPartition]*input
-	turn     int             // where the next take begins
-	suspects map[string]bool // topics that a broker did not know, until their records come
-	pause    backoff         // between fetches that failed
+	turn     int                                // where the next take begins
+	suspects map[string]bool                    // topics that a broker did not know, until their records come
+	pause    backoff                            // between fetches that failed
+	waiting  atomic.Pointer[context.CancelFunc] // of the fetch that a Poll waits for
 }
 
 // An input is one partition being read.
 type input struct {
 	tp     record.TopicPartition
 	id     [16]byte // the topic's; zero where the cluster has none (before 2.8)
-	paused bool
+	paused atomic.Bool
 	queue  []client.Chunk // fetched, not yet handed out
 }
 
@@ -116,21 +118,25 @@ func (r *reader) Poll(ctx context.Context, maxBytes int) ([]client.Chunk, error)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if chunks := r.take(maxBytes); len(chunks) > 0 {
-			return chunks, nil
+		fetching, cancel := context.WithCancel(ctx)
+		r.waiting.Store(&cancel) // before looking: a Resume behind it ends the fetch
+		chunks := r.take(maxBytes)
+		var err error
+		if len(chunks) == 0 {
+			err = r.fetch(ctx, fetching)
 		}
-		if err := r.fetch(ctx); err != nil {
-			return nil, err
+		cancel()
+		if err != nil || len(chunks) > 0 {
+			return chunks, err
 		}
 	}
 }
 
-// fetch waits for records, or for a while when a topic is in doubt, and queues what came.
-func (r *reader) fetch(ctx context.Context) error {
-	pctx := ctx
+// fetch waits for records until pctx ends, which is one of ctx, or for a while when a topic is in doubt, and queues what came.
+func (r *reader) fetch(ctx, pctx context.Context) error {
 	if len(r.suspects) > 0 {
 		var cancel context.CancelFunc
-		pctx, cancel = context.WithTimeout(ctx, suspectInterval)
+		pctx, cancel = context.WithTimeout(pctx, suspectInterval)
 		defer cancel()
 	}
 	fetches := r.cl.PollFetches(pctx)
@@ -205,17 +211,18 @@ func (r *reader) verify(ctx context.Context, topic string) error {
 
 // Pause implements client.Reader.
 func (r *reader) Pause(tp record.TopicPartition) {
-	if in := r.byTP[tp]; in != nil && !in.paused {
-		in.paused = true
+	if in := r.byTP[tp]; in != nil && in.paused.CompareAndSwap(false, true) {
 		r.cl.PauseFetchPartitions(map[string][]int32{tp.Topic: {tp.Partition}})
 	}
 }
 
 // Resume implements client.Reader.
 func (r *reader) Resume(tp record.TopicPartition) {
-	if in := r.byTP[tp]; in != nil && in.paused {
-		in.paused = false
+	if in := r.byTP[tp]; in != nil && in.paused.CompareAndSwap(true, false) {
 		r.cl.ResumeFetchPartitions(map[string][]int32{tp.Topic: {tp.Partition}})
+		if cancel := r.waiting.Load(); cancel != nil {
+			(*cancel)() // what is queued already goes first
+		}
 	}
 }
 

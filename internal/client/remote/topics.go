@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/record"
@@ -48,6 +50,21 @@ func (d *Door) Topics(ctx context.Context, names ...string) (map[string]client.T
 	return infos, nil
 }
 
+// Names implements client.Door.
+func (d *Door) Names(ctx context.Context) ([]string, error) {
+	resp, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, d.cl)
+	if err != nil {
+		return nil, fmt.Errorf("list topics: %w", err)
+	}
+	var names []string
+	for _, t := range resp.Topics {
+		if !t.IsInternal && t.Topic != nil {
+			names = append(names, *t.Topic)
+		}
+	}
+	return names, nil
+}
+
 // describe returns the existing topics among names, without settings.
 func (d *Door) describe(ctx context.Context, names []string) (map[string]client.TopicInfo, error) {
 	infos := make(map[string]client.TopicInfo, len(names))
@@ -72,9 +89,55 @@ func (d *Door) describe(ctx context.Context, names []string) (map[string]client.
 		if err != nil && !errors.Is(err, kerr.LeaderNotAvailable) { // it exists, its leaders are being elected
 			return nil, fmt.Errorf("topic %s: %w", *t.Topic, err)
 		}
-		infos[*t.Topic] = client.TopicInfo{Name: *t.Topic, ID: t.TopicID, Partitions: int32(len(t.Partitions))}
+		info := client.TopicInfo{Name: *t.Topic, ID: t.TopicID, Partitions: int32(len(t.Partitions))}
+		if info.Partitions > 0 {
+			info.Replicas = int32(len(t.Partitions[0].Replicas))
+		}
+		infos[*t.Topic] = info
 	}
 	return infos, nil
+}
+
+// DeleteTopics implements client.Door.
+func (d *Door) DeleteTopics(ctx context.Context, names ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, d.o.CommitTimeout)
+	defer cancel()
+	results, err := d.adm.DeleteTopics(ctx, names...)
+	if err != nil {
+		return fmt.Errorf("delete %d topics: %w", len(names), err)
+	}
+	deleted := make(map[string][16]byte, len(results))
+	for _, r := range results {
+		if errors.Is(r.Err, kerr.UnknownTopicOrPartition) {
+			continue
+		}
+		if r.Err != nil {
+			return fmt.Errorf("delete topic %s: %w", r.Topic, r.Err)
+		}
+		deleted[r.Topic] = r.ID
+	}
+	return d.waitUntilGone(ctx, deleted)
+}
+
+// waitUntilGone waits until the cluster has spread the word about deleted topics, given by their ids: a new topic may have an old one's name.
+func (d *Door) waitUntilGone(ctx context.Context, deleted map[string][16]byte) error {
+	names := slices.Collect(maps.Keys(deleted))
+	for b := (backoff{clock: d.o.Clock}); ; {
+		have, err := d.describe(ctx, names)
+		if err != nil {
+			return fmt.Errorf("wait for deleted topics to go: %w", err)
+		}
+		left := slices.ContainsFunc(names, func(name string) bool {
+			t, there := have[name]
+			return there && t.ID == deleted[name]
+		})
+		if !left {
+			return nil
+		}
+		if err := b.wait(ctx); err != nil {
+			return fmt.Errorf("wait for deleted topics to go: %w", err)
+		}
+	}
 }
 
 // EnsureTopics implements client.Door. Replication is the cluster's default.
@@ -163,6 +226,21 @@ func (d *Door) Starts(ctx context.Context, tps ...record.TopicPartition) (map[re
 // Ends implements client.Door.
 func (d *Door) Ends(ctx context.Context, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error) {
 	return offsets(ctx, tps, d.adm.ListCommittedOffsets)
+}
+
+// Since implements client.Door. Brokers may find a record of an open transaction, which is committed or aborted when the reader gets there.
+func (d *Door) Since(ctx context.Context, ts record.Timestamp, tps ...record.TopicPartition) (map[record.TopicPartition]record.Offset, error) {
+	ends, err := d.Ends(ctx, tps...)
+	if err != nil {
+		return nil, err
+	}
+	found, err := offsets(ctx, tps, func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
+		return d.adm.ListOffsetsAfterMilli(ctx, max(0, int64(ts)), topics...)
+	})
+	for tp, at := range found {
+		found[tp] = min(at, ends[tp]) // where there is none it is the end, with open transactions
+	}
+	return found, err
 }
 
 type lister func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error)

@@ -77,6 +77,13 @@ func (w words) partitions(s string) map[string][]int32 {
 
 func (w words) owned() map[string][]int32 { return w.partitions(w.kv["own"]) }
 
+// settings are all words but the group's name.
+func (w words) settings() map[string]string {
+	out := maps.Clone(w.kv)
+	delete(out, "g")
+	return out
+}
+
 // text is a nullable word.
 func (w words) text(key string) *string {
 	if v, ok := w.kv[key]; ok {
@@ -152,8 +159,19 @@ func (p *player) consumerCommand(verb string, w words) bool {
 		if r.Assignment != nil {
 			s = " holds" + p.partitionText(r.Assignment)
 		}
+		if r.Heartbeat > 0 && r.Heartbeat != p.m.options.Consumer.Heartbeat {
+			s += " every " + r.Heartbeat.String()
+		}
 		p.say("%s epoch=%d%s", r.MemberID, r.Epoch, s)
 		p.effects(fx)
+	case "set": // all settings of a group
+		fx, err := p.m.Configure(w.group(), w.settings())
+		if err != nil {
+			p.say("%v", err)
+		}
+		p.effects(fx)
+	case "settings":
+		p.say("%v of %v: %v", w.group(), p.m.Configured(), p.m.Settings(w.group()))
 	case "consumers":
 		d, ok := p.m.DescribeConsumer(w.group())
 		if !ok {

@@ -3,6 +3,7 @@ package group
 import (
 	"bytes"
 	"encoding/hex"
+	"maps"
 	"os"
 	"testing"
 	"time"
@@ -65,6 +66,23 @@ func consumerSample(t testing.TB) (snapshot []byte, records [][]byte) {
 	return m.AppendSnapshot(nil), records
 }
 
+func TestSettingsAreWrittenAsThePageSays(t *testing.T) {
+	const want = "0108026f73021e" + "636f6e73756d65722e6865617274626561742e696e74657276616c2e6d73" + "0437303030" + "0178" + "00"
+	values := map[string]string{"x": "", heartbeatSetting: "7000"}
+	rec := appendSettings(nil, "os", values)
+	if got := hex.EncodeToString(rec); got != want {
+		t.Errorf("%s", got)
+	}
+	m := New(Options{})
+	if err := m.Apply(rec); err != nil || !maps.Equal(m.Settings("os"), values) {
+		t.Errorf("%v, %v", m.Settings("os"), err)
+	}
+	twice := append(rec[:5:5], 2, 1, 'x', 0, 1, 'x', 0)
+	if err := m.Apply(twice); err == nil {
+		t.Error("a setting may stand twice")
+	}
+}
+
 func ptr[T any](v T) *T { return &v }
 
 // Whatever a record holds, Apply refuses it or takes it whole; what it takes survives a snapshot and the machine goes on.
@@ -72,6 +90,7 @@ func FuzzApply(f *testing.F) {
 	_ = format.Frames(sampleSnapshot(f), func(rec []byte) error { f.Add(rec); return nil })
 	f.Add(appendDeletedOffsets(nil, "orders", []record.TopicPartition{{Topic: "payments", Partition: 3}}))
 	f.Add(appendDeletedGroup(nil, "orders"))
+	f.Add(appendSettings(nil, "orders", map[string]string{sessionSetting: "50000", "x": ""}))
 	modern, records := consumerSample(f)
 	for _, rec := range records {
 		f.Add(rec)

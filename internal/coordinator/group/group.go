@@ -15,9 +15,9 @@
 //	  └──nobody is left───┘    └──────────── join, leave, expiry, missing sync ───────────────────────────┘
 //
 // and is Dead when nobody knows it. Durable are: the group at each completed generation (when the leader has synced or the
-// group has become empty), committed offsets, pending transactional offsets, deletions. Members, votes and parked requests in
-// between are soft: after a restart a group stands where its last completed generation stood. The record format is on the page
-// docs/format/coordinator.md and in record.go.
+// group has become empty), committed offsets, pending transactional offsets, deletions, and what was set of single groups. Members,
+// votes and parked requests in between are soft: after a restart a group stands where its last completed generation stood. The
+// record format is on the page docs/format/coordinator.md and in record.go.
 //
 // Not here: which producer may commit in a transaction (package txn), when a transaction ends (the caller's journal),
 // and who assigns what in a consumer group (packages consumer and assign).
@@ -166,12 +166,14 @@ type Options struct {
 }
 
 // ConsumerOptions are the settings of consumer groups (group.consumer.*); zero fields take Kafka's defaults: session timeout 45 s,
-// heartbeat interval 5 s, unlimited size, migration both ways.
+// heartbeat interval 5 s, unlimited size, migration both ways. The others bound what a group's own settings may ask for.
 type ConsumerOptions struct {
-	Session   time.Duration
-	Heartbeat time.Duration // how often members are asked to report
-	MaxSize   int
-	Migration Migration
+	Session                    time.Duration
+	MinSession, MaxSession     time.Duration
+	Heartbeat                  time.Duration // how often members are asked to report
+	MinHeartbeat, MaxHeartbeat time.Duration
+	MaxSize                    int
+	Migration                  Migration
 }
 
 // Migration is which way a group with members may change its type (group.consumer.migration.policy). Empty groups always may.

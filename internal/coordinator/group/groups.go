@@ -43,6 +43,8 @@ func (o Options) WithDefaults() Options {
 type Groups struct {
 	options Options
 	groups  map[string]*group
+	// tunings are what was set of single groups, by name.
+	tunings map[string]tuning
 	// txns lists, for each producer with pending offsets, the groups that hold them.
 	txns   map[int64]map[string]struct{}
 	timers deadline.Queue[due]
@@ -67,7 +69,7 @@ const (
 
 // New returns an empty machine.
 func New(o Options) *Groups {
-	return &Groups{options: o.WithDefaults(), groups: map[string]*group{}, txns: map[int64]map[string]struct{}{}}
+	return &Groups{options: o.WithDefaults(), groups: map[string]*group{}, tunings: map[string]tuning{}, txns: map[int64]map[string]struct{}{}}
 }
 
 // Next is when Tick must be called at the latest; ok is false when nothing is due.
@@ -100,11 +102,13 @@ type step struct {
 	timers  *deadline.Queue[due]
 	now     time.Duration
 	fx      *Effects
+	// consumer are the times of the members of the group, if it is a consumer group.
+	consumer times
 }
 
 func (g *Groups) step(now time.Duration, of *group, fx *Effects) *step {
 	of.emptySince = 0 // somebody may have come and gone between two checks
-	return &step{group: of, options: &g.options, timers: &g.timers, now: now, fx: fx}
+	return &step{group: of, options: &g.options, timers: &g.timers, now: now, fx: fx, consumer: g.times(of.name)}
 }
 
 func (s *step) reply(to Token, value any) {

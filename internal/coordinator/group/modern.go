@@ -12,14 +12,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// WithDefaults fills what is not set.
-func (o ConsumerOptions) WithDefaults() ConsumerOptions {
-	o.Session = cmp.Or(o.Session, 45*time.Second)
-	o.Heartbeat = cmp.Or(o.Heartbeat, 5*time.Second)
-	o.Migration = cmp.Or(o.Migration, MigrateBoth)
-	return o
-}
-
 // noTopics is a node without topics.
 type noTopics struct{}
 
@@ -93,7 +85,7 @@ func (g *Groups) ConsumerHeartbeat(now time.Duration, r consumer.Heartbeat, newI
 	s.forget(replaced)
 	s.record(change)
 	s.heard(modern.Member(answer.MemberID), change)
-	return ConsumerReply{Answer: answer, Heartbeat: g.options.Consumer.Heartbeat}, fx
+	return ConsumerReply{Answer: answer, Heartbeat: s.consumer.heartbeat}, fx
 }
 
 // consumerGroup finds the group that a heartbeat is for. One that does not exist, or has no members and is classic, is made for a
@@ -121,7 +113,7 @@ func notFound(format string, args ...any) *consumer.Refusal {
 // heard gives the member its times anew after it was heard of.
 func (s *step) heard(m *consumer.Member, change *consumer.Change) {
 	p := s.patienceWith(m.ID)
-	s.timers.Set(&p.session, s.now+s.options.Consumer.Session)
+	s.timers.Set(&p.session, s.now+s.consumer.session)
 	s.timers.Clear(&p.join)
 	s.timers.Clear(&p.sync)
 	switch {
@@ -204,7 +196,7 @@ func (s *step) restoreModern() {
 			s.timers.Set(&p.session, s.now+m.Classic.Session)
 			continue
 		}
-		s.timers.Set(&p.session, s.now+s.options.Consumer.Session)
+		s.timers.Set(&p.session, s.now+s.consumer.session)
 		if m.State == consumer.Unrevoked && m.Epoch != consumer.StaticLeaving {
 			s.timers.Set(&p.rebalance, s.now+m.RebalanceTimeout)
 		}

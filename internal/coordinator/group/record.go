@@ -23,6 +23,7 @@ const (
 	kindDeletedGroup   = 5
 	kindConsumer       = 6 // the beginning or a change of a consumer group
 	kindInterrupted    = 7 // a generation whose members must join again: a consumer group has become a classic one
+	kindSettings       = 8 // all that is set of a group
 )
 
 func appendHeader(dst []byte, kind byte, group string) []byte {
@@ -100,6 +101,7 @@ type entry struct {
 	offsets    []placed
 	partitions []record.TopicPartition
 	consumer   *consumer.Delta
+	settings   map[string]string
 }
 
 func decode(rec []byte) (entry, error) {
@@ -125,6 +127,8 @@ func decode(rec []byte) (entry, error) {
 	case kindDeletedGroup:
 	case kindConsumer:
 		e.consumer = consumer.Read(r)
+	case kindSettings:
+		e.settings = readSettings(r)
 	default:
 		r.Fail("unknown kind")
 	}

@@ -42,6 +42,10 @@ func (g *Groups) Apply(rec []byte) error {
 		if err := g.applyConsumer(e.group, e.consumer); err != nil {
 			return fmt.Errorf("group record: %w", err)
 		}
+	case kindSettings:
+		if err := g.configure(e.group, e.settings); err != nil {
+			return fmt.Errorf("group record: %w", err)
+		}
 	}
 	return nil
 }
@@ -119,6 +123,9 @@ func (g *Groups) AppendSnapshot(dst []byte) []byte {
 		for _, pid := range pids {
 			dst = format.AppendBytes(dst, appendPending(nil, name, pid, sortedOffsets(of.pending[pid])))
 		}
+	}
+	for _, name := range g.Configured() {
+		dst = format.AppendBytes(dst, appendSettings(nil, name, g.tunings[name].values))
 	}
 	return dst
 }

@@ -453,6 +453,8 @@ func recordText(t *testing.T, rec []byte) string {
 		if e.consumer.Begun() {
 			s.WriteString(" begins")
 		}
+	case kindSettings:
+		fmt.Fprintf(&s, "settings %s %v", e.group, e.settings)
 	}
 	return s.String()
 }

@@ -72,6 +72,18 @@ func TestRecordsOfAnotherWriterAreRead(t *testing.T) {
 	}
 }
 
+func TestSchemasThatOnlyJavaTakes(t *testing.T) {
+	for _, text := range []string{
+		`{"type":"record","name":"R","fields":[{"name":"A","type":{"type":"array","name":"list","items":"string"}}]}`,
+		`{"type":"record","name":"R","fields":[{"name":"A","type":{"type":"map","name":"values","values":"string"}}]}`,
+		`{"type":"record","name":"R","fields":[{"name":"A","type":{"type":"bytes","logicalType":"decimal","scale":2}}]}`,
+	} {
+		if _, err := avrorow.Parse(text); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestNumbersThatDoNotFitAreToldByColumn(t *testing.T) {
 	text := `{"type":"record","name":"R","fields":[{"name":"A","type":{"type":"array","items":"int"}},{"name":"B","type":"int"}]}`
 	d := decoder(t, text, row.Schema{{Name: "A", Type: row.ArrayType(row.DecimalType(2, 0))}, {Name: "B", Type: row.Int}}, false)

@@ -202,7 +202,7 @@ func branchName(b *node) string {
 
 func branchSlot(b *node, t *row.Type) int {
 	for i, f := range t.Fields {
-		if column.Match(f.Name, 1, func(int) string { return branchName(b) }) == 0 {
+		if column.Is(f.Name, branchName(b)) {
 			return i
 		}
 	}
@@ -211,8 +211,9 @@ func branchSlot(b *node, t *row.Type) int {
 
 // hasBranches tells whether a struct's fields are a union's types.
 func hasBranches(n *node, t *row.Type) bool {
+	branches := column.NewIndex(len(n.branches), func(i int) string { return branchName(n.branches[i]) })
 	for _, f := range t.Fields {
-		if column.Match(f.Name, len(n.branches), func(i int) string { return branchName(n.branches[i]) }) < 0 {
+		if branches.Find(f.Name) < 0 {
 			return false
 		}
 	}
@@ -223,8 +224,9 @@ func hasBranches(n *node, t *row.Type) bool {
 func (c readCompiler) record(n *node, t *row.Type) (read, error) {
 	reads := make([]read, len(n.fields))
 	slots := make([]int, len(n.fields))
+	names := column.NewIndex(len(n.fields), func(i int) string { return n.fields[i].name })
 	for slot, f := range t.Fields {
-		i := column.Match(f.Name, len(n.fields), func(i int) string { return n.fields[i].name })
+		i := names.Find(f.Name)
 		if i < 0 {
 			continue
 		}

@@ -50,8 +50,8 @@ func Parse(text string) (*Schema, error) {
 	}
 	anyName := avro.WithLaxNames(nil)
 	parsed, err := avro.Parse(text, anyName)
-	if err != nil && strings.Contains(text, "decimal") {
-		if again, changed := withPrecisions(text); changed {
+	if err != nil {
+		if again, changed := strict(text); changed {
 			parsed, err = avro.Parse(again, anyName)
 		}
 	}
@@ -78,8 +78,9 @@ func cut(s string) string {
 	return s
 }
 
-// withPrecisions gives decimals without a precision the one that Kafka Connect takes, which the library insists on.
-func withPrecisions(text string) (string, bool) {
+// strict changes what Java's libraries let pass and this one does not: decimals get the precision that Kafka Connect takes for them, and
+// arrays and maps lose their names.
+func strict(text string) (string, bool) {
 	var v any
 	if json.Unmarshal([]byte(text), &v) != nil {
 		return "", false
@@ -101,6 +102,12 @@ func withPrecisions(text string) (string, bool) {
 			}
 			if _, given := v["precision"]; !given && v["logicalType"] == "decimal" {
 				v["precision"] = decimalPrecision
+				changed = true
+			}
+			_, array := v["items"]
+			_, mapping := v["values"]
+			if _, named := v["name"]; named && (array || mapping) {
+				delete(v, "name")
 				changed = true
 			}
 		}

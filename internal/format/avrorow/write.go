@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/mainstemio/mainstem/internal/format/column"
 	"github.com/mainstemio/mainstem/row"
@@ -208,9 +209,10 @@ type fieldWrite struct {
 // record writes the fields in the order of the schema.
 func (c writeCompiler) record(n *node, t *row.Type) (write, error) {
 	fields := make([]fieldWrite, len(n.fields))
+	columns := column.NewIndex(len(t.Fields), func(i int) string { return t.Fields[i].Name })
 	used := 0
 	for i, f := range n.fields {
-		w, err := c.field(f, t)
+		w, err := c.field(f, t, columns)
 		if err != nil {
 			return nil, column.At(f.name, err)
 		}
@@ -220,8 +222,9 @@ func (c writeCompiler) record(n *node, t *row.Type) (write, error) {
 		fields[i] = w
 	}
 	if used < len(t.Fields) {
+		names := column.NewIndex(len(n.fields), func(i int) string { return n.fields[i].name })
 		for _, f := range t.Fields {
-			if column.Match(f.Name, len(n.fields), func(i int) string { return n.fields[i].name }) < 0 {
+			if names.Find(f.Name) < 0 {
 				return nil, column.At(f.Name, column.Errorf("the schema has no such field"))
 			}
 		}
@@ -247,12 +250,9 @@ func (c writeCompiler) record(n *node, t *row.Type) (write, error) {
 	}, nil
 }
 
-func (c writeCompiler) field(f field, t *row.Type) (w fieldWrite, err error) {
-	w.slot = -1
-	for slot, of := range t.Fields {
-		if column.Match(of.Name, 1, func(int) string { return f.name }) == 0 && (w.slot < 0 || of.Name == f.name) {
-			w.slot = slot
-		}
+func (c writeCompiler) field(f field, t *row.Type, columns column.Index) (w fieldWrite, err error) {
+	if w.slot = columns.Named(f.name); w.slot < 0 {
+		w.slot = columns.Named(strings.ToUpper(f.name))
 	}
 	if w.slot >= 0 {
 		if w.write, err = c.of(f.node, t.Fields[w.slot].Type); err != nil {

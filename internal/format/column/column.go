@@ -51,19 +51,47 @@ func At(name string, err error) error {
 	return e
 }
 
-// Match finds the field of a record that a column is read from: the one with its name, otherwise one whose name in upper case it is.
-// -1: there is none.
-func Match(column string, n int, name func(int) string) int {
-	found := -1
+// Is tells whether a column may be read from a field: from one with its name, or one whose name in upper case it is.
+func Is(column, field string) bool { return field == column || strings.ToUpper(field) == column }
+
+// An Index finds the fields of a record by the names of columns. It has looked at each field once, however many are looked for.
+type Index struct{ exact, upper map[string]int }
+
+// NewIndex returns that of n fields.
+func NewIndex(n int, name func(int) string) Index {
+	x := Index{exact: make(map[string]int, n), upper: make(map[string]int, n)}
 	for i := range n {
-		switch s := name(i); {
-		case s == column:
-			return i
-		case found < 0 && strings.ToUpper(s) == column:
-			found = i
-		}
+		s := name(i)
+		first(x.exact, s, i)
+		first(x.upper, strings.ToUpper(s), i)
 	}
-	return found
+	return x
+}
+
+func first(index map[string]int, name string, i int) {
+	if _, known := index[name]; !known {
+		index[name] = i
+	}
+}
+
+// Named returns the first field of a name, -1: there is none.
+func (x Index) Named(field string) int {
+	if i, ok := x.exact[field]; ok {
+		return i
+	}
+	return -1
+}
+
+// Find returns the field that a column is read from: the one with its name, otherwise the first whose name in upper case it is. -1: there is
+// none.
+func (x Index) Find(column string) int {
+	if i := x.Named(column); i >= 0 {
+		return i
+	}
+	if i, ok := x.upper[column]; ok {
+		return i
+	}
+	return -1
 }
 
 // A Convert turns a value that is not null into one of another type.

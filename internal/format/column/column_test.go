@@ -3,6 +3,7 @@ package column_test
 import (
 	"errors"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,10 +15,18 @@ import (
 
 func TestFieldsAreFoundInAnyCaseByColumnsInUpperCase(t *testing.T) {
 	fields := []string{"ab", "AB", "c", "C2", "ä"}
+	looked := 0
+	index := column.NewIndex(len(fields), func(i int) string { looked++; return fields[i] })
 	for name, want := range map[string]int{"AB": 1, "ab": 0, "C": 2, "c": 2, "C2": 3, "c2": -1, "Ä": 4, "D": -1} {
-		if got := column.Match(name, len(fields), func(i int) string { return fields[i] }); got != want {
+		if got := index.Find(name); got != want {
 			t.Errorf("%s is field %d, want %d", name, got, want)
 		}
+		if is := want >= 0; is != slices.ContainsFunc(fields, func(f string) bool { return column.Is(name, f) }) {
+			t.Errorf("%s may be read from one of the fields: %t", name, !is)
+		}
+	}
+	if looked != len(fields) {
+		t.Errorf("%d looks at %d fields", looked, len(fields))
 	}
 }
 

@@ -21,6 +21,9 @@ const (
 // A File is a compiled schema.
 type File struct{ descriptor protoreflect.FileDescriptor }
 
+// Descriptor is what the file says, for those who compare files.
+func (f *File) Descriptor() protoreflect.FileDescriptor { return f.descriptor }
+
 // mainName is what the text is called to the compiler; imports cannot have a name with a space.
 const mainName = "the schema"
 

@@ -45,12 +45,12 @@ type entryReader struct{ message *messageReader }
 func compileReader(of protoreflect.MessageDescriptor, fields []row.Field) (*messageReader, error) {
 	m := &messageReader{byNumber: map[protowire.Number]*fieldReader{}, empty: make([]row.Value, len(fields))}
 	m.scratch.New = func() any { return &scratch{values: make([]row.Value, len(fields))} }
+	list, names := of.Fields(), namesOf(of)
 	for slot, want := range fields {
 		m.names = append(m.names, want.Name)
-		list := of.Fields()
-		i := column.Match(want.Name, list.Len(), func(i int) string { return string(list.Get(i).Name()) })
+		i := names.fields.Find(want.Name)
 		if i < 0 {
-			if err := m.oneof(of, want, slot); err != nil {
+			if err := m.oneof(names.oneof(want.Name), want, slot); err != nil {
 				return nil, column.At(want.Name, err)
 			}
 			continue
@@ -69,15 +69,14 @@ func compileReader(of protoreflect.MessageDescriptor, fields []row.Field) (*mess
 }
 
 // oneof adds the fields of a oneof if the wanted struct is one.
-func (m *messageReader) oneof(of protoreflect.MessageDescriptor, want row.Field, slot int) error {
-	oneofs := of.Oneofs()
-	i := column.Match(want.Name, oneofs.Len(), func(i int) string { return oneofName(oneofs.Get(i)) })
-	if i < 0 || want.Type.Kind != row.KindStruct {
+func (m *messageReader) oneof(of protoreflect.OneofDescriptor, want row.Field, slot int) error {
+	if of == nil || want.Type.Kind != row.KindStruct {
 		return nil
 	}
-	list := oneofs.Get(i).Fields()
+	list := of.Fields()
+	names := fieldNames(list)
 	for inner, f := range want.Type.Fields {
-		k := column.Match(f.Name, list.Len(), func(i int) string { return string(list.Get(i).Name()) })
+		k := names.Find(f.Name)
 		if k < 0 {
 			continue
 		}
@@ -226,7 +225,8 @@ type parts struct {
 	field   *fieldReader
 	elems   row.Builder
 	entries []row.Entry
-	message []byte
+	message []byte // its pieces
+	piece   int    // where the last one begins
 }
 
 func (p *parts) value() (row.Value, error) {
@@ -272,8 +272,24 @@ func (f *fieldReader) read(values []row.Value, all map[int]*parts, typ protowire
 		return f.addElements(p, typ, raw)
 	}
 	b, err := payload(typ, raw)
+	if err != nil {
+		return err
+	}
+	return p.addPiece(b)
+}
+
+// addPiece adds a piece of a message to those before it. The one before must be whole by itself, or it would be completed by this one.
+func (p *parts) addPiece(b []byte) error {
+	for before := p.message[p.piece:]; len(before) > 0; {
+		_, _, n := protowire.ConsumeField(before)
+		if n < 0 {
+			return errWire
+		}
+		before = before[n:]
+	}
+	p.piece = len(p.message)
 	p.message = append(p.message, b...)
-	return err
+	return nil
 }
 
 func payload(typ protowire.Type, raw []byte) ([]byte, error) {

@@ -25,8 +25,18 @@ const (
 
 // Text returns the file that Kafka Connect would register for columns under a full name.
 func Text(columns row.Schema, fullName string, nullable Nullable) (string, error) {
+	return (&writer{nullable: nullable}).file(columns, fullName)
+}
+
+// EntriesText is Text under the default name with maps as lists of messages of a key and a value, which are the same bytes: so ksqlDB's
+// HTTP interface describes its rows.
+func EntriesText(columns row.Schema) (string, error) {
+	return (&writer{nullable: Zeros, entries: true}).file(columns, DefaultName)
+}
+
+func (w *writer) file(columns row.Schema, fullName string) (string, error) {
 	dot := strings.LastIndexByte(fullName, '.')
-	w := &writer{nullable: nullable, imports: map[string]bool{}, count: 1}
+	w.imports, w.count = map[string]bool{}, 1
 	if err := w.message(fullName[dot+1:], columns.Struct().Fields, "", 0); err != nil {
 		return "", err
 	}
@@ -48,6 +58,7 @@ func Text(columns row.Schema, fullName string, nullable Nullable) (string, error
 type writer struct {
 	b        strings.Builder
 	nullable Nullable
+	entries  bool // maps are lists of messages
 	imports  map[string]bool
 	count    int // of messages, for their names
 }
@@ -76,6 +87,9 @@ func (w *writer) message(name string, fields []row.Field, indent string, depth i
 			label, t = "repeated ", t.Elem
 			text, err = w.value(t, f.Name, &inners, false)
 		case t.Kind == row.KindMap:
+			if w.entries {
+				label = "repeated "
+			}
 			text, err = w.mapping(t, f.Name, &inners)
 		default:
 			if w.nullable == Optional && scalarText[t.Kind] != "" {
@@ -104,6 +118,12 @@ func (w *writer) mapping(t *row.Type, field string, inners *[]inner) (string, er
 	}
 	if t.Elem.Kind == row.KindArray || t.Elem.Kind == row.KindMap {
 		return "", fmt.Errorf("PROTOBUF does not support %s within a MAP: column %s", t.Elem.Kind, row.Quote(field))
+	}
+	if w.entries {
+		w.count++
+		name := "ConnectDefault" + strconv.Itoa(w.count) + "Entry"
+		*inners = append(*inners, inner{name, []row.Field{{Name: "key", Type: t.Key}, {Name: "value", Type: t.Elem}}})
+		return name, nil
 	}
 	value, err := w.value(t.Elem, field, inners, false)
 	return "map<string, " + value + ">", err

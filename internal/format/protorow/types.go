@@ -95,6 +95,30 @@ func oneofName(o protoreflect.OneofDescriptor) string {
 	return string(o.Name()) + "_" + strconv.Itoa(o.Index())
 }
 
+// names find the parts of a message by the names of columns.
+type names struct {
+	of             protoreflect.OneofDescriptors
+	fields, oneofs column.Index
+}
+
+func namesOf(m protoreflect.MessageDescriptor) names {
+	n := names{of: m.Oneofs(), fields: fieldNames(m.Fields())}
+	n.oneofs = column.NewIndex(n.of.Len(), func(i int) string { return oneofName(n.of.Get(i)) })
+	return n
+}
+
+func fieldNames(list protoreflect.FieldDescriptors) column.Index {
+	return column.NewIndex(list.Len(), func(i int) string { return string(list.Get(i).Name()) })
+}
+
+// oneof is the one that a column stands for, nil if it stands for none.
+func (n names) oneof(name string) protoreflect.OneofDescriptor {
+	if i := n.oneofs.Find(name); i >= 0 {
+		return n.of.Get(i)
+	}
+	return nil
+}
+
 func (i *inference) oneof(o protoreflect.OneofDescriptor, depth int) (*row.Type, error) {
 	var fields []row.Field
 	for k := range o.Fields().Len() {

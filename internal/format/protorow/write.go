@@ -34,11 +34,11 @@ type bare func(dst []byte, v row.Value) ([]byte, error)
 // compileWriter returns the writer of fields as a message. It recurses along the fields, which are finite.
 func compileWriter(of protoreflect.MessageDescriptor, fields []row.Field) (*messageWriter, error) {
 	m := &messageWriter{}
+	list, names := of.Fields(), namesOf(of)
 	for slot, have := range fields {
-		list := of.Fields()
-		i := column.Match(have.Name, list.Len(), func(i int) string { return string(list.Get(i).Name()) })
+		i := names.fields.Find(have.Name)
 		if i < 0 {
-			if err := m.oneof(of, have, slot); err != nil {
+			if err := m.oneof(names.oneof(have.Name), have, slot); err != nil {
 				return nil, column.At(have.Name, err)
 			}
 			continue
@@ -54,15 +54,14 @@ func compileWriter(of protoreflect.MessageDescriptor, fields []row.Field) (*mess
 }
 
 // oneof adds the fields of a struct that stands for a oneof.
-func (m *messageWriter) oneof(of protoreflect.MessageDescriptor, have row.Field, slot int) error {
-	oneofs := of.Oneofs()
-	i := column.Match(have.Name, oneofs.Len(), func(i int) string { return oneofName(oneofs.Get(i)) })
-	if i < 0 || have.Type.Kind != row.KindStruct {
+func (m *messageWriter) oneof(of protoreflect.OneofDescriptor, have row.Field, slot int) error {
+	if of == nil || have.Type.Kind != row.KindStruct {
 		return column.Errorf("the message has no such field")
 	}
-	list := oneofs.Get(i).Fields()
+	list := of.Fields()
+	names := fieldNames(list)
 	for inner, f := range have.Type.Fields {
-		k := column.Match(f.Name, list.Len(), func(i int) string { return string(list.Get(i).Name()) })
+		k := names.Find(f.Name)
 		if k < 0 {
 			return column.At(f.Name, column.Errorf("the message has no such field"))
 		}

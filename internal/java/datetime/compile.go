@@ -20,6 +20,8 @@ const (
 	fieldWeek
 	fieldWeekday   // ISO: Monday is 1
 	fieldLocalDay  // Sunday is 1
+	fieldMonthWeek // W: the week that the first of the month is in is 1
+	fieldMonthDay  // F: the days of a month by sevens
 	fieldAMPM      // 0, 1
 	fieldClockAMPM // h: 1 to 12
 	fieldHour      // H
@@ -198,6 +200,10 @@ func letterElem(b byte, n int) (elem, bool) {
 		return textElem(fieldEra, max(n, 3), shortEras, longEras)
 	case 'a':
 		return elem{kind: kindText, field: fieldAMPM, names: halves}, n == 1
+	case 'W':
+		return elem{kind: kindNumber, field: fieldMonthWeek, min: 1, max: 19}, n == 1
+	case 'F':
+		return elem{kind: kindNumber, field: fieldMonthDay, min: 1, max: 19}, n == 1
 	case 'D':
 		return elem{kind: kindNumber, field: fieldDayOfYear, min: n, max: 3}, n <= 3
 	case 'S':

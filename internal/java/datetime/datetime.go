@@ -37,6 +37,7 @@ var (
 type Format struct {
 	pattern string
 	elems   []elem
+	layout  *layout // nil: the pattern has none
 }
 
 // Compile compiles a pattern; its error is ErrPattern with the place.
@@ -47,7 +48,7 @@ func Compile(pattern string) (*Format, error) {
 		return nil, fmt.Errorf("%w %q: %w", ErrPattern, pattern, err)
 	}
 	reserve(elems)
-	return &Format{pattern, elems}, nil
+	return &Format{pattern, elems, layoutOf(elems)}, nil
 }
 
 // Pattern returns the text that was compiled.
@@ -66,6 +67,11 @@ const (
 
 // Timestamp writes the instant ms (since 1970-01-01T00:00:00Z) as zone sees it.
 func (f *Format) Timestamp(ms int64, zone *time.Location) (string, error) {
+	if zone == time.UTC {
+		if s, ok := f.layout.format(ms); ok {
+			return s, nil
+		}
+	}
 	return f.format(time.UnixMilli(ms).In(zone), hasDate|hasTime|hasZone)
 }
 
@@ -81,6 +87,11 @@ func (f *Format) Time(ms int64) (string, error) {
 
 // ParseTimestamp reads an instant in ms. A text without a zone is in the given one.
 func (f *Format) ParseTimestamp(text string, zone *time.Location) (int64, error) {
+	if zone == time.UTC {
+		if ms, ok := f.layout.parse(text); ok {
+			return ms, nil
+		}
+	}
 	p, err := f.parse(text)
 	if err != nil {
 		return 0, err

@@ -2,6 +2,7 @@ package datetime
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 )
@@ -16,6 +17,7 @@ func TestTimestampsByPattern(t *testing.T) {
 		{"E MMM G", "UTC", "Fri May AD"},
 		{"D DDD Q QQQ QQQQ", "UTC", "131 131 2 Q2 2nd quarter"},
 		{"YYYY ww e", "UTC", "2018 19 6"},
+		{"W F", "UTC", "2 4"},
 		{"kk K A N", "+02:00", "23 11 86313042 86313042000000"},
 		{"X XX XXX x xxx Z ZZZZ ZZZZZ O OOOO", "Asia/Kolkata", "+0530 +0530 +05:30 +0530 +05:30 +0530 GMT+05:30 +05:30 GMT+5:30 GMT+05:30"},
 		{"X x XXX Z ZZZZZ ZZZZ", "UTC", "Z +00 Z +0000 Z GMT"},
@@ -73,6 +75,7 @@ func TestParsing(t *testing.T) {
 		{"HH", "24"},
 		{"EEE yyyy-MM-dd", "Mon 2018-05-11"},
 		{"YYYY-MM-dd", "2018-05-11"},
+		{"yyyy-MM W", "2018-05 2"},
 		{"yyyy-DDD", "2019-366"},
 		{"X", "+25"},
 		{"d d", "1 2"},
@@ -166,4 +169,20 @@ func FuzzPatterns(f *testing.F) {
 		_, _ = c.Timestamp(1526075913042, time.UTC)
 		_, _ = c.Time(42)
 	})
+}
+
+// A zone's name is looked for no further than names are long: not in each start of a long text.
+func TestNoNameOfAZoneIsAsLongAsAText(t *testing.T) {
+	f, err := Compile("z")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Repeat("a", 1<<20)
+	if n := testing.AllocsPerRun(1, func() {
+		if _, err := f.ParseTimestamp(text, time.UTC); err == nil {
+			t.Error("a million letters are a zone")
+		}
+	}); n > 10_000 {
+		t.Errorf("%v allocations", n)
+	}
 }

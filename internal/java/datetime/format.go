@@ -112,6 +112,11 @@ func value(f field, t time.Time) int64 {
 		return int64(t.Weekday()+6)%7 + 1
 	case fieldLocalDay:
 		return int64(t.Weekday()) + 1
+	case fieldMonthWeek:
+		first := t.AddDate(0, 0, 1-t.Day()).Weekday()
+		return int64(t.Day()-1+int(first))/7 + 1
+	case fieldMonthDay:
+		return int64(t.Day()-1)%7 + 1
 	case fieldWeek, fieldWeekYear:
 		year, week := localWeek(t)
 		if f == fieldWeek {

@@ -67,14 +67,17 @@ func Time(text string) (int64, error) { return partialTime(text, 2) }
 
 // partialTime reads hours, minutes, seconds and a fraction, of which at least so many must be there.
 func partialTime(text string, least int) (int64, error) {
-	rest, ms, count := text, int64(0), 0
+	rest, ms, count, last := text, int64(0), 0, int64(23)
+	if least == 1 {
+		last = 24 // of a timestamp: the end of the day, as in Java
+	}
 	for unit := int64(3_600_000); unit >= 1000; unit /= 60 {
 		n := digitRun(rest, 0, 2)
 		if n == 0 {
 			return 0, fmt.Errorf("%w: %q is no time such as 10:20:30", ErrText, text)
 		}
 		v := number(rest[:n])
-		if v > 59 || unit == 3_600_000 && v > 23 {
+		if v > 59 || unit == 3_600_000 && v > last {
 			return 0, fmt.Errorf("%w: there is no time %q", ErrText, text)
 		}
 		ms += v * unit
@@ -100,7 +103,7 @@ func partialTime(text string, least int) (int64, error) {
 		}
 		rest = rest[1+n:]
 	}
-	if rest != "" || count < least {
+	if rest != "" || count < least || ms > msPerDay {
 		return 0, fmt.Errorf("%w: %q is no time such as 10:20:30", ErrText, text)
 	}
 	return ms, nil

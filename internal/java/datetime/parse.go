@@ -138,6 +138,9 @@ func parseText(p *parsed, e *elem, s string, at int) (int, bool) {
 	return at + best, p.put(e.field, int64(which)+e.field.first())
 }
 
+// maxZoneName is more than the longest name of a zone with an offset has.
+const maxZoneName = 64
+
 func parseZone(p *parsed, e *elem, s string, at int) (int, bool) {
 	rest := s[at:]
 	if e.kind == kindOffset {
@@ -164,7 +167,7 @@ func parseZone(p *parsed, e *elem, s string, at int) (int, bool) {
 	for n < len(rest) && (rest[n]|0x20 >= 'a' && rest[n]|0x20 <= 'z' || rest[n]-'0' <= 9 || strings.IndexByte("/_+-:", rest[n]) >= 0) {
 		n++
 	}
-	for ; n > 0; n-- { // the longest name that is a zone
+	for n = min(n, maxZoneName); n > 0; n-- { // the longest name that is a zone
 		id := rest[:n]
 		zone, err := Zone(id)
 		if err != nil {

@@ -9,7 +9,7 @@ import (
 var bounds = [fieldCount][2]int64{
 	fieldEra: {0, 1}, fieldYear: {-999_999, 999_999}, fieldYearOfEra: {1, 999_999}, fieldWeekYear: {-999_999, 999_999},
 	fieldDayOfYear: {1, 366}, fieldMonth: {1, 12}, fieldDay: {1, 31}, fieldQuarter: {1, 4}, fieldWeek: {1, 54},
-	fieldWeekday: {1, 7}, fieldLocalDay: {1, 7}, fieldAMPM: {0, 1}, fieldClockAMPM: {1, 12}, fieldHour: {0, 23},
+	fieldWeekday: {1, 7}, fieldLocalDay: {1, 7}, fieldMonthWeek: {0, 6}, fieldMonthDay: {1, 7}, fieldAMPM: {0, 1}, fieldClockAMPM: {1, 12}, fieldHour: {0, 23},
 	fieldClockHour: {1, 24}, fieldHourAMPM: {0, 11}, fieldMinute: {0, 59}, fieldSecond: {0, 59}, fieldNano: {0, 999_999_999},
 	fieldMilliOfDay: {0, msPerDay - 1}, fieldNanoOfDay: {0, msPerDay*1_000_000 - 1},
 }
@@ -35,6 +35,9 @@ func (p *parsed) or(f field, otherwise int64) int64 {
 func (p *parsed) date() (year, month, day int, err error) {
 	if err := p.check(); err != nil {
 		return 0, 0, 0, err
+	}
+	if (p.has(fieldMonthWeek) || p.has(fieldMonthDay)) && !p.has(fieldDay) {
+		return 0, 0, 0, fmt.Errorf("%w: a week of a month (W, F) makes no date, the day is d", ErrText)
 	}
 	switch {
 	case p.has(fieldYear):

@@ -16,24 +16,39 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/dlclark/regexp2"
+
+	"github.com/mainstemio/mainstem/internal/clock"
 )
 
 // ErrPattern: the expression cannot be compiled.
 var ErrPattern = errors.New("invalid regular expression")
 
-// matchTimeout bounds one match of an expression that backtracks.
-const matchTimeout = 2 * time.Second
+// What one call may cost. Expressions that match nothing, or many small things, make much of little.
+const (
+	matchTimeout = 2 * time.Second // for all matches together of an expression that backtracks, and for each of them
+	maxGroups    = 4_000_000       // texts of groups in all matches
+	maxText      = 64 << 20        // bytes of a text with replacements
+	maxSteps     = 200_000_000     // instructions of the expression times bytes of the text
+)
+
+// ErrTooMuch: there are too many matches, or what comes out is too long, or it takes too long.
+var ErrTooMuch = errors.New("the regular expression makes too much of the text")
 
 // A Regex is a compiled expression.
 type Regex struct {
 	fast *regexp.Regexp  // nil: slow is used
 	slow *regexp2.Regexp // backtracks
 	text string
+	size int // instructions of fast
+	// Forms of fast that need no machine, nil: it has another.
+	set   *set
+	whole *whole
 }
 
 // A Match is where an expression was found: for each group, 0 being the whole, its text and whether it took part.
@@ -50,7 +65,7 @@ func Compile(pattern string) (*Regex, error) {
 		return nil, err
 	}
 	if fast, err := regexp.Compile(rewritten); err == nil {
-		return &Regex{fast: fast, text: pattern}, nil
+		return &Regex{fast: fast, text: pattern, size: instructions(rewritten), set: setOf(rewritten), whole: wholeOf(rewritten)}, nil
 	}
 	slow, err := regexp2.Compile(rewritten, regexp2.None)
 	if err != nil {
@@ -58,6 +73,19 @@ func Compile(pattern string) (*Regex, error) {
 	}
 	slow.MatchTimeout = matchTimeout
 	return &Regex{slow: slow, text: pattern}, nil
+}
+
+// instructions is how large an expression is that Go's regexp takes: its time grows with that and with the text.
+func instructions(pattern string) int {
+	tree, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return 0 // regexp.Compile took it
+	}
+	program, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return 0
+	}
+	return len(program.Inst)
 }
 
 // GroupCount is the number of groups without the whole.
@@ -81,28 +109,66 @@ func (r *Regex) Find(s string) (*Match, error) {
 func (r *Regex) FindAll(s string) ([]Match, error) { return r.find(s, -1) }
 
 func (r *Regex) find(s string, limit int) ([]Match, error) {
+	all := limit < 0
+	if all {
+		limit = maxGroups/(r.GroupCount()+1) + 1
+	}
+	found, err := r.findUpTo(s, limit)
+	if err == nil && all && len(found) == limit {
+		err = ErrTooMuch
+	}
+	return found, err
+}
+
+// findUpTo returns the first matches.
+func (r *Regex) findUpTo(s string, limit int) ([]Match, error) {
 	if r.fast == nil {
 		return r.findSlow(s, limit)
+	}
+	if r.size*(len(s)+1) > maxSteps {
+		return nil, ErrTooMuch
 	}
 	found := r.fast.FindAllStringSubmatchIndex(s, limit)
 	out := make([]Match, len(found))
 	for i, at := range found {
-		m := Match{start: at[0], end: at[1]}
-		for g := 0; g < len(at); g += 2 {
-			text := ""
-			if at[g] >= 0 {
-				text = s[at[g]:at[g+1]]
+		m := Match{start: at[0], end: at[1], Groups: make([]string, len(at)/2), Present: make([]bool, len(at)/2)}
+		for g := range m.Groups {
+			if from := at[2*g]; from >= 0 {
+				m.Groups[g], m.Present[g] = s[from:at[2*g+1]], true
 			}
-			m.Groups, m.Present = append(m.Groups, text), append(m.Present, at[g] >= 0)
 		}
 		out[i] = m
 	}
 	return out, nil
 }
 
+// Group returns the text of a group in the first match; ok is false if there is no match or the group took no part in it.
+func (r *Regex) Group(s string, group int) (text string, ok bool, err error) {
+	if r.fast == nil || r.size*(len(s)+1) > maxSteps {
+		m, err := r.Find(s)
+		if err != nil || m == nil {
+			return "", false, err
+		}
+		return m.Groups[group], m.Present[group], nil
+	}
+	if r.whole != nil && group == 0 {
+		if match, ok := r.whole.matches(s); ok && match {
+			return s, true, nil
+		} else if ok {
+			return "", false, nil
+		}
+	}
+	at := r.fast.FindStringSubmatchIndex(s)
+	if at == nil || at[2*group] < 0 {
+		return "", false, nil
+	}
+	return s[at[2*group]:at[2*group+1]], true, nil
+}
+
 func (r *Regex) findSlow(s string, limit int) ([]Match, error) {
 	var out []Match
 	bytesAt := runeOffsets(s)
+	end := clock.System.Now().Add(matchTimeout)
 	m, err := r.slow.FindStringMatch(s)
 	for m != nil && err == nil && len(out) != limit {
 		found := Match{start: bytesAt[m.Index], end: bytesAt[m.Index+m.Length]}
@@ -110,6 +176,9 @@ func (r *Regex) findSlow(s string, limit int) ([]Match, error) {
 			found.Groups, found.Present = append(found.Groups, g.String()), append(found.Present, len(g.Captures) > 0)
 		}
 		out = append(out, found)
+		if clock.System.Now().After(end) {
+			return nil, ErrTooMuch
+		}
 		m, err = r.slow.FindNextMatch(m)
 	}
 	if err != nil {
@@ -147,6 +216,11 @@ func (r *Regex) Split(s string) ([]string, error) {
 
 // ReplaceAll puts replacement in the place of each match; $n and ${name} stand for groups, \ takes the meaning from what follows.
 func (r *Regex) ReplaceAll(s, replacement string) (string, error) {
+	if r.set != nil && !strings.ContainsAny(replacement, `\$`) {
+		if out, ok := r.set.replace(s, replacement); ok {
+			return out, nil
+		}
+	}
 	all, err := r.FindAll(s)
 	if err != nil {
 		return "", err
@@ -157,6 +231,9 @@ func (r *Regex) ReplaceAll(s, replacement string) (string, error) {
 		b.WriteString(s[from:all[i].start])
 		if err := r.expand(&b, replacement, &all[i]); err != nil {
 			return "", err
+		}
+		if b.Len() > maxText {
+			return "", ErrTooMuch
 		}
 		from = all[i].end
 	}
@@ -176,6 +253,9 @@ func (r *Regex) expand(b *strings.Builder, replacement string, m *Match) error {
 			group, next, err := r.reference(replacement, i+1)
 			if err != nil {
 				return err
+			}
+			if b.Len()+len(m.Groups[group]) > maxText {
+				return ErrTooMuch
 			}
 			b.WriteString(m.Groups[group])
 			i = next - 1

@@ -84,6 +84,7 @@ func (t *resolve[K, V, F, W, R]) Receive(b *operator.Batch[K, Response[W]]) (err
 		if takes, err := t.takes(&l, fresh, b, i); err != nil {
 			return err
 		} else if !takes {
+			t.env.Drops.Add(operator.DropStale)
 			continue
 		}
 		var result R

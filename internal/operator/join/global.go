@@ -34,6 +34,11 @@ type streamGlobal[K, V, G, W, R any] struct {
 	view   operator.Batch[K, R]
 }
 
+// Rest implements Rester.
+func (j *streamGlobal[K, V, G, W, R]) Rest() {
+	j.sel, j.values, j.view = nil, nil, operator.Batch[K, R]{}
+}
+
 // Instance implements operator.Spec.
 func (o StreamGlobal[K, V, G, W, R]) Instance(s *operator.Site) (any, error) {
 	out, err := operator.NewOut[K, R](s)

@@ -72,37 +72,57 @@ type plainJoin[K, V, W, R any] struct {
 	*streamTable[K, V, W, R]
 	out    *operator.Out[K, R]
 	sel    []int32
+	keys   [][]byte // of the rows that sel names
 	values []R
 	view   operator.Batch[K, R]
+}
+
+// Rest implements Rester.
+func (j *plainJoin[K, V, W, R]) Rest() {
+	j.sel, j.keys, j.values, j.view = nil, nil, nil, operator.Batch[K, R]{}
 }
 
 func (j *plainJoin[K, V, W, R]) Receive(b *operator.Batch[K, V]) (err error) {
 	j.row = operator.NoRow
 	defer operator.Catch(&err, &j.row, &b.Rows, j.node)
-	known := b.KeyBytes.From(j.keyID)
-	j.sel, j.values = j.sel[:0], operator.Sized(j.values, len(b.Keys))
-	for _, i := range b.Sel {
-		key, ok, err := j.keyOf(b, known, i)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
+	if err := j.choose(b); err != nil {
+		return err
+	}
+	operator.Foresee(j.table, j.keys)
+	j.values = operator.Sized(j.values, len(b.Keys))
+	paired := j.sel[:0]
+	for n, i := range j.sel {
 		j.row = i
-		r, ok, err := j.join(b.Keys[i], key, b.Values[i], b.Timestamps[i])
+		r, ok, err := j.join(b.Keys[i], j.keys[n], b.Values[i], b.Timestamps[i])
 		if err != nil {
 			return operator.Rejected(&b.Rows, i, j.node, err)
 		}
 		j.row = operator.NoRow
 		if ok {
 			j.values[i] = r
-			j.sel = append(j.sel, i)
+			paired = append(paired, i)
 		}
 	}
+	clear(j.keys) // they live in the unit's memory
 	j.view = operator.Batch[K, R]{Rows: b.Rows, Keys: b.Keys, Values: j.values, KeyNulls: b.KeyNulls, KeyBytes: b.KeyBytes}
-	j.view.Sel = j.sel
+	j.view.Sel = paired
 	return j.out.Emit(&j.view)
+}
+
+// choose sets sel to the rows that are not dropped, and keys to their keys.
+func (j *plainJoin[K, V, W, R]) choose(b *operator.Batch[K, V]) error {
+	known := b.KeyBytes.From(j.keyID)
+	j.sel, j.keys = j.sel[:0], j.keys[:0]
+	for _, i := range b.Sel {
+		key, ok, err := j.keyOf(b, known, i)
+		if err != nil {
+			return err
+		}
+		if ok {
+			j.sel, j.keys = append(j.sel, i), append(j.keys, key)
+		}
+	}
+	return nil
 }
 
 // keyOf returns row i's encoded key, nil for null; ok is false if the row was dropped.

@@ -122,7 +122,7 @@ func (w *waiting) take(side byte) []dueRow {
 		if ts+w.open[side] >= now {
 			stay[side] = true
 			low = min(low, ts)
-			return true
+			return !(stay[leftSide] && stay[rightSide] && several(values)) // the second of them is the row behind
 		}
 		at = w.arena.Copy(at)
 		w.due = append(w.due, dueRow{at: at, key: at[9:], values: values, time: ts, side: side})
@@ -133,6 +133,12 @@ func (w *waiting) take(side byte) []dueRow {
 		w.rows.Remove(w.due[i].at)
 	}
 	return w.due
+}
+
+// several tells whether a value of the table has more than one row.
+func several(values []byte) bool {
+	n, head := binary.Uvarint(values)
+	return head+int(n) < len(values)
 }
 
 // each calls f with the values of a dueRow.

@@ -39,6 +39,7 @@ func (c *Tables[K, V, W, R]) Instance(s *operator.Site) (any, error) {
 	left := &tableSide[K, V, W, R]{tableJoin: j, key: c.RightKey, keyID: operator.Identify(c.RightKey), outer: c.LeftOuter, otherOuter: c.RightOuter}
 	left.join = func(k K, v V, w W, has Sides) (R, error) { return c.Join(k, v, w, has) }
 	right := &tableSide[K, W, V, R]{tableJoin: j, key: c.LeftKey, keyID: operator.Identify(c.LeftKey), outer: c.RightOuter, otherOuter: c.LeftOuter}
+	left.alike, right.alike = operator.Same(c.LeftKey, c.RightKey), true
 	right.join = func(k K, w W, v V, has Sides) (R, error) {
 		return c.Join(k, v, w, Sides{Left: has.Right, Right: has.Left})
 	}
@@ -69,8 +70,12 @@ type tableJoin[K, R any] struct {
 	cut    *tableCut[K, R] // nil: not in consistent mode
 	cached bool            // see operator.Caches
 	sel    []int32
+	keys   [][]byte // of the rows that sel names, as the other table encodes them
 	view   operator.Changes[K, R]
 }
+
+// Rest implements Rester.
+func (j *tableJoin[K, R]) Rest() { j.sel, j.keys, j.view = nil, nil, operator.Changes[K, R]{} }
 
 // isNull tells whether a result is none.
 func (j *tableJoin[K, R]) isNull(r R) bool { return j.null != nil && j.null(r) }
@@ -95,6 +100,7 @@ type tableSide[K, V, W, R any] struct {
 	other             operator.Reader[K, W]
 	key               serde.Serde[K] // the other table's
 	keyID             serde.Serde[K]
+	alike             bool               // the result's keys have the same bytes
 	join              Joiner[K, V, W, R] // Left means this side
 	outer, otherOuter bool
 }
@@ -106,8 +112,38 @@ func (t *tableSide[K, V, W, R]) ReceiveChanges(c *operator.Changes[K, V]) (err e
 		return touch(t.tableJoin, c)
 	}
 	v := beginTable(t.tableJoin, c)
+	if err := t.choose(c); err != nil {
+		return err
+	}
+	operator.Foresee(t.other, t.keys)
+	if t.rows != nil && t.alike {
+		t.rows.Foresee(t.keys)
+	}
+	updates := t.sel[:0]
+	for n, i := range t.sel {
+		t.row = i
+		update, err := t.update(c, v, t.keys[n], i)
+		if err != nil {
+			return operator.Rejected(&c.Rows, i, t.node, err)
+		}
+		if !update {
+			continue
+		}
+		if err := t.put(c.KeyBytes, v, i); err != nil {
+			return err
+		}
+		updates = append(updates, i)
+	}
+	t.row = operator.NoRow
+	clear(t.keys) // they live in the unit's memory
+	v.Sel = updates
+	return t.out.Emit(v)
+}
+
+// choose sets sel to the rows that are not dropped, and keys to their keys.
+func (t *tableSide[K, V, W, R]) choose(c *operator.Changes[K, V]) error {
 	known := c.KeyBytes.From(t.keyID)
-	t.sel = t.sel[:0]
+	t.sel, t.keys = t.sel[:0], t.keys[:0]
 	for _, i := range c.Sel {
 		if operator.IsSet(c.Superseded, i) {
 			t.env.Drops.Add(operator.DropSuperseded)
@@ -118,21 +154,9 @@ func (t *tableSide[K, V, W, R]) ReceiveChanges(c *operator.Changes[K, V]) (err e
 		if err != nil {
 			return err
 		}
-		update, err := t.update(c, v, key, i)
-		if err != nil {
-			return operator.Rejected(&c.Rows, i, t.node, err)
-		}
-		if !update {
-			continue
-		}
-		if err := t.put(c.KeyBytes, v, i); err != nil {
-			return err
-		}
-		t.sel = append(t.sel, i)
+		t.sel, t.keys = append(t.sel, i), append(t.keys, key)
 	}
-	t.row = operator.NoRow
-	v.Sel = t.sel
-	return t.out.Emit(v)
+	return nil
 }
 
 // keyOf returns the key of row i as the other table encodes it.

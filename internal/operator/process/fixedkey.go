@@ -61,7 +61,7 @@ func (p *fixedKey[K, V, W]) Forward(v W) { p.ForwardAt(v, p.current.Time) }
 
 // ForwardAt implements processor.FixedKeyContext.
 func (p *fixedKey[K, V, W]) ForwardAt(v W, ts record.Timestamp) {
-	if p.rows != nil && p.rows.Origins[p.row] == operator.NoOrigin {
+	if p.rows == &p.punctuation {
 		p.fail(misuse("a processor that keeps the key can forward only while it processes a record"))
 		return
 	}

@@ -52,7 +52,10 @@ func (p *tableProcess[K, V, W]) ReceiveChanges(c *operator.Changes[K, V]) error 
 func (p *tableProcess[K, V, W]) one(c *operator.Changes[K, V], i int32) (err error) {
 	defer p.leave(p.enter(&c.Rows, i))
 	defer operator.Catch(&err, &p.row, &c.Rows, p.site.Node)
-	r := processor.Record[K, V]{Key: c.Keys[i], Value: c.New[i], ValueNull: operator.IsSet(c.NewAbsent, i), Time: c.Timestamps[i]}
+	r := processor.Record[K, V]{Key: c.Keys[i], ValueNull: operator.IsSet(c.NewAbsent, i), Time: c.Timestamps[i]}
+	if !r.ValueNull { // else the column has whatever was there before
+		r.Value = c.New[i]
+	}
 	if c.Headers != nil {
 		r.Headers = c.Headers[i]
 	}

@@ -32,8 +32,14 @@ type aggregate[K, V, A any] struct {
 	valueNull    func(V) bool
 	initialIsOld bool // the initial value is not null
 	cached       bool // a delete has its record's time
-	view         operator.Changes[K, A]
+	view         operator.Scratch[operator.Changes[K, A]]
 	sel          []int32
+}
+
+// Rest implements Rester.
+func (t *aggregate[K, V, A]) Rest() {
+	t.sel = nil
+	t.view.Rest()
 }
 
 // Instance implements Spec.
@@ -62,32 +68,39 @@ func (a Aggregate[K, V, A]) into(s *operator.Site, rows *operator.State[K, A], o
 func (a *aggregate[K, V, A]) Receive(b *operator.Batch[K, V]) (err error) {
 	a.rows.Row = operator.NoRow
 	defer operator.Catch(&err, &a.rows.Row, &b.Rows, a.node)
-	c := a.rows.Changes(&a.view, &b.Rows, b.Keys)
-	known := b.KeyBytes.From(a.rows.KeyID)
-	a.sel = a.sel[:0]
-	for _, i := range b.Sel {
-		if operator.IsSet(b.KeyNulls, i) || a.keyNull != nil && a.keyNull(b.Keys[i]) {
+	c := a.rows.Changes(a.view.Get(), &b.Rows, b.Keys)
+	a.choose(b)
+	keys, err := a.rows.Ahead(c, b.KeyBytes.From(a.rows.KeyID), a.sel)
+	if err != nil {
+		return err
+	}
+	c.Sel = a.sel[:0]
+	for _, i := range a.sel {
+		if keys[i] == nil {
 			a.env.Drops.Add(operator.DropNullKey)
 			continue
 		}
-		if operator.IsSet(b.ValueNulls, i) || a.valueNull != nil && a.valueNull(b.Values[i]) {
-			a.env.Drops.Add(operator.DropNullValue)
-			continue
-		}
-		key, err := a.rows.KeyOf(b.Keys, known, b.Origins, i)
-		if err != nil {
+		if err := a.fold(c, b, keys[i], i); err != nil {
 			return err
 		}
-		if key == nil {
-			continue
-		}
-		if err := a.fold(c, b, key, i); err != nil {
-			return err
-		}
-		a.sel = append(a.sel, i)
+		c.Sel = append(c.Sel, i)
 	}
-	c.Sel = a.sel
 	return a.out.Emit(c)
+}
+
+// choose sets sel to the rows that have a key and a value.
+func (a *aggregate[K, V, A]) choose(b *operator.Batch[K, V]) {
+	a.sel = a.sel[:0]
+	for _, i := range b.Sel {
+		switch {
+		case operator.IsSet(b.KeyNulls, i) || a.keyNull != nil && a.keyNull(b.Keys[i]):
+			a.env.Drops.Add(operator.DropNullKey)
+		case operator.IsSet(b.ValueNulls, i) || a.valueNull != nil && a.valueNull(b.Values[i]):
+			a.env.Drops.Add(operator.DropNullValue)
+		default:
+			a.sel = append(a.sel, i)
+		}
+	}
 }
 
 // fold adds row i to its key's aggregate.

@@ -23,6 +23,11 @@ type filter[K, V any] struct {
 	in        operator.Reader[K, V] // nil: the table in front can't be read, and nobody reads this one
 }
 
+// Rest implements Rester.
+func (f *filter[K, V]) Rest() {
+	f.sel, f.newAbsent, f.oldAbsent, f.view = nil, nil, nil, operator.Changes[K, V]{}
+}
+
 // Instance implements Spec.
 func (f Filter[K, V]) Instance(s *operator.Site) (any, error) {
 	o, err := operator.NewChangesOut[K, V](s)
@@ -41,6 +46,9 @@ func (f *filter[K, V]) Read(key K, encoded []byte) (v V, ts record.Timestamp, ok
 	}
 	return v, ts, true, nil
 }
+
+// Foresee implements operator.Foreseer.
+func (f *filter[K, V]) Foresee(keys [][]byte) { operator.Foresee(f.in, keys) }
 
 // ReadAsOf implements VersionedReader, where the table in front does.
 func (f *filter[K, V]) ReadAsOf(key K, encoded []byte, asOf record.Timestamp) (v V, ts record.Timestamp, ok bool, err error) {
@@ -93,6 +101,11 @@ type mapper[K, V, W any] struct {
 	in        operator.Reader[K, V] // as in filter
 }
 
+// Rest implements Rester.
+func (m *mapper[K, V, W]) Rest() {
+	m.newAbsent, m.oldAbsent, m.view = nil, nil, operator.Changes[K, W]{}
+}
+
 // Instance implements Spec.
 func (m Map[K, V, W]) Instance(s *operator.Site) (any, error) {
 	o, err := operator.NewChangesOut[K, W](s)
@@ -112,6 +125,9 @@ func (m *mapper[K, V, W]) Read(key K, encoded []byte) (w W, ts record.Timestamp,
 	return w, ts, err == nil && (m.null == nil || !m.null(w)), err
 }
 
+// Foresee implements operator.Foreseer.
+func (m *mapper[K, V, W]) Foresee(keys [][]byte) { operator.Foresee(m.in, keys) }
+
 // ReadAsOf implements VersionedReader, where the table in front does.
 func (m *mapper[K, V, W]) ReadAsOf(key K, encoded []byte, asOf record.Timestamp) (w W, ts record.Timestamp, ok bool, err error) {
 	v, ts, ok, err := m.in.(operator.VersionedReader[K, V]).ReadAsOf(key, encoded, asOf)
@@ -122,13 +138,17 @@ func (m *mapper[K, V, W]) ReadAsOf(key K, encoded []byte, asOf record.Timestamp)
 	return w, ts, err == nil && (m.null == nil || !m.null(w)), err
 }
 
+// IgnoresOld implements operator.OldIgnorer.
+func (m *mapper[K, V, W]) IgnoresOld() bool { return !m.out.ReadsOld() }
+
 func (m *mapper[K, V, W]) ReceiveChanges(c *operator.Changes[K, V]) (err error) {
 	row := int32(operator.NoRow)
 	defer operator.Catch(&err, &row, &c.Rows, m.node)
 	n := len(c.Keys)
 	m.newAbsent, m.oldAbsent = operator.Sized(m.newAbsent, n), operator.Sized(m.oldAbsent, n)
-	v := operator.Changes[K, W]{Rows: c.Rows, Keys: c.Keys, New: operator.Sized(m.view.New, n), NewAbsent: m.newAbsent, HasOld: c.HasOld, Superseded: c.Superseded, KeyBytes: c.KeyBytes}
-	if c.HasOld {
+	old := c.HasOld && m.out.ReadsOld()
+	v := operator.Changes[K, W]{Rows: c.Rows, Keys: c.Keys, New: operator.Sized(m.view.New, n), NewAbsent: m.newAbsent, HasOld: old, Superseded: c.Superseded, KeyBytes: c.KeyBytes}
+	if old {
 		v.Old, v.OldAbsent = operator.Sized(m.view.Old, n), m.oldAbsent
 	}
 	for _, i := range c.Sel {
@@ -136,7 +156,7 @@ func (m *mapper[K, V, W]) ReceiveChanges(c *operator.Changes[K, V]) (err error) 
 		if err := m.apply(valueAt[V]{c.New, c.NewAbsent}, valueAt[W]{v.New, m.newAbsent}, c.Keys, i); err != nil {
 			return operator.Rejected(&c.Rows, i, m.node, err)
 		}
-		if !c.HasOld {
+		if !old {
 			continue
 		}
 		if err := m.apply(valueAt[V]{c.Old, c.OldAbsent}, valueAt[W]{v.Old, m.oldAbsent}, c.Keys, i); err != nil {

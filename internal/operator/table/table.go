@@ -28,6 +28,9 @@ type toTable[K, V any] struct {
 	absent    []bool
 }
 
+// Rest implements Rester.
+func (t *toTable[K, V]) Rest() { t.view, t.sel, t.absent = operator.Changes[K, V]{}, nil, nil }
+
 // Instance implements Spec.
 func (c *ToTable[K, V]) Instance(s *operator.Site) (any, error) {
 	o, err := operator.NewChangesOut[K, V](s)
@@ -64,22 +67,27 @@ func (t *toTable[K, V]) store(b *operator.Batch[K, V]) (err error) {
 	t.rows.Row = operator.NoRow
 	defer operator.Catch(&err, &t.rows.Row, &b.Rows, t.node)
 	c := t.rows.Changes(&t.view, &b.Rows, b.Keys)
-	known := b.KeyBytes.From(t.rows.KeyID)
 	t.sel = t.sel[:0]
 	for _, i := range b.Sel {
-		if t.noKey(b, i) {
-			continue
+		if !t.noKey(b, i) {
+			t.sel = append(t.sel, i)
 		}
+	}
+	keys, err := t.rows.Ahead(c, b.KeyBytes.From(t.rows.KeyID), t.sel)
+	if err != nil {
+		return err
+	}
+	c.Sel = t.sel[:0]
+	for _, i := range t.sel {
 		c.Timestamps[i] = b.Timestamps[i]
-		ok, err := t.rows.Update(c, operator.RowUpdate[K, V]{Known: known, Value: b.Values[i], Null: t.deletes(b, i)}, i)
+		ok, err := t.rows.Update(c, operator.RowUpdate[K, V]{Known: keys, Value: b.Values[i], Null: t.deletes(b, i)}, i)
 		if err != nil {
 			return err
 		}
 		if ok {
-			t.sel = append(t.sel, i)
+			c.Sel = append(c.Sel, i)
 		}
 	}
-	c.Sel = t.sel
 	return t.out.Emit(c)
 }
 
@@ -113,6 +121,9 @@ type materialize[K, V any] struct {
 	view    operator.Changes[K, V]
 }
 
+// Rest implements Rester.
+func (t *materialize[K, V]) Rest() { t.view, t.sel = operator.Changes[K, V]{}, nil }
+
 // Instance implements Spec.
 func (m Materialize[K, V]) Instance(s *operator.Site) (any, error) {
 	o, err := operator.NewChangesOut[K, V](s)
@@ -128,11 +139,14 @@ func (m *materialize[K, V]) ReceiveChanges(b *operator.Changes[K, V]) (err error
 	m.rows.Row = operator.NoRow
 	defer operator.Catch(&err, &m.rows.Row, &b.Rows, m.node)
 	c := m.rows.Changes(&m.view, &b.Rows, b.Keys)
-	known := b.KeyBytes.From(m.rows.KeyID)
+	keys, err := m.rows.Ahead(c, b.KeyBytes.From(m.rows.KeyID), b.Sel)
+	if err != nil {
+		return err
+	}
 	m.sel = m.sel[:0]
 	for _, i := range b.Sel {
 		c.Timestamps[i] = b.Timestamps[i]
-		ok, err := m.rows.Update(c, operator.RowUpdate[K, V]{Known: known, Value: b.New[i], Null: operator.IsSet(b.NewAbsent, i)}, i)
+		ok, err := m.rows.Update(c, operator.RowUpdate[K, V]{Known: keys, Value: b.New[i], Null: operator.IsSet(b.NewAbsent, i)}, i)
 		if err != nil {
 			return err
 		}

@@ -28,6 +28,7 @@ type tableAggregate[K, V, A any] struct {
 	TableAggregate[K, V, A]
 	rows *operator.State[K, A]
 	node string
+	env  *operator.Env
 	out  *operator.ChangesOut[K, A]
 	null func(A) bool
 	view operator.Changes[K, A]
@@ -35,6 +36,9 @@ type tableAggregate[K, V, A any] struct {
 
 	cached bool // a delete has its record's time
 }
+
+// Rest implements Rester.
+func (t *tableAggregate[K, V, A]) Rest() { t.view, t.sel = operator.Changes[K, A]{}, nil }
 
 // Instance implements Spec.
 func (a TableAggregate[K, V, A]) Instance(s *operator.Site) (any, error) {
@@ -45,7 +49,7 @@ func (a TableAggregate[K, V, A]) Instance(s *operator.Site) (any, error) {
 	rows := operator.NewState(s, store.Options[K, A]{Name: a.Store, Partition: s.Partition, Key: a.Key, Value: a.Value})
 	s.Provide(rows)
 	return operator.RowByRow(s, &tableAggregate[K, V, A]{
-		TableAggregate: a, node: s.Node, out: o, rows: rows, null: operator.NullTest[A](), cached: s.Cached,
+		TableAggregate: a, node: s.Node, env: s.Env, out: o, rows: rows, null: operator.NullTest[A](), cached: s.Cached,
 	}), nil
 }
 
@@ -53,17 +57,17 @@ func (a *tableAggregate[K, V, A]) Receive(b *operator.Batch[K, Regrouped[V]]) (e
 	a.rows.Row = operator.NoRow
 	defer operator.Catch(&err, &a.rows.Row, &b.Rows, a.node)
 	c := a.rows.Changes(&a.view, &b.Rows, b.Keys)
-	known := b.KeyBytes.From(a.rows.KeyID)
+	keys, err := a.rows.Ahead(c, b.KeyBytes.From(a.rows.KeyID), b.Sel)
+	if err != nil {
+		return err
+	}
 	a.sel = a.sel[:0]
 	for _, i := range b.Sel {
-		key, err := a.rows.KeyOf(b.Keys, known, b.Origins, i)
-		if err != nil {
-			return err
-		}
-		if key == nil {
+		if keys[i] == nil {
+			a.env.Drops.Add(operator.DropNullKey)
 			continue
 		}
-		c.KeyBytes.Bytes[i] = key
+		c.KeyBytes.Bytes[i] = keys[i]
 		if err := a.fold(c, b, i); err != nil {
 			return err
 		}

@@ -55,6 +55,9 @@ type versioned[K, V any] struct {
 	sel   []int32
 }
 
+// Rest implements Rester.
+func (t *versioned[K, V]) Rest() { t.view, t.sel = operator.Changes[K, V]{}, nil }
+
 // encodedColumns are keys and values as this table encodes them, nil where they are not known.
 type encodedColumns struct{ keys, values [][]byte }
 

@@ -18,6 +18,7 @@ func (a *aggregation[K, A]) final(r *row[K, A], from, to record.Timestamp) error
 		return true
 	})
 	slices.SortFunc(a.closing, byStart)
+	a.rows.Table.Ahead(a.closing)
 	for i, key := range a.closing {
 		if i > 0 && bytes.Equal(key, a.closing[i-1]) {
 			continue // the calendar may name a window twice

@@ -72,7 +72,9 @@ func (c Sessions[K, A]) Instance(s *operator.Site) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out.WithoutHeaders() // like Kafka Streams, unlike other windows
+	if !c.Final {
+		out.WithoutHeaders() // like Kafka Streams, unlike other windows
+	}
 	t := &sessions[K, A]{
 		aggregation: &aggregation[K, A]{Aggregation: c.Aggregation, out: out, env: s.Env, node: s.Node, rowWise: s.RowWise, cached: s.Cached},
 		gap:         c.Gap, merge: c.Merge, null: operator.NullTest[A](), keys: keys, earliest: unknownEnd, day: c.expiryDay(),

@@ -39,6 +39,26 @@ func (c Time[K, A]) Instance(s *operator.Site) (any, error) {
 	return a.receivers(s, &timeWindows[K, A]{aggregation: a, first: c.Start, starts: c.Starts}), nil
 }
 
+// windows implements foreteller.
+func (t *timeWindows[K, A]) windows(dst [][]byte, inner []byte, ts record.Timestamp) [][]byte {
+	const few = 16
+	switch {
+	case t.size == windowed.Forever:
+		return append(dst, t.env.Arena.WithTimes(inner, t.first))
+	case t.starts != nil || t.size/t.step > few:
+		return dst
+	}
+	for start := t.earliest(ts); start <= ts && start >= 0; start += t.step {
+		dst = append(dst, t.env.Arena.WithTimes(inner, start))
+	}
+	return dst
+}
+
+// earliest returns the start of the first window that holds a time.
+func (t *timeWindows[K, A]) earliest(ts record.Timestamp) record.Timestamp {
+	return max(0, ts-t.size+t.step) / t.step * t.step
+}
+
 func (t *timeWindows[K, A]) take(r *row[K, A]) error {
 	closed := r.now - t.Grace
 	if err := t.takeOpen(r, closed); err != nil || !t.Final {
@@ -58,8 +78,7 @@ func (t *timeWindows[K, A]) takeOpen(r *row[K, A], closed record.Timestamp) erro
 	case t.starts != nil:
 		return t.takeCustom(r, closed)
 	}
-	start := max(0, r.ts-t.size+t.step) / t.step * t.step
-	for ; start <= r.ts && start >= 0; start += t.step { // below 0: beyond the end of time
+	for start := t.earliest(r.ts); start <= r.ts && start >= 0; start += t.step { // below 0: beyond the end of time
 		if err := t.update(r, start, closed); err != nil {
 			return err
 		}

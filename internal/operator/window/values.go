@@ -17,6 +17,12 @@ type taker[K, A any] interface {
 	take(r *row[K, A]) error
 }
 
+// A foreteller is a taker that knows from a row's time alone which windows it will look up.
+type foreteller interface {
+	// windows appends their keys, in the unit's memory, if there are few.
+	windows(dst [][]byte, inner []byte, ts record.Timestamp) [][]byte
+}
+
 // A row is one that is taken.
 type row[K, A any] struct {
 	rows  *operator.Rows
@@ -56,7 +62,11 @@ type valueReceiver[K, V, A any] struct {
 
 	batch *operator.Batch[K, V]
 	row   row[K, A]
+	ahead [][]byte // empty but while foresee runs
 }
+
+// Rest implements operator.Rester.
+func (t *valueReceiver[K, V, A]) Rest() { t.batch, t.row.rows, t.ahead = nil, nil, nil }
 
 func (c Values[K, V, A]) receiver(s *operator.Site, a *aggregation[K, A], to taker[K, A], n int) any {
 	t := &valueReceiver[K, V, A]{
@@ -73,6 +83,9 @@ func (t *valueReceiver[K, V, A]) Receive(b *operator.Batch[K, V]) (err error) {
 	defer operator.Catch(&err, &t.rows.Row, &b.Rows, t.node)
 	t.batch, t.row.rows = b, &b.Rows
 	known := b.KeyBytes.From(t.keyID)
+	if t.rows.Table.Cold() {
+		t.foresee(known)
+	}
 	for _, i := range b.Sel {
 		ok, err := t.set(known, i)
 		if err != nil {
@@ -89,6 +102,33 @@ func (t *valueReceiver[K, V, A]) Receive(b *operator.Batch[K, V]) (err error) {
 		}
 	}
 	return t.out.Flush()
+}
+
+// foresee has the windows of the batch's rows read that are not in memory. Keys that cannot be encoded are told of when their rows are taken.
+func (t *valueReceiver[K, V, A]) foresee(known [][]byte) {
+	to, ok := t.to.(foreteller)
+	if !ok {
+		return
+	}
+	for _, i := range t.batch.Sel {
+		if operator.IsSet(t.batch.KeyNulls, i) {
+			continue
+		}
+		var inner []byte
+		if known != nil {
+			inner = known[i]
+		} else {
+			t.rows.Row = i
+			inner, _ = operator.Encode(&t.env.Arena, t.Key, t.batch.Keys[i])
+			t.rows.Row = operator.NoRow
+		}
+		if inner != nil {
+			t.ahead = to.windows(t.ahead, inner, t.batch.Timestamps[i])
+		}
+	}
+	t.rows.Table.Ahead(t.ahead)
+	clear(t.ahead)
+	t.ahead = t.ahead[:0]
 }
 
 // set makes row i the one at hand, unless it is dropped.

@@ -109,7 +109,7 @@ func New(o Options) http.Handler {
 		panic(err) // the embedded folder is part of the binary
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", http.FileServerFS(files))
+	mux.HandleFunc(rootPattern, root(http.FileServerFS(files), o.Also[rootPattern]))
 	mux.Handle("GET /app.js", http.FileServerFS(files))
 	mux.Handle("GET /style.css", http.FileServerFS(files))
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
@@ -132,12 +132,28 @@ func New(o Options) http.Handler {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
 	for pattern, f := range o.Also {
-		mux.HandleFunc(pattern, f)
+		if pattern != rootPattern {
+			mux.HandleFunc(pattern, f)
+		}
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusNotFound, problem{"not_found", "there is nothing at " + r.URL.Path + "; see / and /v1/flow"})
 	})
 	return guard(mux)
+}
+
+// rootPattern is the page, and for programs what Also has there.
+const rootPattern = "GET /{$}"
+
+// root serves the page to people; programs, which want JSON and no HTML, get what is theirs.
+func root(page http.Handler, programs http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if accept := r.Header.Get("Accept"); programs != nil && strings.Contains(accept, "json") && !strings.Contains(accept, "html") {
+			programs(w, r)
+			return
+		}
+		page.ServeHTTP(w, r)
+	}
 }
 
 // pause pauses or resumes the pipeline that the path names.
@@ -161,7 +177,7 @@ func guard(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
-		if !hostAllowed(r.Host) {
+		if !hostAllowed(r.Host) && !program(r) {
 			writeJSON(w, http.StatusForbidden, problem{"foreign_host", "this node answers under its address or localhost only"})
 			return
 		}
@@ -180,6 +196,12 @@ func hostAllowed(host string) bool {
 	}
 	host = strings.Trim(host, "[]")
 	return strings.EqualFold(host, "localhost") || net.ParseIP(host) != nil
+}
+
+// program tells a request that no page in a browser sent: browsers send Origin with every POST. Consoles reach the node by the name that it
+// has in their network.
+func program(r *http.Request) bool {
+	return r.Method == http.MethodPost && r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == ""
 }
 
 func sameOrigin(origin, host string) bool {
@@ -234,13 +256,21 @@ func sendEvent(w http.ResponseWriter, f Flow) error {
 	return nil
 }
 
+// protocols are HTTP/1.1 and, for clients that begin with it, HTTP/2 without TLS.
+func protocols() *http.Protocols {
+	p := &http.Protocols{}
+	p.SetHTTP1(true)
+	p.SetUnencryptedHTTP2(true)
+	return p
+}
+
 // Serve answers on l until ctx ends; requests under way get a moment to finish.
 func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	base, cancel := context.WithCancel(ctx)
 	defer cancel()
 	srv := &http.Server{
 		Handler: h, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: answerPatience, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, BaseContext: func(net.Listener) context.Context { return base },
+		MaxHeaderBytes: 64 << 10, BaseContext: func(net.Listener) context.Context { return base }, Protocols: protocols(),
 	}
 	stopped := make(chan struct{})
 	go func() {

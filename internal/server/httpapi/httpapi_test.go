@@ -378,3 +378,34 @@ func TestServeReportsAListenerThatBreaks(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestConsolesUseTheNodesName: their programs post without Origin, which no browser does.
+func TestConsolesUseTheNodesName(t *testing.T) {
+	for _, tt := range []struct {
+		request
+		want int
+	}{
+		{request{"POST", "/v1/flow", "node.example:8080", ""}, http.StatusNotFound},
+		{request{"POST", "/v1/flow", "node.example:8080", "http://node.example:8080"}, http.StatusForbidden},
+		{request{"GET", "/v1/flow", "node.example:8080", ""}, http.StatusForbidden},
+	} {
+		if got := do(handler(nil), tt.request).StatusCode; got != tt.want {
+			t.Errorf("%+v: %d, want %d", tt.request, got, tt.want)
+		}
+	}
+}
+
+// TestTheRootIsAPageForPeople and something else for programs.
+func TestTheRootIsAPageForPeople(t *testing.T) {
+	programs := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }
+	h := New(Options{Metrics: http.NotFoundHandler(), Clock: clock.System, Also: map[string]http.HandlerFunc{"GET /{$}": programs}})
+	for accept, want := range map[string]int{"": 200, "*/*": 200, "text/html, application/json": 200, "application/json": http.StatusTeapot} {
+		r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8080/", nil)
+		r.Header.Set("Accept", accept)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("Accept %q: %d, want %d", accept, w.Code, want)
+		}
+	}
+}

@@ -295,3 +295,44 @@ func TestErrorsForWhatIsNotThere(t *testing.T) {
 	wantCode(t, "offset", resp.Topics[0].Partitions[1].ErrorCode, nil)
 	wantCode(t, "offset of an unknown topic", resp.Topics[1].Partitions[0].ErrorCode, kerr.UnknownTopicOrPartition)
 }
+
+func TestGroupsHaveSettingsOfTheirOwn(t *testing.T) {
+	c := serve(t, Options{}).dial(t)
+	const groups = kmsg.ConfigResourceTypeGroupConfig
+	alter := func(group, name, value string) int16 {
+		req := inVersion(kmsg.NewPtrIncrementalAlterConfigsRequest(), 1)
+		req.Resources = []kmsg.IncrementalAlterConfigsRequestResource{{
+			ResourceType: groups, ResourceName: group, Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: name, Value: &value}},
+		}}
+		return ask[*kmsg.IncrementalAlterConfigsResponse](c, req).Resources[0].ErrorCode
+	}
+	wantCode(t, "set", alter("g", "consumer.heartbeat.interval.ms", "7000"), nil)
+	wantCode(t, "out of bounds", alter("g", "consumer.session.timeout.ms", "1"), kerr.InvalidConfig)
+	wantCode(t, "unknown", alter("g", "consumer.patience", "1"), kerr.InvalidConfig)
+	wantCode(t, "no group", alter("", "consumer.heartbeat.interval.ms", "7000"), kerr.InvalidRequest)
+	describe := inVersion(kmsg.NewPtrDescribeConfigsRequest(), 4)
+	describe.IncludeSynonyms = true
+	describe.Resources = []kmsg.DescribeConfigsRequestResource{
+		{ResourceType: groups, ResourceName: "g"},
+		{ResourceType: groups, ResourceName: "unset", ConfigNames: []string{"consumer.heartbeat.interval.ms"}},
+		{ResourceType: groups, ResourceName: ""},
+	}
+	resp := ask[*kmsg.DescribeConfigsResponse](c, describe)
+	if g := resp.Resources[0]; g.ErrorCode != 0 || len(g.Configs) != 3 || *g.Configs[1].Value != "7000" || g.Configs[1].Source != kmsg.ConfigSourceGroupConfig || len(g.Configs[1].ConfigSynonyms) != 2 || g.Configs[1].ConfigSynonyms[1].Name != "group.consumer.heartbeat.interval.ms" {
+		t.Errorf("%+v", g)
+	}
+	if g := resp.Resources[1]; g.ErrorCode != 0 || len(g.Configs) != 1 || *g.Configs[0].Value != "5000" || g.Configs[0].Source != kmsg.ConfigSourceDefaultConfig {
+		t.Errorf("%+v", g)
+	}
+	wantCode(t, "describe no group", resp.Resources[2].ErrorCode, kerr.InvalidRequest)
+	list := inVersion(kmsg.NewPtrListConfigResourcesRequest(), 1)
+	list.ResourceTypes = []int8{int8(groups)}
+	if got := ask[*kmsg.ListConfigResourcesResponse](c, list).ConfigResources; len(got) != 1 || got[0].Name != "g" || got[0].Type != int8(groups) {
+		t.Errorf("%+v", got)
+	}
+	beat := inVersion(kmsg.NewPtrConsumerGroupHeartbeatRequest(), 1)
+	beat.Group, beat.MemberID, beat.RebalanceTimeoutMillis, beat.SubscribedTopicNames, beat.Topics = "g", "m", 1000, []string{"t"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+	if got := ask[*kmsg.ConsumerGroupHeartbeatResponse](c, beat); got.ErrorCode != 0 || got.HeartbeatIntervalMillis != 7000 {
+		t.Errorf("%+v", got)
+	}
+}

@@ -13,7 +13,27 @@ import (
 // DescribeConfigs (32), versions 1-4: synonyms (KIP-226), types and texts from 3 (KIP-569). AlterConfigs (33), versions 0-2: KIP-133,
 // replaces all. IncrementalAlterConfigs (44), versions 0-1: KIP-339. ListConfigResources (74), versions 0-1: KIP-1142.
 
-func (n *node) describeConfigs(_ call, r *kmsg.DescribeConfigsRequest) kmsg.Response {
+func (n *node) describeConfigs(_ call, r *kmsg.DescribeConfigsRequest) pending {
+	var names []string
+	for _, res := range r.Resources {
+		if res.ResourceType == kmsg.ConfigResourceTypeGroupConfig && res.ResourceName != "" {
+			names = append(names, res.ResourceName)
+		}
+	}
+	if names == nil {
+		return func(context.Context) (answer, error) { return n.describedConfigs(r, nil), nil }
+	}
+	groups := n.broker.GroupConfigs(names)
+	return func(ctx context.Context) (answer, error) {
+		of, err := groups.Wait(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return n.describedConfigs(r, of), nil
+	}
+}
+
+func (n *node) describedConfigs(r *kmsg.DescribeConfigsRequest, groups map[string][]broker.Config) kmsg.Response {
 	resp := r.ResponseKind().(*kmsg.DescribeConfigsResponse)
 	full := map[resourceID]bool{} // shown with all their settings: once is enough
 	for _, res := range r.Resources {
@@ -24,7 +44,7 @@ func (n *node) describeConfigs(_ call, r *kmsg.DescribeConfigsRequest) kmsg.Resp
 		full[id] = full[id] || len(res.ConfigNames) == 0
 		out := kmsg.NewDescribeConfigsResponseResource()
 		out.ResourceType, out.ResourceName = res.ResourceType, res.ResourceName
-		configs, err := n.configsOf(res.ResourceType, res.ResourceName)
+		configs, err := n.configsOf(id, groups)
 		if out.ErrorCode, out.ErrorMessage = code(err), message(err, ""); err == nil {
 			for _, c := range configs {
 				if len(res.ConfigNames) == 0 || slices.Contains(res.ConfigNames, c.Name) {
@@ -42,15 +62,19 @@ type resourceID struct {
 	name string
 }
 
-func (n *node) configsOf(typ kmsg.ConfigResourceType, name string) ([]broker.Config, *kerr.Error) {
-	switch typ {
+func (n *node) configsOf(id resourceID, groups map[string][]broker.Config) ([]broker.Config, *kerr.Error) {
+	switch id.typ {
 	case kmsg.ConfigResourceTypeTopic:
-		if !validTopicName(name) {
+		if !validTopicName(id.name) {
 			return nil, kerr.InvalidTopicException
 		}
-		return n.broker.TopicConfigs(name)
+		return n.broker.TopicConfigs(id.name)
+	case kmsg.ConfigResourceTypeGroupConfig:
+		if id.name != "" {
+			return groups[id.name], nil
+		}
 	case kmsg.ConfigResourceTypeBroker:
-		switch name {
+		switch id.name {
 		case "":
 			return n.broker.NodesConfigs(), nil
 		case strconv.Itoa(int(n.broker.NodeID())):
@@ -72,6 +96,9 @@ func describedConfig(r *kmsg.DescribeConfigsRequest, c broker.Config) kmsg.Descr
 		synonym := func(value *string, source kmsg.ConfigSource) {
 			s := kmsg.NewDescribeConfigsResponseResourceConfigConfigSynonym()
 			s.Name, s.Value, s.Source = c.Name, value, source
+			if own := source == kmsg.ConfigSourceDynamicTopicConfig || source == kmsg.ConfigSourceGroupConfig; !own && c.Follows != "" {
+				s.Name = c.Follows
+			}
 			out.ConfigSynonyms = append(out.ConfigSynonyms, s)
 		}
 		if out.Source != kmsg.ConfigSourceDefaultConfig {
@@ -96,6 +123,8 @@ func configSource(c broker.Config) kmsg.ConfigSource {
 	switch c.Source {
 	case "topic":
 		return kmsg.ConfigSourceDynamicTopicConfig
+	case "group":
+		return kmsg.ConfigSourceGroupConfig
 	case "broker":
 		return kmsg.ConfigSourceStaticBrokerConfig
 	case "node":
@@ -212,6 +241,10 @@ func (n *node) alter(wishes []configWish, replace, validateOnly bool) func(conte
 			fs[i] = n.broker.AlterNodeConfigs(w.name == "", w.changes, replace, validateOnly)
 		case w.typ == kmsg.ConfigResourceTypeBroker:
 			out[i] = broker.TopicResult{Err: kerr.InvalidRequest, Detail: "Unexpected broker id: " + w.name + "."}
+		case w.typ == kmsg.ConfigResourceTypeGroupConfig && w.name != "":
+			fs[i] = n.broker.AlterGroupConfigs(w.name, w.changes, replace, validateOnly)
+		case w.typ == kmsg.ConfigResourceTypeGroupConfig:
+			out[i] = broker.TopicResult{Err: kerr.InvalidRequest, Detail: "Default group resources are not allowed."}
 		default:
 			out[i] = broker.TopicResult{Err: kerr.InvalidRequest, Detail: "Resources of this type have no settings."}
 		}
@@ -231,7 +264,18 @@ func (n *node) alter(wishes []configWish, replace, validateOnly bool) func(conte
 	}
 }
 
-func (n *node) listConfigResources(_ call, r *kmsg.ListConfigResourcesRequest) kmsg.Response {
+func (n *node) listConfigResources(_ call, r *kmsg.ListConfigResourcesRequest) pending {
+	groups := n.broker.ConfiguredGroups()
+	return func(ctx context.Context) (answer, error) {
+		names, err := groups.Wait(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return n.configResources(r, names), nil
+	}
+}
+
+func (n *node) configResources(r *kmsg.ListConfigResourcesRequest, groups []string) kmsg.Response {
 	resp := r.ResponseKind().(*kmsg.ListConfigResourcesResponse)
 	if r.Version == 0 { // lists client metrics, of which there are none
 		return resp
@@ -247,6 +291,9 @@ func (n *node) listConfigResources(_ call, r *kmsg.ListConfigResourcesRequest) k
 		add(kmsg.ConfigResourceTypeTopic, t.Name)
 	}
 	add(kmsg.ConfigResourceTypeBroker, strconv.Itoa(int(n.broker.NodeID())))
+	for _, name := range groups {
+		add(kmsg.ConfigResourceTypeGroupConfig, name)
+	}
 	return resp
 }
 

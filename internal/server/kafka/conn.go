@@ -32,11 +32,13 @@ type exchange struct {
 	header header
 	wait   pending
 	hold   guard.Hold
-	own    int64 // bytes of the connection's share
+	own    int64  // bytes of the connection's share
+	frame  []byte // of a Produce: the broker's until the wait is over, without an error for good
 	began  time.Duration
 }
 
-// A conn is one client connection. Fields are set before its goroutines start; proven and login belong to the reader.
+// A conn is one client connection. Fields are set before its goroutines start; proven, login, heard and patient belong to the reader,
+// writeBy to the writer.
 type conn struct {
 	s      *Server
 	nc     net.Conn
@@ -48,6 +50,12 @@ type conn struct {
 	place  *guard.Place
 	login  *login // nil when nobody has to log in
 	proven bool   // served a request, and logged in if that is needed
+
+	// Moving a deadline costs as much as reading a small request: those of reading and writing are moved when they come, or when
+	// little of them is left.
+	heard   time.Duration // when the last request was read, on the monotonic clock
+	patient bool          // the read deadline is one of idleness, set at some time before heard
+	writeBy time.Duration // the write deadline
 }
 
 var (
@@ -115,10 +123,8 @@ func (c *conn) read(ctx context.Context) error {
 		return err
 	}
 	for {
-		if c.proven {
-			if err := c.deadline(c.s.o.IdleTimeout); err != nil {
-				return err
-			}
+		if err := c.waitIdle(); err != nil {
+			return err
 		}
 		if err := c.awaitFrame(ctx, r); err != nil {
 			return err
@@ -141,24 +147,60 @@ func (c *conn) read(ctx context.Context) error {
 	}
 }
 
-// awaitFrame waits for the first byte of a frame. A connection with unanswered requests is not idle: a long poll may take longer.
+// waitIdle begins to count the time without a request.
+func (c *conn) waitIdle() error {
+	if !c.proven {
+		return nil
+	}
+	c.heard = c.s.o.Clock.Mono()
+	if c.patient {
+		return nil // it is moved when it comes
+	}
+	c.patient = true
+	return c.deadline(c.s.o.IdleTimeout)
+}
+
+// moveIdle tells whether the client has been idle for too long when the deadline of it has come, and moves it if not. A connection with
+// unanswered requests is not idle: a long poll may take longer.
+func (c *conn) moveIdle() error {
+	left := c.s.o.IdleTimeout - (c.s.o.Clock.Mono() - c.heard)
+	if left <= 0 && c.open.Load() == 0 {
+		return errIdle
+	}
+	if left <= 0 {
+		left = c.s.o.IdleTimeout
+	}
+	return c.deadline(left)
+}
+
+// whole reports whether a frame is there to its last byte.
+func whole(r *bufio.Reader) bool {
+	if r.Buffered() < 4 {
+		return false
+	}
+	head, err := r.Peek(4)
+	return err == nil && int64(r.Buffered()) >= 4+int64(binary.BigEndian.Uint32(head))
+}
+
+// awaitFrame waits for the first byte of a frame.
 func (c *conn) awaitFrame(ctx context.Context, r *bufio.Reader) error {
 	for {
 		_, err := r.Peek(1)
 		var ne net.Error
 		switch {
 		case err == nil:
-			if !c.proven { // the deadline of the first frame stands
+			if !c.proven || whole(r) { // the deadline of the first frame stands; or there is nothing to wait for
 				return nil
 			}
+			c.patient = false
 			return c.deadline(c.s.o.FrameTimeout)
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case errors.As(err, &ne) && ne.Timeout():
-			if !c.proven || c.open.Load() == 0 {
+			if !c.proven {
 				return errIdle
 			}
-			if err := c.deadline(c.s.o.IdleTimeout); err != nil {
+			if err := c.moveIdle(); err != nil {
 				return err
 			}
 		case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe):
@@ -186,13 +228,14 @@ func (c *conn) accept(ctx context.Context, r *bufio.Reader) (ex exchange, err er
 		return ex, context.Cause(ctx)
 	}
 	ex.own, ex.began = int64(n), c.s.o.Clock.Mono()
-	frame, err := readBody(r, n, func(n int) error {
+	frame, err := c.s.frames.readBody(r, n, func(n int) error {
 		if !c.proven { // its bytes are taken already, and its time stands
 			return nil
 		}
 		if err := c.s.budget.TakeFrame(ctx, &ex.hold, n); err != nil {
 			return context.Cause(ctx)
 		}
+		c.patient = false
 		return c.deadline(transferTime(c.s.o.FrameTimeout, n)) // the wait was not the client's fault
 	})
 	if err != nil {
@@ -200,6 +243,9 @@ func (c *conn) accept(ctx context.Context, r *bufio.Reader) (ex exchange, err er
 	}
 	if err := c.begin(ctx, &ex, frame); err != nil {
 		return ex, err
+	}
+	if ex.header.key == keyProduce {
+		ex.frame = frame
 	}
 	if !c.proven && c.login.done() {
 		c.proven = true
@@ -230,10 +276,12 @@ func (c *conn) begin(ctx context.Context, ex *exchange, frame []byte) (err error
 	return err
 }
 
-// Before a login, a frame larger than smallFrame counts against maxLogins, and only a token may be larger than MaxFirstFrame.
+// Before a login, a frame larger than smallFrame counts against maxLogins, and only a token may be larger than MaxFirstFrame. Where no login is
+// needed, clients that ask for no versions may begin with a Produce.
 const (
 	smallFrame    = 4 << 10
 	maxLoginFrame = 512 << 10 // as in Kafka (sasl.server.max.receive.size)
+	maxFirstBatch = 2 * commonFrame
 	maxLogins     = 16 << 20
 )
 
@@ -243,7 +291,10 @@ func (c *conn) announced(r *bufio.Reader, h *guard.Hold) (int, error) {
 		return readLength(r, c.s.o.MaxFrame)
 	}
 	limit := c.s.o.MaxFirstFrame
-	if c.login != nil && c.login.state != greeting {
+	switch {
+	case c.login == nil:
+		limit = max(limit, maxFirstBatch)
+	case c.login.state != greeting:
 		limit = maxLoginFrame
 	}
 	n, err := readLength(r, min(limit, c.s.o.MaxFrame))
@@ -311,6 +362,8 @@ func (c *conn) write(ctx context.Context) {
 			var err error
 			if buf, err = c.answer(ctx, ex, buf[:0]); err != nil {
 				c.cancel(err)
+			} else {
+				c.s.frames.put(ex.frame) // what was in it is durable, or was refused
 			}
 			c.s.o.Requests.Observe(ex.header.key, c.s.o.Clock.Mono()-ex.began)
 		}
@@ -359,9 +412,16 @@ func (c *conn) send(buf []byte, key int16, last error) ([]byte, error) {
 	return buf, last
 }
 
+// writeDeadline gives the client time to take n bytes; of a small response's time up to an eighth may be over.
 func (c *conn) writeDeadline(n int) error {
-	if err := c.nc.SetWriteDeadline(c.s.o.Clock.Now().Add(transferTime(c.s.o.WriteTimeout, n))); err != nil {
+	limit := transferTime(c.s.o.WriteTimeout, n)
+	now := c.s.o.Clock.Mono()
+	if left := c.writeBy - now; left <= limit && left > limit-limit/8 {
+		return nil
+	}
+	if err := c.nc.SetWriteDeadline(c.s.o.Clock.Now().Add(limit)); err != nil {
 		return fmt.Errorf("%w: %w", errClientGone, err)
 	}
+	c.writeBy = now + limit
 	return nil
 }

@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
+	"io"
 	"net"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +18,7 @@ import (
 	"github.com/mainstemio/mainstem/internal/broker"
 	"github.com/mainstemio/mainstem/internal/server/kafka/guard/guardtest"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -116,6 +121,38 @@ func TestFetchStopsAtItsLimitButShowsEveryPartition(t *testing.T) {
 	}
 }
 
+// Batches from disk lie in memory that the next answers use again: each client must still get its own.
+func TestReadersOfDifferentPlacesOnDiskGetWhatTheyAskedFor(t *testing.T) {
+	s := serve(t, Options{})
+	const partitions, batches = 4, 8
+	s.topic(t, "t", partitions, nil)
+	writer := s.dial(t)
+	value := func(partition int32, n int) string { // eight of these are more than the tail cache holds
+		return strings.Repeat(fmt.Sprintf("%d/%d ", partition, n), 20<<10)
+	}
+	for p := range int32(partitions) {
+		for n := range batches {
+			ask[*kmsg.ProduceResponse](writer, produceRequest(9, "t", p, batchOf(plainBatch, testRecord{1, "k", value(p, n)})))
+		}
+	}
+	var wg sync.WaitGroup
+	for p := range int32(partitions) {
+		c := s.dial(t)
+		wg.Go(func() {
+			for n := range 5 * batches {
+				req := fetchRequest(12, "t", int64(n%batches))
+				req.Topics[0].Partitions[0].Partition = p
+				req.Topics[0].Partitions[0].PartitionMaxBytes = 1
+				got := ask[*kmsg.FetchResponse](c, req).Topics[0].Partitions[0].RecordBatches
+				if !bytes.Contains(got, []byte(value(p, n%batches))) {
+					t.Errorf("partition %d, offset %d: %d bytes that are not its own", p, n%batches, len(got))
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 func TestFetchAnswerIsEncodedAsKmsgDoes(t *testing.T) {
 	f := newFiller(3)
 	f.Tags = false
@@ -188,7 +225,7 @@ func TestHostileFramesCostLittleAndCloseTheConnection(t *testing.T) {
 		{"2 GB announced", false, []byte{0x7f, 0xff, 0xff, 0xff}, false},
 		{"2 GB announced later", true, []byte{0x7f, 0xff, 0xff, 0xff}, false},
 		{"a negative length", true, []byte{0xff, 0xff, 0xff, 0xff}, false},
-		{"17 KiB before anything else", false, []byte{0, 0, 0x44, 0}, false},
+		{"3 MiB before anything else", false, []byte{0, 0x30, 0, 0}, false},
 		{"64 MiB announced and not sent", true, append(large, make([]byte, 1000)...), true},
 		{"10^9 elements", true, frameOf(elements), false},
 		{"2^28 tags", false, frameOf(tags), false},
@@ -307,6 +344,52 @@ func TestTimeoutsCloseTheConnection(t *testing.T) {
 	}
 }
 
+// Deadlines are not moved with each request: what counts is the last one all the same.
+func TestTimesAreCountedFromTheLastRequest(t *testing.T) {
+	hello := kmsg.NewRequestFormatter().AppendRequest(nil, apiVersions(0), 1)
+	send := func(t *testing.T, client net.Conn, b []byte) {
+		if _, err := client.Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		client, ended := pipe(t, Options{})
+		go func() { _, _ = bytes.NewBuffer(nil).ReadFrom(client) }()
+		start := time.Now()
+		for range 3 {
+			send(t, client, hello)
+			time.Sleep(6 * time.Minute)
+		}
+		send(t, client, hello[:2]) // a frame of which the rest is late does not count as a request
+		time.Sleep(20 * time.Second)
+		send(t, client, hello[2:])
+		<-ended
+		if got := time.Since(start); got != 18*time.Minute+20*time.Second+10*time.Minute {
+			t.Errorf("closed after %v", got)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		client, ended := pipe(t, Options{})
+		answer := make([]byte, 4)
+		for range 2 {
+			send(t, client, hello)
+			if _, err := io.ReadFull(client, answer); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.CopyN(io.Discard, client, int64(binary.BigEndian.Uint32(answer))); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(3 * time.Second)
+		}
+		start := time.Now()
+		send(t, client, hello)
+		<-ended
+		if got := time.Since(start); got < 26*time.Second || got > 30*time.Second {
+			t.Errorf("a client that stopped reading is closed after %v", got)
+		}
+	})
+}
+
 func TestALongPollIsNotIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBroker(t, broker.Options{})
@@ -327,4 +410,71 @@ func TestALongPollIsNotIdle(t *testing.T) {
 			t.Errorf("answered after %v", got)
 		}
 	})
+}
+
+func TestFramesAreUsedAgain(t *testing.T) {
+	var f frames
+	again := 0
+	for range 100 { // a pool may lose what it gets
+		b := f.get(100_000)
+		if len(b) != 100_000 {
+			t.Fatal(len(b))
+		}
+		f.put(b)
+		if c := f.get(120_000); len(c) == 120_000 && &c[0] == &b[0] {
+			again++
+		}
+		f.put(b)
+		if c := f.get(1 << 20); len(c) != 1<<20 {
+			t.Fatal("too short a buffer is given out")
+		}
+	}
+	if again == 0 {
+		t.Error("no buffer was used again")
+	}
+	f.put(make([]byte, 10))
+	if c := f.get(20); len(c) != 20 {
+		t.Error(len(c))
+	}
+}
+
+// What stands in a buffer that is used again must be in the log by then.
+func TestManyLargeBatchesKeepTheirBytes(t *testing.T) {
+	s := serve(t, Options{})
+	s.topic(t, "t", 2, nil)
+	ctx := testContext(t)
+	const each, clients = 40, 3
+	value := func(i int) []byte { return bytes.Repeat([]byte(fmt.Sprintf("%07d|", i)), 15_000+i%7*1000) }
+	var producers sync.WaitGroup
+	for c := range clients {
+		cl := s.client(t, kgo.DefaultProduceTopic("t"), kgo.ProducerBatchCompression(kgo.NoCompression()))
+		producers.Go(func() {
+			for i := range each {
+				r := &kgo.Record{Value: value(c*each + i)}
+				cl.Produce(ctx, r, func(_ *kgo.Record, err error) {
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			if err := cl.Flush(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	producers.Wait()
+	reader := s.client(t, kgo.ConsumeTopics("t"))
+	for seen := map[int]bool{}; len(seen) < each*clients && !t.Failed(); {
+		fs := reader.PollFetches(ctx)
+		if err := fs.Err(); err != nil {
+			t.Fatal(err)
+		}
+		fs.EachRecord(func(r *kgo.Record) {
+			i, err := strconv.Atoi(string(r.Value[:7]))
+			if err != nil || !bytes.Equal(r.Value, value(i)) {
+				t.Errorf("record at %d of partition %d holds other bytes", r.Offset, r.Partition)
+			}
+			seen[i] = true
+		})
+	}
 }

@@ -12,7 +12,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-const keyApiVersions = 18
+const (
+	keyProduce     = 0
+	keyApiVersions = 18
+)
 
 // An api is one key of the protocol. ApiVersions lists min to max; versions below served are listed only to please clients (see
 // the table) and close the connection.
@@ -51,7 +54,7 @@ var dispatch = map[int16]api{
 	29: {1, 1, 3, reads((*node).describeACLs)},
 	30: {1, 1, 3, starts((*node).createACLs)},
 	31: {1, 1, 3, starts((*node).deleteACLs)},
-	32: {1, 1, 4, reads((*node).describeConfigs)},
+	32: {1, 1, 4, starts((*node).describeConfigs)},
 	33: {0, 0, 2, starts((*node).alterConfigs)},
 	34: {1, 1, 2, reads((*node).alterReplicaLogDirs)},
 	35: {1, 1, 5, reads((*node).describeLogDirs)},
@@ -74,7 +77,7 @@ var dispatch = map[int16]api{
 	66: {0, 0, 2, reads((*node).listTransactions)},
 	68: {0, 0, 1, starts((*node).consumerGroupHeartbeat)},
 	69: {0, 0, 1, starts((*node).consumerGroupDescribe)},
-	74: {0, 0, 1, reads((*node).listConfigResources)},
+	74: {0, 0, 1, starts((*node).listConfigResources)},
 	75: {0, 0, 0, reads((*node).describeTopicPartitions)},
 }
 
@@ -110,6 +113,7 @@ type node struct {
 	broker     *broker.Broker
 	o          *Options
 	budget     *guard.Budget
+	frames     *frames
 	sessions   *session.Cache
 	listing    []kmsg.ApiVersionsResponseApiKey
 	host       string // where this client finds the node
@@ -120,7 +124,7 @@ type node struct {
 }
 
 func (s *Server) newNode(nc net.Conn) *node {
-	n := &node{broker: s.o.Broker, o: &s.o, budget: s.budget, sessions: s.sessions, access: s.access, listing: s.listing}
+	n := &node{broker: s.o.Broker, o: &s.o, budget: s.budget, frames: &s.frames, sessions: s.sessions, access: s.access, listing: s.listing}
 	n.host, n.port = s.o.Advertise(nc.LocalAddr())
 	host, _, err := net.SplitHostPort(nc.RemoteAddr().String())
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 func (n *node) fetch(c call, r *kmsg.FetchRequest) pending {
 	return func(ctx context.Context) (answer, error) {
-		f := &fetchAnswer{version: r.Version, budget: n.budget}
+		f := &fetchAnswer{version: r.Version, budget: n.budget, frames: n.frames}
 		s, err := n.sessions.Begin(n.o.Clock.Now(), sessionRequest(n.principal+"\n"+n.clientHost+"\n"+c.clientID, r))
 		if f.err = err; err != nil {
 			return f, nil
@@ -113,7 +113,7 @@ func (n *node) readFetch(r *kmsg.FetchRequest, s *session.Fetch, f *fetchAnswer)
 		q := broker.Fetch{
 			Ref: broker.TopicRef{Name: w.Topic, ID: w.ID}, Partition: w.Partition,
 			Offset: record.Offset(w.Offset), MaxBytes: min(left, int(w.MaxBytes)),
-			Committed: r.IsolationLevel == 1, LeaderEpoch: w.LeaderEpoch,
+			Committed: r.IsolationLevel == 1, LeaderEpoch: w.LeaderEpoch, Memory: f.memory,
 		}
 		var res broker.FetchResult
 		if who != nil && !n.mayFetch(who, w.Topic, w.ID) {

@@ -20,6 +20,8 @@ type fetchAnswer struct {
 	topics  []fetchTopic
 	budget  *guard.Budget
 	held    int // bytes taken from the budget
+	frames  *frames
+	buffers [][]byte // of frames, with what was read from disk
 
 	outcomes []session.Outcome // of all partitions, told or not
 	bytes    int               // of record batches
@@ -27,8 +29,19 @@ type fetchAnswer struct {
 	urgent   bool              // there is something to tell even without records
 }
 
-// release gives back what the answer holds of the budget.
+// memory implements broker.Fetch's Memory.
+func (f *fetchAnswer) memory(n int) []byte {
+	b := f.frames.get(n)
+	f.buffers = append(f.buffers, b)
+	return b
+}
+
+// release gives back what the answer holds of the budget and the memory of its batches.
 func (f *fetchAnswer) release() {
+	for _, b := range f.buffers {
+		f.frames.put(b)
+	}
+	f.buffers = nil
 	if f.held != 0 {
 		f.budget.GiveFetch(f.held)
 		f.held = 0

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/mainstemio/mainstem/internal/server/kafka/guard"
 )
@@ -34,8 +35,30 @@ func readLength(r *bufio.Reader, limit int) (int, error) {
 	return int(n), nil
 }
 
+// frames are buffers of large frames that nobody needs any more, for those to come: to clear a new one and to touch its pages costs
+// as much as receiving the bytes. Batches read from disk for a Fetch lie in them as well.
+type frames struct{ free sync.Pool }
+
+// get returns a buffer of n bytes with anything in it.
+func (f *frames) get(n int) []byte {
+	if n <= arrivalStep {
+		return make([]byte, n)
+	}
+	if b, ok := f.free.Get().(*[]byte); ok && cap(*b) >= n {
+		return (*b)[:n]
+	}
+	return make([]byte, n, (n+arrivalStep-1)/arrivalStep*arrivalStep)
+}
+
+// put takes a buffer that nothing refers to any more.
+func (f *frames) put(b []byte) {
+	if cap(b) > arrivalStep && cap(b) <= 4*commonFrame {
+		f.free.Put(&b)
+	}
+}
+
 // readBody reads n bytes, allocating as they arrive. Before it goes beyond the first step it calls reserve once.
-func readBody(r io.Reader, n int, reserve func(n int) error) ([]byte, error) {
+func (f *frames) readBody(r io.Reader, n int, reserve func(n int) error) ([]byte, error) {
 	buf := make([]byte, min(n, arrivalStep))
 	if _, err := io.ReadFull(r, buf); err != nil {
 		return nil, err
@@ -48,7 +71,7 @@ func readBody(r io.Reader, n int, reserve func(n int) error) ([]byte, error) {
 	}
 	for len(buf) < n {
 		have := len(buf)
-		grown := make([]byte, min(n, max(4*have, commonFrame)))
+		grown := f.get(min(n, max(4*have, commonFrame)))
 		copy(grown, buf)
 		if _, err := io.ReadFull(r, grown[have:]); err != nil {
 			return nil, err

@@ -59,7 +59,7 @@ type Options struct {
 	Events func(Event)
 
 	MaxFrame          int           // bytes of one request; default 64 MiB, at most 100 MiB
-	MaxFirstFrame     int           // bytes of a request before the connection has proved to speak Kafka; default 16 KiB
+	MaxFirstFrame     int           // bytes of a request before the client has logged in, where it must; default 16 KiB
 	MaxDecoded        int64         // memory that decoding one request may take, in bytes, record batches excluded; default 16 MiB
 	MaxConnections    int           // default 8192
 	MaxPerAddress     int           // connections of one client address; default 2048
@@ -155,6 +155,7 @@ type Server struct {
 	sessions *session.Cache
 	access   *access
 	listing  []kmsg.ApiVersionsResponseApiKey
+	frames   frames
 }
 
 // Connections is how many clients are connected.

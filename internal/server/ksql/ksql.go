@@ -1,162 +1,138 @@
-// Package ksql serves statements of SQL over HTTP in the forms that clients of ksqlDB know.
+// Package ksql serves SQL over HTTP in the forms that clients of ksqlDB know.
 //
 // The root hands in a Server; nothing here reaches back. Paths:
 //
 //	POST /ksql                  statements: {"ksql": "…;", "streamsProperties": {…}}; one entity for each that has something to say
-//	GET  /info                  the server's version
-//	GET  /healthcheck           whether it serves
-//	GET  /is_valid_property/…   whether a setting can be set
+//	POST /ksql/terminate        ends all queries, drops everything, deletes the topics that are named
+//	POST /query                 one query: {"ksql": "SELECT …;"}; its rows, until it ends or the client goes; PRINT as lines of text
+//	POST /query-stream          the same: {"sql": "SELECT …;", "properties": {…}}
+//	GET  /ws/query              a query over a WebSocket, its columns first, then a row a frame; PRINT a line a frame
+//	POST /close-query           ends a query by its id
+//	POST /inserts-stream        {"target": "S"}, then a row a line; an acknowledgement for each when it is durable
+//	GET  /status, /status/…     what became of statements
+//	GET  /info, /healthcheck, /clusterStatus, /v1/metadata, /v1/metadata/id, /chc/live, /chc/ready, /is_valid_property/…
 //
-// Owner and locks: handlers keep nothing; the Server is safe for concurrent use.
+// Owner and locks: the Server is safe for concurrent use. Of its own the package has the queries that run and the last commands, each with
+// one lock that is not held while something is sent.
 //
-// Format: application/vnd.ksql.v1+json. Errors are {"@type", "error_code", "message"}, for statements with statementText and the entities of
-// those before it; the code is the HTTP status times 100.
+// Format: application/vnd.ksql.v1+json, for rows one of package rowstream's. Errors are {"@type", "error_code", "message"}, for statements
+// with statementText and the entities of those before it; the code is the HTTP status times 100 and tells kinds apart in its last digits.
+// An error after the first row is the last element of the answer. A client that does not read for 10 s is dropped.
 //
-// Not here: what statements do; /query, /query-stream and /inserts-stream.
+// Not here: what statements do, what rows there are, encodings of rows.
 package ksql
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 
-	"github.com/mainstemio/mainstem/internal/sql/catalog"
+	"github.com/mainstemio/mainstem/internal/clock"
+	"github.com/mainstemio/mainstem/internal/sql/ast"
+	"github.com/mainstemio/mainstem/internal/sql/query"
 	"github.com/mainstemio/mainstem/internal/sql/session"
+	"github.com/mainstemio/mainstem/row"
 )
+
+// mediaKSQL is the media type of all answers but rows.
+const mediaKSQL = "application/vnd.ksql.v1+json"
 
 // A Result is what a statement did.
 type Result = session.Result
 
-// A Catalog is what has a name, and what runs.
-type Catalog struct {
-	Sources []*catalog.Source
-	Queries []Query
-}
-
-// A Query is a persistent query and its state, RUNNING or ERROR.
-type Query struct {
-	*session.Query
-	State string
-}
-
-// A Server executes statements. The error of Exec is a *session.StatementError where a statement is at fault.
+// A Server executes statements. Errors that are a statement's fault are *session.StatementError.
 type Server interface {
-	Exec(ctx context.Context, script string, settings map[string]string) ([]Result, error)
-	Catalog(ctx context.Context) (Catalog, error)
-	Info() (version, cluster string)
+	// Exec executes statements. With an error come the results of those before it.
+	Exec(ctx context.Context, r Request) ([]Result, error)
+	// Query starts a query. When it returns, a push query sees all that is written from then on.
+	Query(ctx context.Context, r Request) (query.Rows, error)
+	// Print starts PRINT.
+	Print(ctx context.Context, r Request) (Lines, error)
+	// Insert returns what writes rows into a stream.
+	Insert(ctx context.Context, target ast.Name) (Inserter, error)
+	Info() Info
 }
 
-// maxBody is the largest request body.
-const maxBody = 16 << 20
+// An Inserter writes rows into one stream.
+type Inserter interface {
+	// Columns are those of the key, then those of the value.
+	Columns() (key, value row.Schema)
+	// Insert returns when the rows, values by their columns' names, are durable. An error leaves out all of them.
+	Insert(ctx context.Context, rows []map[string]row.Value) error
+}
 
-// Paths returns the handlers by their patterns.
-func Paths(s Server) map[string]http.HandlerFunc {
+// handlers are the paths of one server.
+type handlers struct {
+	server   Server
+	clock    clock.Clock
+	running  openQueries
+	commands commands
+}
+
+// Paths returns the handlers by their patterns. The clock tells how long clients take to read.
+func Paths(s Server, c clock.Clock) map[string]http.HandlerFunc {
+	h := &handlers{server: s, clock: c}
+	h.running.mu.queries = map[string]*runningQuery{}
+	h.commands.mu.done = map[string]command{}
 	return map[string]http.HandlerFunc{
-		"POST /ksql": func(w http.ResponseWriter, r *http.Request) { statements(w, r, s) },
-		"GET /info": func(w http.ResponseWriter, _ *http.Request) {
-			version, cluster := s.Info()
-			write(w, http.StatusOK, map[string]any{"KsqlServerInfo": map[string]string{
-				"version": version, "kafkaClusterId": cluster, "ksqlServiceId": "mainstem_", "serverStatus": "RUNNING",
-			}})
-		},
-		"GET /healthcheck": func(w http.ResponseWriter, _ *http.Request) {
-			healthy := map[string]bool{"isHealthy": true}
-			write(w, http.StatusOK, map[string]any{"isHealthy": true, "details": map[string]any{"kafka": healthy, "metastore": healthy}})
-		},
-		"GET /is_valid_property/{name}": func(w http.ResponseWriter, r *http.Request) {
-			if !strings.HasPrefix(r.PathValue("name"), "ksql.") && !known[r.PathValue("name")] {
-				fail(w, failure{status: http.StatusBadRequest, message: "Not recognizable as ksql, streams, consumer, or producer property: '" + r.PathValue("name") + "'"})
-				return
-			}
-			write(w, http.StatusOK, true)
-		},
+		"POST /ksql":                           h.statements,
+		"POST /ksql/terminate":                 h.terminate,
+		"POST /query":                          h.query,
+		"POST /query-stream":                   h.queryStream,
+		"GET /ws/query":                        h.webSocket,
+		"POST /close-query":                    h.closeQuery,
+		"POST /inserts-stream":                 h.inserts,
+		"GET /{$}":                             redirect,
+		"GET /info":                            h.info,
+		"GET /status":                          h.statuses,
+		"GET /status/{type}/{entity}/{action}": h.status,
+		"GET /healthcheck":                     healthcheck,
+		"GET /clusterStatus":                   h.clusterStatus,
+		"GET /v1/metadata":                     h.metadata,
+		"GET /v1/metadata/id":                  h.clusterID,
+		"GET /chc/live":                        alive,
+		"GET /chc/ready":                       alive,
+		"GET /is_valid_property/{name}":        validProperty,
 	}
 }
 
-// known are the settings besides ksql's own.
-var known = map[string]bool{"auto.offset.reset": true, "processing.guarantee": true, "cache.max.bytes.buffering": true, "commit.interval.ms": true}
-
-type request struct {
-	KSQL       string            `json:"ksql"`
-	Properties map[string]any    `json:"streamsProperties"`
-	Variables  map[string]string `json:"sessionVariables"`
+// statements serves /ksql.
+func (h *handlers) statements(w http.ResponseWriter, r *http.Request) {
+	req, f := statementsOf(w, r, "ksql")
+	if f != nil {
+		f.send(w)
+		return
+	}
+	results, err := h.server.Exec(r.Context(), req)
+	h.commands.add(results)
+	entities := entitiesOf(results)
+	if err != nil {
+		f := failureOf(err, req.Text)
+		if f.statement != "" {
+			f.entities = entities
+			if isQuery(f.statement) {
+				f.kind = kindOtherPath
+			}
+		}
+		f.send(w)
+		return
+	}
+	answer(w, entities)
 }
 
-// settings are the properties as text.
-func (r request) settings() map[string]string {
-	out := map[string]string{}
-	for name, v := range r.Properties {
-		switch v := v.(type) {
-		case string:
-			out[name] = v
-		default:
-			b, _ := json.Marshal(v) // it came from JSON
-			out[name] = string(b)
+// entitiesOf are what statements show, without those that show nothing.
+func entitiesOf(results []Result) []any {
+	out := []any{}
+	for _, done := range results {
+		if e := entity(done); e != nil {
+			out = append(out, e)
 		}
 	}
 	return out
 }
 
-func statements(w http.ResponseWriter, r *http.Request, s Server) {
-	var req request
-	body := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	body.UseNumber()
-	if err := body.Decode(&req); err != nil {
-		fail(w, failure{status: http.StatusBadRequest, message: "The request body is not JSON of the form {\"ksql\": \"...\"}: " + err.Error()})
-		return
-	}
-	if strings.TrimSpace(req.KSQL) == "" {
-		fail(w, failure{status: http.StatusBadRequest, message: "\"ksql\" field must be populated"})
-		return
-	}
-	results, err := s.Exec(r.Context(), req.KSQL, req.settings())
-	entities := []any{}
-	c, catalogErr := s.Catalog(r.Context())
-	if err == nil {
-		err = catalogErr
-	}
-	for _, done := range results {
-		if e := entity(done, c); e != nil {
-			entities = append(entities, e)
-		}
-	}
-	if err != nil {
-		f := failure{status: http.StatusBadRequest, message: err.Error(), entities: entities}
-		var at *session.StatementError
-		switch {
-		case !errors.As(err, &at):
-			f.status = http.StatusInternalServerError
-		case at.Statement != "":
-			f.statement = at.Statement
-		default:
-			f.statement = req.KSQL
-		}
-		fail(w, f)
-		return
-	}
-	write(w, http.StatusOK, entities)
-}
-
-// A failure is an error of a request.
-type failure struct {
-	status    int
-	message   string
-	statement string
-	entities  []any
-}
-
-func fail(w http.ResponseWriter, f failure) {
-	body := map[string]any{"@type": "generic_error", "error_code": f.status * 100, "message": f.message}
-	if f.statement != "" {
-		body["@type"], body["error_code"], body["statementText"], body["entities"] = "statement_error", f.status*100+1, f.statement, f.entities
-	}
-	write(w, f.status, body)
-}
-
-func write(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/vnd.ksql.v1+json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the client is gone if it fails
+// isQuery tells whether a statement is one for /query.
+func isQuery(text string) bool {
+	word, _, _ := strings.Cut(strings.TrimSpace(text), " ")
+	return strings.EqualFold(word, "SELECT") || isPrint(text)
 }

@@ -56,7 +56,8 @@ func pick(from, to *row.Type) Func {
 	case row.KindBoolean:
 		if from.Kind == row.KindString {
 			return func(v row.Value) (row.Value, error) {
-				return row.NewBoolean(strings.EqualFold(java.Trim(v.Text()), "true")), nil
+				b, _ := Boolean(v.Text())
+				return row.NewBoolean(b), nil
 			}
 		}
 	case row.KindInt:
@@ -71,6 +72,17 @@ func pick(from, to *row.Type) Func {
 		return temporal[[2]row.Kind{from.Kind, to.Kind}]
 	}
 	return nil
+}
+
+// Boolean reads true, false, yes or no, or the start of one of them. ok is false for other texts.
+func Boolean(text string) (value, ok bool) {
+	text = strings.ToLower(java.Trim(text))
+	for _, word := range []string{"true", "yes", "false", "no"} {
+		if text != "" && strings.HasPrefix(word, text) {
+			return word == "true" || word == "yes", true
+		}
+	}
+	return false, false
 }
 
 var toInt = map[row.Kind]Func{

@@ -12,6 +12,7 @@ package catalog
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
@@ -129,6 +130,9 @@ func (c *Catalog) Sources() []*Source {
 		return 1
 	})
 }
+
+// Each yields all in no order, for those who look for a few among many.
+func (c *Catalog) Each() iter.Seq[*Source] { return maps.Values(c.sources) }
 
 // Put adds a source or puts it in the place of the one with its name.
 func (c *Catalog) Put(s *Source) { c.sources[s.Name] = s }

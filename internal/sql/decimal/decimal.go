@@ -251,9 +251,28 @@ func parse(dst *apd.Decimal, d row.Decimal) error {
 func quantize(z *apd.Decimal, scale int, mode apd.Rounder) (row.Decimal, error) {
 	ctx := apd.BaseContext.WithPrecision(2 * row.MaxDecimalDigits)
 	ctx.Rounding = mode
+	if z.NumDigits() < -int64(scale)-int64(z.Exponent) && !z.IsZero() {
+		return tiny(z, scale, mode)
+	}
 	if _, err := ctx.Quantize(z, z, -int32(scale)); err != nil {
 		return row.Decimal{}, fmt.Errorf("%w: %w", ErrOverflow, err)
 	}
+	return row.ParseDecimal(z.Text('f'))
+}
+
+// tiny rounds what is below a tenth of the last place, which apd makes zero in every mode.
+func tiny(z *apd.Decimal, scale int, mode apd.Rounder) (row.Decimal, error) {
+	away := mode == apd.RoundUp || mode == apd.RoundCeiling && !z.Negative || mode == apd.RoundFloor && z.Negative
+	switch {
+	case !away:
+		z.Coeff.SetInt64(0)
+		scale = max(scale, 0)
+	case -scale > row.MaxDecimalDigits:
+		return row.Decimal{}, ErrOverflow
+	default:
+		z.Coeff.SetInt64(1)
+	}
+	z.Exponent = int32(-scale)
 	return row.ParseDecimal(z.Text('f'))
 }
 

@@ -112,6 +112,14 @@ func TestFitAndRound(t *testing.T) {
 		{"1.9", 0, apd.RoundDown, "1"},
 		{"1250", -2, apd.RoundHalfUp, "1300"},
 		{"1", 3, apd.RoundDown, "1.000"},
+		{"0.0254", 0, apd.RoundCeiling, "1"},
+		{"-0.0254", 0, apd.RoundCeiling, "0"},
+		{"-0.0254", 0, apd.RoundFloor, "-1"},
+		{"0.0254", 0, apd.RoundFloor, "0"},
+		{"0.0254", 0, apd.RoundHalfUp, "0"},
+		{"0.0254", 1, apd.RoundUp, "0.1"},
+		{"12", -4, apd.RoundCeiling, "10000"},
+		{"12", -2147483648, apd.RoundHalfUp, "0"},
 	} {
 		if got, err := Round(dec(t, c.text), c.scale, c.mode); err != nil || got.String() != c.want {
 			t.Errorf("%s to %d by %s: %s, %v; want %s", c.text, c.scale, c.mode, got, err, c.want)

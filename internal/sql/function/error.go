@@ -29,6 +29,15 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string { return e.Message }
 
+// A RowError is an error for one row of a function that is a user's own. An aggregate goes on without the row.
+type RowError struct{ Err error }
+
+// Error implements error.
+func (e RowError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what the function said.
+func (e RowError) Unwrap() error { return e.Err }
+
 func list(args []Arg) string {
 	parts := make([]string, len(args))
 	for i, a := range args {

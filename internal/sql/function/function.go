@@ -64,6 +64,8 @@ type Doc struct {
 	Name     string // as messages show it
 	Category string // MATHEMATICAL, STRING, …
 	Text     string
+	// Author and Version are those of a user's own function.
+	Author, Version string
 }
 
 // A Scalar is a function that gives one value.
@@ -111,9 +113,12 @@ type Accumulator struct {
 	State   *row.Type // the type of states
 	Initial row.Value
 	Add     func(state row.Value, args []row.Value) (row.Value, error)
+	// AddTo is Add for a caller that makes the new state a part of a row: it adds it to out, or tells false, and adds nothing, where the state
+	// stays. nil: Add costs no more.
+	AddTo func(out *row.Builder, state row.Value, args []row.Value) bool
 	// Undo takes back an Add, for groups of a table's rows. nil: the aggregate is for streams only.
 	Undo func(state row.Value, args []row.Value) (row.Value, error)
-	// Merge joins the states of two sessions that became one; a is the earlier.
+	// Merge joins the states of two sessions that became one; a is the earlier. nil: the aggregate is not for session windows.
 	Merge func(a, b row.Value) (row.Value, error)
 	// Result is what a state amounts to. nil: the state itself.
 	Result func(state row.Value) (row.Value, error)

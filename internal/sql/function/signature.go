@@ -3,6 +3,7 @@ package function
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/mainstemio/mainstem/internal/sql/decimal"
@@ -141,7 +142,24 @@ func (r *sigReader) pattern() (*pattern, error) {
 		}
 	case row.KindStruct:
 		return r.structure(p)
+	case row.KindDecimal:
+		return r.digits(p)
 	}
+	return p, nil
+}
+
+// digits reads those of DECIMAL(10, 2); without them it is any decimal.
+func (r *sigReader) digits(p *pattern) (*pattern, error) {
+	if !r.take("(") {
+		return p, nil
+	}
+	precision, err := strconv.Atoi(r.word())
+	comma := r.take(",")
+	scale, err2 := strconv.Atoi(r.word())
+	if err != nil || err2 != nil || !comma || !r.take(")") || precision < 1 || precision > row.MaxDecimalDigits || scale < 0 || scale > precision {
+		return nil, errSignature
+	}
+	p.exact = row.DecimalType(precision, scale)
 	return p, nil
 }
 
@@ -237,4 +255,30 @@ func elemOf(t *row.Type) *row.Type {
 var simple = map[row.Kind]*row.Type{
 	row.KindBoolean: row.Boolean, row.KindInt: row.Int, row.KindBigint: row.Bigint, row.KindDouble: row.Double, row.KindString: row.StringType,
 	row.KindBytes: row.BytesType, row.KindDate: row.DateType, row.KindTime: row.TimeType, row.KindTimestamp: row.TimestampType,
+}
+
+// A Parameter is one of a signature, as DESCRIBE FUNCTION shows it.
+type Parameter struct {
+	Type     string
+	Variadic bool // it may come any number of times
+}
+
+// Parameters takes the text of a signature of this library apart.
+func Parameters(text string) (params []Parameter, result string) {
+	r := sigReader{text: text}
+	r.take("(")
+	for !r.take(")") && r.at < len(text) {
+		r.take(",")
+		r.space()
+		start := r.at
+		if _, err := r.pattern(); err != nil {
+			return params, ""
+		}
+		p := Parameter{Type: text[start:r.at]}
+		p.Variadic = r.take("...")
+		r.take("const")
+		params = append(params, p)
+	}
+	r.space()
+	return params, text[r.at:]
 }

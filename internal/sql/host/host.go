@@ -4,71 +4,110 @@
 // Callers: the node. It calls session for the statements, lower for the queries' topologies, and what the node gives it: a client.Door and a
 // way to run a topology.
 //
-// Owner and locks: Exec executes one script at a time; the rest waits. Queries run in goroutines of the node.
+// Owner and locks: one statement is executed at a time, under Host.mu, which also guards the session. Those who only read take Snapshot,
+// which is published after each statement and never changes. Queries run in goroutines of the node.
 //
 // A statement that took effect is appended to the catalog topic before it is acknowledged (docs/format/sql.md). At the start the topic is
 // executed again, without its effects on topics, and the queries that are left go on from their committed positions: what was computed is
-// neither computed again nor left out. A statement whose effect was not yet appended was never acknowledged; given again it goes on with
-// what is there.
+// neither computed again nor left out. A query that cannot go on, since its state is of another plan, is there in state ERROR. A statement
+// whose effect was not yet appended was never acknowledged; given again it goes on with what is there.
 //
-// Not here: the HTTP surface, pull and push queries.
+// Not here: the HTTP surface, what rows of queries are made of (package query).
 package host
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"strconv"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mainstemio/mainstem/failure"
 	"github.com/mainstemio/mainstem/internal/client"
+	"github.com/mainstemio/mainstem/internal/clock"
+	"github.com/mainstemio/mainstem/internal/engine"
 	"github.com/mainstemio/mainstem/internal/format"
-	"github.com/mainstemio/mainstem/internal/operator"
-	"github.com/mainstemio/mainstem/internal/sql/ast"
 	"github.com/mainstemio/mainstem/internal/sql/catalog"
 	"github.com/mainstemio/mainstem/internal/sql/function"
-	"github.com/mainstemio/mainstem/internal/sql/lower"
 	"github.com/mainstemio/mainstem/internal/sql/parse"
 	"github.com/mainstemio/mainstem/internal/sql/session"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/mainstemio/mainstem/stream"
 )
 
+// A Service is one SQL of several on a cluster, by its name: ksqlDB's ksql.service.id. Most clusters have one, without a name. What a service
+// keeps for itself begins with its prefix; the topics of streams and tables are everybody's.
+type Service string
+
+// prefix tells services apart: behind it the nameless one goes on with an underscore, the others with a hyphen and their name.
+func (s Service) prefix() string {
+	if s == "" {
+		return "_mainstem_sql"
+	}
+	return "_mainstem_sql-" + string(s)
+}
+
 // CatalogTopic holds the statements.
-const CatalogTopic = "_mainstem_sql"
+func (s Service) CatalogTopic() string { return s.prefix() }
 
-// appPrefix begins the application names of queries, and so the names of their groups and internal topics.
-const appPrefix = "_mainstem_sql_query_"
+// App is the application name of a query, which begins the names of its group and of its internal topics.
+func (s Service) App(id string) string { return s.prefix() + "_query_" + id }
 
-// App is the application name of a query.
-func App(id string) string { return appPrefix + id }
+// logApp is the application that writes the processing log.
+func (s Service) logApp() string { return s.prefix() + "_processing_log" }
+
+// settings are what a name says of others that statements see.
+func (s Service) settings(given map[string]string) map[string]string {
+	if s == "" {
+		return given
+	}
+	all := map[string]string{session.SettingService: string(s), session.SettingLogName: string(s) + defaultLog}
+	maps.Copy(all, given)
+	return all
+}
 
 // Options of Open.
 type Options struct {
+	Service   Service
 	Door      client.Door
 	Functions *function.Library
 	Schemas   format.Schemas // nil: there is no schema registry
 	Settings  map[string]string
-	// Run starts a topology as an application; stop ends it and waits.
-	Run func(t *stream.Topology, h failure.Handler) (stop func() error, err error)
+	// Run starts a topology as an application.
+	Run func(t *stream.Topology, o RunOptions) (Running, error)
+	// Tables returns the engine of an application once its tables can be read. nil: nobody reads tables.
+	Tables func(ctx context.Context, app string) (*engine.Engine, error)
+	// Connectors run what CREATE CONNECTOR makes; nil: nothing can be made.
+	Connectors session.Connectors
+	// Clock times waiting. Default: the system's.
+	Clock clock.Clock
 	// Now is the time of records that say none.
 	Now func() record.Timestamp
 	// Failed is told of expressions that became null and of records that were left out.
 	Failed func(query, step string, err error)
+	// Background runs f beside everything else until its context ends, with the node. nil: no query is built beside another one.
+	Background func(f func(context.Context))
 }
 
 // A Host is SQL on one broker.
 type Host struct {
-	o  Options
-	mu struct {
+	o         Options
+	own       own
+	log       *processingLog
+	rows      sync.Map                         // *rowLog of each query that runs, by id
+	asserts   *session.Session                 // executes what changes nothing and may wait: it has a catalog of its own, which stays empty
+	snapshots atomic.Pointer[session.Snapshot] // nil: closed
+	handover  atomic.Pointer[handover]         // nil: no query takes another one's place just now
+	mu        struct {
 		sync.Mutex
 		session  *session.Session
 		producer client.Producer
-		running  map[string]func() error // ends queries, by id
-		replay   bool                    // statements of the catalog are executed again
+		running  map[string]*runningQuery // by id
+		tables   map[string]func() error  // ends what keeps source tables, by application
+		placed   map[string]bool          // queries that took another one's place, whose sink has not got all of it yet, by id
 	}
 }
 
@@ -77,280 +116,186 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 	if o.Failed == nil {
 		o.Failed = func(string, string, error) {}
 	}
-	h := &Host{o: o}
-	h.mu.running = map[string]func() error{}
-	h.mu.session = session.New(session.Options{Host: h, Functions: o.Functions, Schemas: o.Schemas, Settings: o.Settings})
-	spec := client.TopicSpec{Name: CatalogTopic, Partitions: 1, Configs: map[string]string{"retention.ms": "-1", "retention.bytes": "-1"}}
+	if o.Clock == nil {
+		o.Clock = clock.System
+	}
+	h := &Host{o: o, log: &processingLog{app: o.Service.logApp(), now: o.Now, failed: o.Failed}}
+	h.mu.running, h.mu.placed = map[string]*runningQuery{}, map[string]bool{}
+	so := session.Options{Host: h, Functions: o.Functions, Schemas: o.Schemas, Settings: o.Service.settings(o.Settings), Connectors: o.Connectors}
+	h.mu.session, h.asserts = session.New(so), session.New(so)
+	spec := client.TopicSpec{Name: o.Service.CatalogTopic(), Partitions: 1, Configs: map[string]string{"retention.ms": "-1", "retention.bytes": "-1"}}
 	if _, err := o.Door.EnsureTopics(ctx, spec); err != nil {
 		return nil, fmt.Errorf("open SQL: catalog topic: %w", err)
 	}
-	producer, err := o.Door.OpenProducer(ctx, CatalogTopic)
+	producer, err := o.Door.OpenProducer(ctx, o.Service.CatalogTopic())
 	if err != nil {
 		return nil, fmt.Errorf("open SQL: catalog topic: %w", err)
 	}
 	h.mu.producer = producer
-	if err := h.resume(ctx); err != nil {
-		producer.Close()
+	if err := h.reopen(ctx); err != nil {
+		h.Close()
 		return nil, fmt.Errorf("open SQL: %w", err)
 	}
 	return h, nil
 }
 
-// A logged statement, as the catalog topic has it.
-type logged struct {
-	Statement string            `json:"statement"`
-	Settings  map[string]string `json:"settings,omitempty"`
-}
-
-// resume executes what the catalog topic holds.
-func (h *Host) resume(ctx context.Context) error {
+// reopen has all that the catalog holds run again.
+func (h *Host) reopen(ctx context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.mu.replay = true
-	defer func() { h.mu.replay = false }()
-	err := h.readCatalog(ctx, func(at record.Offset, l logged) error {
-		if _, err := h.mu.session.Exec(ctx, l.Statement, l.Settings); err != nil {
-			return fmt.Errorf("statement at offset %d of %s: %w", at, CatalogTopic, err)
-		}
-		return nil
-	})
-	if err != nil {
+	if err := h.resumeLocked(ctx); err != nil {
 		return err
 	}
-	for _, q := range h.mu.session.Queries() {
-		if err := h.runLocked(q); err != nil {
-			return fmt.Errorf("query %s: %w", q.ID, err)
-		}
+	h.snapshots.Store(h.mu.session.Snapshot())
+	if err := h.keepSourceTablesLocked(); err != nil {
+		return err
 	}
-	return nil
+	return h.settleLocked(ctx)
 }
 
-// readCatalog calls f for each statement of the catalog topic.
-func (h *Host) readCatalog(ctx context.Context, f func(record.Offset, logged) error) error {
-	tp := record.TopicPartition{Topic: CatalogTopic}
-	starts, err := h.o.Door.Starts(ctx, tp)
-	if err != nil {
-		return err
-	}
-	ends, err := h.o.Door.Ends(ctx, tp)
-	if err != nil || starts[tp] >= ends[tp] {
-		return err
-	}
-	reader, err := h.o.Door.OpenReader(ctx, map[record.TopicPartition]record.Offset{tp: starts[tp]})
-	if err != nil {
-		return err
-	}
-	defer reader.Close()
-	for next := starts[tp]; next < ends[tp]; {
-		chunks, err := reader.Poll(ctx, 1<<20)
-		if err != nil {
-			return err
-		}
-		for _, c := range chunks {
-			for i, value := range c.Values {
-				var l logged
-				if err := json.Unmarshal(value, &l); err != nil {
-					return fmt.Errorf("record at offset %d of %s: %w", c.Offsets[i], CatalogTopic, err)
-				}
-				if err := f(c.Offsets[i], l); err != nil {
-					return err
-				}
-			}
-			next = c.Next
-		}
-	}
-	return nil
+// decide is what becomes of the failed records of a query that is not a persistent one.
+func (h *Host) decide(id string) failure.Handler {
+	return newRowLog(&session.Query{ID: id}, h.log).decide
 }
 
 // ErrClosed: the host was closed.
 var ErrClosed = errors.New("SQL is closed")
 
 // Exec executes a script. Each statement is durable when it is among the results; an error, a *session.StatementError, ends the script.
+// Statements of several callers take turns; ASSERTs, which may wait, hold up nobody.
 func (h *Host) Exec(ctx context.Context, script string, settings map[string]string) ([]session.Result, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.mu.producer == nil {
+	return h.Execute(ctx, script, session.NewEnv(settings, nil))
+}
+
+// Execute is Exec with all that a request brings along.
+func (h *Host) Execute(ctx context.Context, script string, env *session.Env) ([]session.Result, error) {
+	if h.snapshots.Load() == nil {
 		return nil, ErrClosed
 	}
 	var results []session.Result
 	for i, part := range parse.Split(script) {
-		done, err := h.mu.session.Exec(ctx, part.Text, settings)
-		if err == nil && lasting(part.Text) {
-			err = h.logLocked(ctx, logged{part.Text, repeated(settings, done)})
-		}
-		results = append(results, done...)
+		done, err := h.statement(ctx, env, part)
 		if err != nil {
 			var s *session.StatementError
-			if errors.As(err, &s) {
-				s.Index = i
-				if s.At.Line > 0 {
-					s.Offset += part.Span.Start
-					s.At = parse.PositionOf(script, s.Offset)
-				}
-				return results, s
+			if !errors.As(err, &s) {
+				s = &session.StatementError{Phase: session.Run, Code: string(session.CodeHost), Statement: part.Text, Err: err}
 			}
-			return results, &session.StatementError{Phase: session.Run, Index: i, Statement: part.Text, Err: err}
+			s.Index = i
+			return results, s
 		}
+		results = append(results, done)
 	}
 	return results, nil
 }
 
-// repeated are the settings with which a statement means the same again.
-func repeated(settings map[string]string, done []session.Result) map[string]string {
-	all := maps.Clone(settings)
-	for _, r := range done {
-		for name, value := range r.Settings {
-			if all == nil {
-				all = map[string]string{}
-			}
-			all[name] = value
+// statement executes one statement and makes it durable.
+func (h *Host) statement(ctx context.Context, env *session.Env, part parse.Part) (session.Result, error) {
+	if st, err := parse.Statement(part.Text); err == nil && session.Waits(st) {
+		done, failed := h.asserts.Statement(ctx, env, part)
+		if failed != nil {
+			return done, failed
+		}
+		return done, nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.mu.producer == nil {
+		return session.Result{}, ErrClosed
+	}
+	before := h.mu.session.Queries()
+	done, failed := h.mu.session.Statement(ctx, env, part)
+	if failed != nil {
+		return done, failed
+	}
+	if !lasting(done.Statement) {
+		return done, nil
+	}
+	h.snapshots.Store(h.mu.session.Snapshot())
+	if err := h.logLocked(ctx, env, done); err != nil {
+		return done, err
+	}
+	h.forgetLocked(ctx, gone(before, h.mu.session.Queries()))
+	if done.Query == "" || len(h.mu.tables) > 0 { // what a query makes is no source table
+		if err := h.keepSourceTablesLocked(); err != nil {
+			return done, err
 		}
 	}
-	return all
+	return done, h.settleLocked(ctx)
 }
 
-// lasting tells the statements that must be executed again at a restart: those that change what has a name or what runs.
-func lasting(text string) bool {
-	st, err := parse.Statement(text)
-	if err != nil {
-		return false
+// gone are the queries that are no longer there. Most statements end none, and there may be thousands.
+func gone(before, after []*session.Query) []*session.Query {
+	if len(after) >= len(before) && slices.Equal(before, after[:len(before)]) {
+		return nil
 	}
-	switch st.(type) {
-	case *ast.CreateSource, *ast.CreateAs, *ast.InsertInto, *ast.AlterSource, *ast.DropSource, *ast.CreateType, *ast.DropType, *ast.Terminate:
-		return true
+	left := map[string]bool{}
+	for _, q := range after {
+		left[q.ID] = true
 	}
-	return false
+	return slices.DeleteFunc(before, func(q *session.Query) bool { return left[q.ID] })
 }
 
-// logLocked appends a statement to the catalog topic.
-func (h *Host) logLocked(ctx context.Context, l logged) error {
-	b, err := json.Marshal(l)
-	if err != nil {
+// settleLocked does what the node's settings say of the processing log.
+func (h *Host) settleLocked(ctx context.Context) error {
+	settings := h.snapshots.Load().Settings
+	if !isTrue(settings[session.SettingLogTopic]) {
+		h.log.close()
+		return nil
+	}
+	topic := cmp.Or(settings[session.SettingLogName], defaultLog)
+	if err := h.log.open(ctx, h.o.Door, topic); err != nil {
 		return err
 	}
-	return h.appendLocked(ctx, record.TopicPartition{Topic: CatalogTopic}, session.Record{Value: b, Timestamp: h.o.Now()})
+	if !isTrue(settings[session.SettingLogStream]) || h.mu.session.Catalog().Source("KSQL_PROCESSING_LOG") != nil {
+		return nil
+	}
+	env := session.NewEnv(nil, nil)
+	done, failed := h.mu.session.Statement(ctx, env, parse.Split(fmt.Sprintf(logStream, topic))[0])
+	if failed != nil {
+		return failed
+	}
+	h.snapshots.Store(h.mu.session.Snapshot())
+	return h.logLocked(ctx, env, done)
 }
 
-func (h *Host) appendLocked(ctx context.Context, tp record.TopicPartition, r session.Record) error {
-	e := h.mu.producer.NewEpoch()
-	if err := e.Append(tp, r.Timestamp, r.Key, r.Value, nil); err != nil {
-		return err
-	}
-	return h.mu.producer.Commit(ctx, e, nil)
-}
+// Snapshot returns what SQL knows, as of the last statement that changed it, nil when the host is closed. It waits for nobody: those who only
+// read, as pull queries do, use it instead of the lock. Nothing in it changes.
+func (h *Host) Snapshot() *session.Snapshot { return h.snapshots.Load() }
 
 // Sources lists the streams and tables.
 func (h *Host) Sources() []*catalog.Source {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.mu.session.Catalog().Sources()
+	if s := h.Snapshot(); s != nil {
+		return s.Catalog.Sources()
+	}
+	return nil
 }
 
 // Queries lists the persistent queries.
 func (h *Host) Queries() []*session.Query {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.mu.session.Queries()
+	if s := h.Snapshot(); s != nil {
+		return s.Queries
+	}
+	return nil
+}
+
+// RowErrors is how many expressions became null and records were left out, by query, since each was started in this process.
+func (h *Host) RowErrors() map[string]int64 {
+	out := map[string]int64{}
+	h.rows.Range(func(id, rows any) bool {
+		out[id.(string)], _ = rows.(*rowLog).count()
+		return true
+	})
+	return out
 }
 
 // Close ends taking statements. Queries end with the node.
 func (h *Host) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.snapshots.Store(nil)
+	h.log.close()
 	if h.mu.producer != nil {
 		h.mu.producer.Close()
 		h.mu.producer = nil
 	}
-}
-
-// Partitions implements session.Host. Exec holds the lock.
-func (h *Host) Partitions(ctx context.Context, topic string) (int32, error) {
-	infos, err := h.o.Door.Topics(ctx, topic)
-	return infos[topic].Partitions, err
-}
-
-// CreateTopic implements session.Host. One that is there is left as it is.
-func (h *Host) CreateTopic(ctx context.Context, t session.Topic) error {
-	configs := map[string]string{}
-	for k, v := range t.Configs {
-		configs[k] = v
-	}
-	_, err := h.o.Door.EnsureTopics(ctx, client.TopicSpec{Name: t.Name, Partitions: t.Partitions, Configs: configs})
-	return err
-}
-
-// DeleteTopic implements session.Host.
-func (h *Host) DeleteTopic(_ context.Context, topic string) error {
-	if h.mu.replay {
-		return nil
-	}
-	return fmt.Errorf("topic %s is not deleted: delete it with `mainstem topic delete %s`", topic, strconv.Quote(topic))
-}
-
-// Start implements session.Host.
-func (h *Host) Start(_ context.Context, q *session.Query) error {
-	if h.mu.replay {
-		_, err := h.build(q)
-		return err
-	}
-	return h.runLocked(q)
-}
-
-func (h *Host) build(q *session.Query) (*stream.Topology, error) {
-	return lower.Build(q.Plan, lower.Env{
-		Name: App(q.ID), Schemas: h.o.Schemas, StrictTimes: q.Settings["ksql.timestamp.throw.on.invalid"] == "true",
-		Failed: func(step string, err error) { h.o.Failed(q.ID, step, err) },
-	})
-}
-
-func (h *Host) runLocked(q *session.Query) error {
-	t, err := h.build(q)
-	if err != nil {
-		return err
-	}
-	stop, err := h.o.Run(t, h.decide(q.ID))
-	if err != nil {
-		return err
-	}
-	h.mu.running[q.ID] = stop
-	return nil
-}
-
-// decide leaves out what cannot be decoded, as ksqlDB does, and says so; any other failure ends the query.
-func (h *Host) decide(id string) failure.Handler {
-	return func(r failure.Record) failure.Decision {
-		if r.Phase != failure.Decode {
-			return failure.Stop
-		}
-		h.o.Failed(id, r.Step, fmt.Errorf("record %s/%d at offset %d is left out: %s", r.Topic, r.Partition, r.Offset, r.Reason))
-		return failure.Continue
-	}
-}
-
-// Stop implements session.Host.
-func (h *Host) Stop(_ context.Context, q *session.Query) error {
-	stop := h.mu.running[q.ID]
-	if stop == nil {
-		return nil
-	}
-	delete(h.mu.running, q.ID)
-	return stop()
-}
-
-// Produce implements session.Host.
-func (h *Host) Produce(ctx context.Context, topic string, r session.Record) error {
-	if h.mu.replay {
-		return nil
-	}
-	if r.Timestamp == record.NoTimestamp {
-		r.Timestamp = h.o.Now()
-	}
-	n, err := h.Partitions(ctx, topic)
-	if err != nil {
-		return err
-	}
-	if n == 0 {
-		return fmt.Errorf("topic %s: %w", topic, client.ErrUnknownTopic)
-	}
-	return h.appendLocked(ctx, record.TopicPartition{Topic: topic, Partition: operator.Partition(r.Key, n)}, r)
 }

@@ -8,15 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mainstemio/mainstem/failure"
-	"github.com/mainstemio/mainstem/internal/broker"
 	"github.com/mainstemio/mainstem/internal/client"
-	"github.com/mainstemio/mainstem/internal/client/local"
+	"github.com/mainstemio/mainstem/internal/client/local/localtest"
 	"github.com/mainstemio/mainstem/internal/clock"
+	"github.com/mainstemio/mainstem/internal/engine"
 	"github.com/mainstemio/mainstem/internal/sql/function/builtin"
 	"github.com/mainstemio/mainstem/internal/sql/host"
 	"github.com/mainstemio/mainstem/internal/sql/session"
-	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/mainstemio/mainstem/stream"
 )
@@ -24,45 +22,53 @@ import (
 // A world is a broker with the applications that run on it.
 type world struct {
 	door    client.Door
-	running []string
+	running []*runs
 }
+
+// A runs is an application that runs, as far as SQL can see.
+type runs struct {
+	w       *world
+	name    string
+	options host.RunOptions
+	paused  bool
+	err     error
+}
+
+func (r *runs) Stop() error {
+	r.w.running = slices.DeleteFunc(r.w.running, func(o *runs) bool { return o == r })
+	return r.err
+}
+func (r *runs) Pause()                { r.paused = true }
+func (r *runs) Resume()               { r.paused = false }
+func (r *runs) Err() error            { return r.err }
+func (r *runs) Status() engine.Status { return engine.Status{Processed: 7} }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	b, err := broker.Open(broker.Options{FS: vfs.NewCrashable(), Dir: "broker", Clock: clock.System, JournalFileSize: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- b.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-		if err := b.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	})
-	return &world{door: local.New(b, clock.System)}
+	return &world{door: localtest.Door(t)}
 }
 
 // open opens SQL as a node that starts would; applications of the one before are gone.
 func (w *world) open(t *testing.T, door client.Door) *host.Host {
 	t.Helper()
+	return w.openWith(t, door, func(*host.Options) {})
+}
+
+// openWith is open with other options.
+func (w *world) openWith(t *testing.T, door client.Door, adjust func(*host.Options)) *host.Host {
+	t.Helper()
 	w.running = nil
-	h, err := host.Open(t.Context(), host.Options{
+	o := host.Options{
 		Door: door, Functions: builtin.New(builtin.Options{Clock: clock.NewManual(time.UnixMilli(0))}),
 		Now: func() record.Timestamp { return 42 },
-		Run: func(p *stream.Topology, _ failure.Handler) (func() error, error) {
-			w.running = append(w.running, p.Name)
-			return func() error {
-				w.running = slices.DeleteFunc(w.running, func(n string) bool { return n == p.Name })
-				return nil
-			}, nil
+		Run: func(p *stream.Topology, o host.RunOptions) (host.Running, error) {
+			r := &runs{w: w, name: p.Name, options: o, paused: o.Paused}
+			w.running = append(w.running, r)
+			return r, nil
 		},
-	})
+	}
+	adjust(&o)
+	h, err := host.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,10 +80,14 @@ func (w *world) wantRunning(t *testing.T, ids ...string) {
 	t.Helper()
 	var want []string
 	for _, id := range ids {
-		want = append(want, host.App(id))
+		want = append(want, host.Service("").App(id))
 	}
-	if !slices.Equal(w.running, want) {
-		t.Errorf("running %q, want %q", w.running, want)
+	var have []string
+	for _, r := range w.running {
+		have = append(have, r.name)
+	}
+	if !slices.Equal(have, want) {
+		t.Errorf("running %q, want %q", have, want)
 	}
 }
 
@@ -180,13 +190,18 @@ func TestErrorsHaveTheirPlaceInTheScript(t *testing.T) {
 	}
 }
 
-func TestARefusedDropLeavesEverything(t *testing.T) {
+// A keeping door deletes nothing.
+type keeping struct{ client.Door }
+
+func (keeping) DeleteTopics(context.Context, ...string) error { return errLost }
+
+func TestAFailedDropLeavesEverything(t *testing.T) {
 	w := newWorld(t)
-	h := w.open(t, w.door)
+	h := w.open(t, keeping{w.door})
 	if _, err := h.Exec(t.Context(), script, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Exec(t.Context(), "DROP TABLE per_id DELETE TOPIC;", nil); err == nil || !strings.Contains(err.Error(), "mainstem topic delete") {
+	if _, err := h.Exec(t.Context(), "DROP TABLE per_id DELETE TOPIC;", nil); !errors.Is(err, errLost) {
 		t.Fatalf("error %v", err)
 	}
 	w.wantRunning(t, "CTAS_PER_ID_1")

@@ -69,7 +69,7 @@ func (b *builder) join(n *plan.Join) (edge, error) {
 	if err != nil {
 		return edge{}, err
 	}
-	p := pairingOf(n)
+	p, name := pairingOf(n), stream.Named(b.names[n])
 	switch {
 	case left.stream != nil && right.stream != nil:
 		return b.joinStreams(n, p, *left.stream, *right.stream)
@@ -79,9 +79,9 @@ func (b *builder) join(n *plan.Join) (edge, error) {
 			return edge{}, err
 		}
 		if n.Kind == plan.Inner {
-			return streamEdge(stream.JoinTableWithKey(s, *right.table, p.both)), nil
+			return streamEdge(stream.JoinTableWithKey(s, *right.table, p.both, name)), nil
 		}
-		return streamEdge(stream.LeftJoinTableWithKey(s, *right.table, p.withRight)), nil
+		return streamEdge(stream.LeftJoinTableWithKey(s, *right.table, p.withRight, name)), nil
 	}
 	return tableEdge(joinTables(n.Kind, p, *left.table, *right.table).WithSerde(format.Internal{})), nil
 }
@@ -109,15 +109,16 @@ func (b *builder) joinStreams(n *plan.Join, p pairing, left, right rows) (edge, 
 	if n.Eager {
 		window, swapped = window.Eager(), swapped.Eager()
 	}
+	names := []stream.Option{stream.Named(b.names[n]), stream.StoresNamed(b.names[n])}
 	switch n.Kind {
 	case plan.Inner:
-		return streamEdge(stream.JoinWithKey(left, right, window, p.both)), nil
+		return streamEdge(stream.JoinWithKey(left, right, window, p.both, names...)), nil
 	case plan.Left:
-		return streamEdge(stream.LeftJoinWithKey(left, right, window, p.withRight)), nil
+		return streamEdge(stream.LeftJoinWithKey(left, right, window, p.withRight, names...)), nil
 	case plan.Right:
-		return streamEdge(stream.LeftJoinWithKey(right, left, swapped, p.withLeft)), nil
+		return streamEdge(stream.LeftJoinWithKey(right, left, swapped, p.withLeft, names...)), nil
 	default:
-		return streamEdge(stream.OuterJoinWithKey(left, right, window, p.any)), nil
+		return streamEdge(stream.OuterJoinWithKey(left, right, window, p.any, names...)), nil
 	}
 }
 
@@ -145,11 +146,13 @@ func (b *builder) foreign(n *plan.ForeignJoin) (edge, error) {
 		return edge{}, err
 	}
 	p := pairingOf(n)
-	foreignKey := func(_, v row.Row) row.Row { return b.key(exprs(n.Foreign), "JOIN ON")(v) }
+	names := []stream.Option{stream.JoinNamed(b.names[n]), stream.KeptAs(b.names[n] + "-result")}
+	key := b.key(exprs(n.Foreign), "JOIN ON")
+	foreignKey := func(_, v row.Row) row.Row { return key(v) }
 	if n.Kind == plan.Inner {
 		return tableEdge(stream.JoinForeign(*left.table, *right.table, foreignKey,
-			func(l, r row.Row) row.Row { return p.row("", l, r) }, format.Internal{})), nil
+			func(l, r row.Row) row.Row { return p.row("", l, r) }, format.Internal{}, names...)), nil
 	}
 	return tableEdge(stream.LeftJoinForeign(*left.table, *right.table, foreignKey,
-		func(l row.Row, r *row.Row) row.Row { return p.row("", l, or(r)) }, format.Internal{})), nil
+		func(l row.Row, r *row.Row) row.Row { return p.row("", l, or(r)) }, format.Internal{}, names...)), nil
 }

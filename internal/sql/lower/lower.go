@@ -3,11 +3,14 @@
 // Callers: the session, for queries that run, and the tools that test and explain them. It calls the DSL: SQL's steps are those of
 // package stream over rows, so there is one engine, with one set of semantics.
 //
-// Owner and locks: Build keeps nothing. The functions of the steps belong to their tasks.
+// Owner and locks: Build keeps nothing. The functions of the steps belong to their tasks; they hold what they need and not the builder, which
+// would stay in memory with its graph for as long as the query runs.
 //
 // Format: on every edge keys and values are row.Rows. A key is written as its topic's key format says, also in repartition topics, so that
 // records meet those that other programs put there; values between steps are rows as they are (docs/format/row.md). The key row of a
 // windowed source has the bounds of its window behind the columns. An expression that fails gives null, and a word to Env.Failed.
+//
+// Names of stores and internal topics are those of the plan's steps (plan.Names), so that they outlive changes of the steps around them.
 //
 // Not here: what a statement means (package plan), topics and their settings, running.
 package lower
@@ -39,16 +42,18 @@ type Env struct {
 	Schemas format.Schemas
 	// StrictTimes ends a query at a record whose TIMESTAMP column gives no time; otherwise it is left out.
 	StrictTimes bool
+	// FromEnd has streams begin with what comes after the query's first start. Tables begin at their beginning.
+	FromEnd bool
+	// Output is the topic that the sink writes to in place of its own, in the form of its own; empty: its own.
+	Output string
 	// Failed is told of expressions that failed for a row, which became null, or rows that were left out. Default: nobody.
 	Failed func(step string, err error)
 }
 
 // Build returns the topology of a persistent query.
 func Build(q *plan.Query, env Env) (*stream.Topology, error) {
-	if env.Failed == nil {
-		env.Failed = func(string, error) {}
-	}
-	b := &builder{Builder: stream.New(env.Name), env: env}
+	b := newBuilder(env)
+	b.names = plan.Names(q)
 	sink, ok := q.Root.(*plan.Sink)
 	if !ok {
 		return nil, fmt.Errorf("build %s: its last step is a %T, not a sink", env.Name, q.Root)
@@ -61,14 +66,24 @@ func Build(q *plan.Query, env Env) (*stream.Topology, error) {
 
 type builder struct {
 	*stream.Builder
-	env Env
+	env    Env
+	names  map[plan.Node]string // of steps
+	result *Result              // of the sink's table
 }
 
-// An edge is the result of a step: one of its fields is set.
+func newBuilder(env Env) *builder {
+	if env.Failed == nil {
+		env.Failed = func(string, error) {}
+	}
+	return &builder{Builder: stream.New(env.Name, stream.ExplicitNames()), env: env}
+}
+
+// An edge is the result of a step: one of its first three fields is set.
 type edge struct {
 	stream  *rows
 	table   *table
 	windows *windows // an aggregation over windows
+	kept    *kept    // of a table: a store that its rows can be computed from; nil: none
 }
 
 // build builds a step with all in front of it.
@@ -92,11 +107,15 @@ func (b *builder) build(n plan.Node) (edge, error) {
 	return edge{}, fmt.Errorf("build %s: there is no step for a %T", b.env.Name, n)
 }
 
-// keyCodec is how keys with a layout are written. Between steps, where no topic has a say, a format that cannot hold the key gives way to
-// JSON.
+// keyCodec is how keys with a layout are written. Between steps, where no topic has a say, a single column stands for itself, so that equal
+// keys of both sides of a join are the same bytes whatever their columns are called; and a format that cannot hold the key gives way to JSON.
 func (b *builder) keyCodec(topic string, schema row.Schema, s catalog.Serialized, w catalog.Window) (serde.Serde[row.Row], error) {
-	if topic == "" && (s.Name == format.None || s.Name == "" || format.Check(s.Spec, schema, true) != nil) {
-		s.Spec, s.Unwrapped = format.Spec{Name: format.JSON}, len(schema) == 1
+	if topic == "" {
+		if s.Name == format.None || s.Name == "" || format.Check(s.Spec, schema, true) != nil {
+			s.Spec = format.Spec{Name: format.JSON}
+		}
+		trait, _ := format.TraitOf(s.Name)
+		s.Unwrapped = len(schema) == 1 && trait.Unwraps
 	}
 	return b.keys(format.Side{Spec: s.Spec, Schema: schema, Unwrapped: s.Unwrapped, Topic: topic}, w)
 }
@@ -119,35 +138,6 @@ func (b *builder) valueCodec(s *catalog.Source) (serde.Serde[row.Row], error) {
 	})
 }
 
-// eval computes an expression; what fails is null.
-func (b *builder) eval(x *expr.Expr, r row.Row, step string) row.Value {
-	v, err := x.EvalReport(r, func(err error) { b.env.Failed(step, err) })
-	if err != nil {
-		b.env.Failed(step, err)
-		return row.Null
-	}
-	return v
-}
-
-// project computes a row.
-func (b *builder) project(exprs []*expr.Expr, step string) func(row.Row) row.Row {
-	return func(r row.Row) row.Row {
-		if r.IsNull() {
-			return ""
-		}
-		var out row.Builder
-		for _, x := range exprs {
-			out.Add(b.eval(x, r, step))
-		}
-		return out.Row()
-	}
-}
-
-// test is a condition.
-func (b *builder) test(x *expr.Expr, step string) func(row.Row) bool {
-	return func(r row.Row) bool { return !r.IsNull() && b.eval(x, r, step).Boolean() }
-}
-
 func (b *builder) filter(n *plan.Filter) (edge, error) {
 	in, err := b.build(n.Inputs()[0])
 	if err != nil {
@@ -158,10 +148,11 @@ func (b *builder) filter(n *plan.Filter) (edge, error) {
 	case in.stream != nil:
 		return streamEdge(in.stream.Filter(pass)), nil
 	case in.table != nil:
-		return tableEdge(in.table.Filter(pass)), nil
+		t := in.table.Filter(pass)
+		return edge{table: &t, kept: in.kept.then(passing(pass))}, nil
 	}
 	t := in.windows.Filter(pass)
-	return edge{windows: &t}, nil
+	return edge{windows: &t, kept: in.kept.then(passing(pass))}, nil
 }
 
 // rekey gives the rows the key of PARTITION BY or of a join.
@@ -189,7 +180,7 @@ func (b *builder) rekey(n *plan.Rekey) (edge, error) {
 	}
 	if in.table != nil {
 		s := stream.SelectKeyWithKey(in.table.Updates(), by).WithSerdes(codec, format.Internal{})
-		return tableEdge(stream.ToTable(s, format.Internal{})), nil
+		return tableEdge(stream.ToTable(s, format.Internal{}, stream.KeptAs(b.names[n]))), nil
 	}
 	return streamEdge(stream.SelectKeyWithKey(*in.stream, by).WithSerdes(codec, format.Internal{})), nil
 }
@@ -218,32 +209,12 @@ func keysOnly(n *plan.Source, k row.Row) row.Row {
 	return out.Row()
 }
 
-// key computes a key; a single null is the null key. A nil expression is null.
-func (b *builder) key(exprs []*expr.Expr, step string) func(row.Row) row.Row {
-	return func(r row.Row) row.Row {
-		var out row.Builder
-		for _, x := range exprs {
-			v := row.Null
-			if x != nil && !r.IsNull() {
-				v = b.eval(x, r, step)
-			}
-			if v.IsNull() && len(exprs) == 1 {
-				return ""
-			}
-			out.Add(v)
-		}
-		if len(exprs) == 0 {
-			return ""
-		}
-		return out.Row()
-	}
-}
-
 func (b *builder) expand(n *plan.Expand) (edge, error) {
 	in, err := b.build(n.Inputs()[0])
 	if err != nil {
 		return edge{}, err
 	}
+	failed := b.env.Failed
 	return streamEdge(stream.FlatMapValues(*in.stream, func(r row.Row) []row.Row {
 		if r.IsNull() {
 			return nil
@@ -253,7 +224,7 @@ func (b *builder) expand(n *plan.Expand) (edge, error) {
 		for i, c := range n.Calls {
 			values, err := c.Rows(r)
 			if err != nil {
-				b.env.Failed(c.String(), err)
+				failed(c.String(), err)
 			}
 			columns[i] = values
 			longest = max(longest, len(columns[i]))

@@ -21,16 +21,15 @@ func (b *builder) source(n *plan.Source) (edge, error) {
 	if err != nil {
 		return edge{}, err
 	}
-	values, err := format.New(format.Side{
-		Spec: n.Of.ValueFormat.Spec, Schema: n.Of.Value, Unwrapped: n.Of.ValueFormat.Unwrapped, Topic: n.Of.Topic, Reads: true,
-		Schemas: b.env.Schemas,
-	})
+	name := b.names[n]
+	in, err := b.reading(n)
 	if err != nil {
 		return edge{}, err
 	}
+	n = in.source
 	var opts []stream.Option
 	if n.Of.Time.Column != "" {
-		times, err := b.timesOf(n.Of)
+		times, err := b.timesAt(n.Of, in.time)
 		if err != nil {
 			return edge{}, err
 		}
@@ -40,46 +39,83 @@ func (b *builder) source(n *plan.Source) (edge, error) {
 	for _, r := range n.Reads {
 		inside = inside && (r.Part == plan.FromKey || r.Part == plan.FromValue || r.Part == plan.WindowStart || r.Part == plan.WindowEnd)
 	}
-	columns := func(k, v row.Row) row.Row { return pick(n, k, v) }
+	columns := picking(n)
 	if n.Of.Table && inside {
-		t := stream.TableFrom(b.Builder, n.Of.Topic, keys, values, opts...)
+		t := stream.TableFrom(b.Builder, n.Of.Topic, keys, in.values, append(opts, stream.KeptAs(name))...)
 		return tableEdge(stream.MapTableWithKey(t, columns).WithSerde(format.Internal{})), nil
 	}
-	s := stream.From(b.Builder, n.Of.Topic, keys, values, opts...)
-	if inside {
+	if b.env.FromEnd && !n.Of.Table {
+		opts = append(opts, stream.FromEnd())
+	}
+	s := stream.From(b.Builder, n.Of.Topic, keys, in.values, append(opts, stream.Named(name+"-source"))...)
+	switch {
+	case in.same:
+		return streamEdge(s.WithSerdes(keys, format.Internal{})), nil
+	case inside:
 		return streamEdge(stream.MapValuesWithKey(s, columns).WithSerdes(keys, format.Internal{})), nil
 	}
 	s = stream.ProcessValues(s, func() processor.FixedKey[row.Row, row.Row, row.Row] { return placed{n} }).WithSerdes(keys, format.Internal{})
 	if n.Of.Table {
-		return tableEdge(stream.ToTable(s, format.Internal{})), nil
+		return tableEdge(stream.ToTable(s, format.Internal{}, stream.KeptAs(name))), nil
 	}
 	return streamEdge(s), nil
 }
 
-// pick makes the row of the columns that stand in key and value. A row without a value stays without one.
-func pick(n *plan.Source, k, v row.Row) row.Row {
-	if v.IsNull() {
-		return ""
-	}
-	var out row.Builder
-	for _, r := range n.Reads {
-		addPart(&out, n.Of, r, k, v)
-	}
-	return out.Row()
+// A run is some columns of a key or value, one behind the other.
+type run struct {
+	key      bool
+	from, to int
 }
 
-func addPart(out *row.Builder, of *catalog.Source, r plan.Read, k, v row.Row) {
+// runOf is where a column of a key or value stands.
+func runOf(of *catalog.Source, r plan.Read) run {
+	at := len(of.Key) + 1
+	switch r.Part {
+	case plan.FromValue:
+		return run{false, r.Index, r.Index + 1}
+	case plan.FromKey:
+		at = r.Index
+	case plan.WindowStart:
+		at = len(of.Key)
+	}
+	return run{true, at, at + 1}
+}
+
+func (c run) addTo(out *row.Builder, k, v row.Row) {
 	switch {
-	case r.Part == plan.FromValue:
-		out.AddFrom(v, r.Index)
+	case !c.key:
+		out.AddRange(v, c.from, c.to)
 	case k.IsNull():
-		out.AddNull()
-	case r.Part == plan.FromKey:
-		out.AddFrom(k, r.Index)
-	case r.Part == plan.WindowStart:
-		out.AddFrom(k, len(of.Key))
+		for range c.to - c.from {
+			out.AddNull()
+		}
 	default:
-		out.AddFrom(k, len(of.Key)+1)
+		out.AddRange(k, c.from, c.to)
+	}
+}
+
+// picking makes the rows of the columns that stand in key and value. A row without a value stays without one.
+func picking(n *plan.Source) func(k, v row.Row) row.Row {
+	var runs []run
+	for _, r := range n.Reads {
+		c, last := runOf(n.Of, r), len(runs)-1
+		if last >= 0 && runs[last].key == c.key && runs[last].to == c.from {
+			runs[last].to = c.to
+		} else {
+			runs = append(runs, c)
+		}
+	}
+	return func(k, v row.Row) row.Row {
+		if v.IsNull() {
+			return ""
+		}
+		out := rowBuilders.Get().(*row.Builder)
+		defer rowBuilders.Put(out)
+		out.Reset()
+		for _, c := range runs {
+			c.addTo(out, k, v)
+		}
+		return out.Row()
 	}
 }
 
@@ -112,7 +148,7 @@ func (p placed) Process(ctx processor.FixedKeyContext[row.Row], r processor.Reco
 		case plan.FromHeaders:
 			out.Add(headers(p.n.Of.Headers[read.Index], r.Headers))
 		default:
-			addPart(&out, p.n.Of, read, r.Key, r.Value)
+			runOf(p.n.Of, read).addTo(&out, r.Key, r.Value)
 		}
 	}
 	ctx.Forward(out.Row())
@@ -145,6 +181,11 @@ func bytesValue(b []byte) row.Value {
 
 // timesOf takes the times of records from a column.
 func (b *builder) timesOf(s *catalog.Source) (func(stream.Incoming[row.Row, row.Row]) (record.Timestamp, error), error) {
+	return b.timesAt(s, s.Value.Index(s.Time.Column))
+}
+
+// timesAt is timesOf where the column, if it is one of the values', stands at the given place of their rows.
+func (b *builder) timesAt(s *catalog.Source, place int) (func(stream.Incoming[row.Row, row.Row]) (record.Timestamp, error), error) {
 	inKey := true
 	i := s.Key.Index(s.Time.Column)
 	schema := s.Key
@@ -158,6 +199,10 @@ func (b *builder) timesOf(s *catalog.Source) (func(stream.Incoming[row.Row, row.
 	if err != nil {
 		return nil, err
 	}
+	if !inKey {
+		i = place
+	}
+	strict, failed := b.env.StrictTimes, b.env.Failed
 	return func(in stream.Incoming[row.Row, row.Row]) (record.Timestamp, error) {
 		r := in.Value
 		if inKey {
@@ -167,8 +212,8 @@ func (b *builder) timesOf(s *catalog.Source) (func(stream.Incoming[row.Row, row.
 			return in.Timestamp, nil
 		}
 		at, err := read(r.At(i))
-		if err != nil && !b.env.StrictTimes {
-			b.env.Failed("TIMESTAMP", err)
+		if err != nil && !strict {
+			failed("TIMESTAMP", err)
 			return -1, nil // left out
 		}
 		return at, err

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 
+	"github.com/mainstemio/mainstem/internal/format"
+	"github.com/mainstemio/mainstem/internal/sql/catalog"
 	"github.com/mainstemio/mainstem/row"
 	"github.com/mainstemio/mainstem/serde"
 )
@@ -18,6 +20,14 @@ type windowKeys struct {
 var errShortWindow = errors.New("too short for a windowed key")
 
 func (w windowKeys) HoldsNull() bool { return true }
+
+// Own is for windowed.PlacedBy: all windows of a key stand in one partition.
+func (w windowKeys) Own(key []byte) []byte {
+	if w.size == 0 {
+		return key[:len(key)-16]
+	}
+	return key[:len(key)-8]
+}
 
 func (w windowKeys) Decode(b []byte) (row.Row, error) {
 	if b == nil {
@@ -63,4 +73,10 @@ func (w windowKeys) Append(dst []byte, r row.Row) ([]byte, error) {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(r.At(n+1).Int64()))
 	}
 	return binary.BigEndian.AppendUint64(dst, uint64(r.At(n).Int64())), nil
+}
+
+// KeysOf is how the keys of a source's topic are read. Those of a windowed one have the bounds of their windows behind the columns.
+func KeysOf(s *catalog.Source, schemas format.Schemas) (serde.Serde[row.Row], error) {
+	b := builder{env: Env{Schemas: schemas}}
+	return b.keys(format.Side{Spec: s.KeyFormat.Spec, Schema: s.Key, Unwrapped: s.KeyFormat.Unwrapped, Topic: s.Topic, Reads: true}, s.Window)
 }

@@ -3,6 +3,8 @@ package plan
 import (
 	"strings"
 
+	"github.com/mainstemio/mainstem/internal/expr"
+
 	"github.com/mainstemio/mainstem/internal/format"
 	"github.com/mainstemio/mainstem/internal/sql/ast"
 	"github.com/mainstemio/mainstem/internal/sql/catalog"
@@ -47,7 +49,7 @@ func Define(c Context, s *ast.CreateSource) (*catalog.Source, error) {
 
 // columns takes over the columns of the statement.
 func columns(c Context, s *ast.CreateSource, out *catalog.Source) error {
-	seen := map[string]bool{}
+	seen, left := map[string]bool{}, expr.MaxTypeParts
 	for _, e := range s.Elements {
 		name := e.Name.Text
 		if isPseudo(name) {
@@ -61,6 +63,9 @@ func columns(c Context, s *ast.CreateSource, out *catalog.Source) error {
 		if err != nil {
 			return err
 		}
+		if left -= expr.TypeParts(t); left < 0 {
+			return errorAt(e, "The columns have more than %d parts.", expr.MaxTypeParts)
+		}
 		col := row.Column{Name: name, Type: t}
 		switch e.Constraint {
 		case ast.Key, ast.PrimaryKey:
@@ -69,14 +74,33 @@ func columns(c Context, s *ast.CreateSource, out *catalog.Source) error {
 			if !t.Equal(headersType) {
 				return errorAt(e, "Invalid type for HEADERS column: expected %s, got %s", headersType, t)
 			}
+			if err := anotherHeader(out.Headers, e); err != nil {
+				return err
+			}
 			out.Headers = append(out.Headers, catalog.Header{Column: col})
 		case ast.Header:
 			if !t.Is(row.KindBytes) {
 				return errorAt(e, "Invalid type for HEADER('%s') column: expected BYTES, got %s", e.HeaderKey, t)
 			}
+			if err := anotherHeader(out.Headers, e); err != nil {
+				return err
+			}
 			out.Headers = append(out.Headers, catalog.Header{Column: col, Key: e.HeaderKey})
 		default:
 			out.Value = append(out.Value, col)
+		}
+	}
+	return nil
+}
+
+// anotherHeader refuses what a column before it has already: behind HEADERS there is nothing to add, and no key is read twice.
+func anotherHeader(have []catalog.Header, e ast.ColumnDef) error {
+	for _, h := range have {
+		switch {
+		case h.Key == "":
+			return errorAt(e, "Schema already contains a HEADERS column: %s.", row.Quote(h.Name))
+		case h.Key == e.HeaderKey:
+			return errorAt(e, "Schema already contains a HEADER('%s') column: %s.", h.Key, row.Quote(h.Name))
 		}
 	}
 	return nil
@@ -217,6 +241,14 @@ func checkDefined(s *catalog.Source) error {
 
 // TypeOf is what a type's text means.
 func TypeOf(c *catalog.Catalog, t ast.Type) (*row.Type, error) {
+	out, err := typeOf(c, t)
+	if err == nil && expr.TypeParts(out) > expr.MaxTypeParts {
+		return nil, errorAt(t, "The type has more than %d parts.", expr.MaxTypeParts)
+	}
+	return out, err
+}
+
+func typeOf(c *catalog.Catalog, t ast.Type) (*row.Type, error) {
 	switch t := t.(type) {
 	case *ast.NamedType:
 		return namedType(c, t)
@@ -226,17 +258,17 @@ func TypeOf(c *catalog.Catalog, t ast.Type) (*row.Type, error) {
 		}
 		return row.DecimalType(t.Precision, t.Scale), nil
 	case *ast.ArrayType:
-		elem, err := TypeOf(c, t.Elem)
+		elem, err := typeOf(c, t.Elem)
 		if err != nil {
 			return nil, err
 		}
 		return row.ArrayType(elem), nil
 	case *ast.MapType:
-		key, err := TypeOf(c, t.Key)
+		key, err := typeOf(c, t.Key)
 		if err != nil {
 			return nil, err
 		}
-		value, err := TypeOf(c, t.Value)
+		value, err := typeOf(c, t.Value)
 		if err != nil {
 			return nil, err
 		}
@@ -245,7 +277,7 @@ func TypeOf(c *catalog.Catalog, t ast.Type) (*row.Type, error) {
 		var fields []row.Field
 		seen := map[string]bool{}
 		for _, f := range t.Fields {
-			ft, err := TypeOf(c, f.Type)
+			ft, err := typeOf(c, f.Type)
 			if err != nil {
 				return nil, err
 			}

@@ -6,10 +6,13 @@ import (
 
 	"github.com/mainstemio/mainstem/internal/expr"
 	"github.com/mainstemio/mainstem/internal/sql/ast"
+	"github.com/mainstemio/mainstem/internal/sql/catalog"
+	"github.com/mainstemio/mainstem/internal/sql/parse"
 )
 
 // An Error says what of a statement cannot be. Its text has the form that clients of ksqlDB know.
 type Error struct {
+	Code    string // stable; empty: there is none that says more than that the statement is invalid
 	Message string
 	Span    ast.Span // zero: the whole statement
 	Hint    string
@@ -17,6 +20,41 @@ type Error struct {
 
 // Error implements error.
 func (e *Error) Error() string { return e.Message }
+
+// Codes of errors that say more than that a statement is invalid; package session has the others.
+const (
+	codeName     = "unknown-name"
+	codeColumn   = "unknown-column"
+	codeProperty = "with-property"
+	codeFormat   = "format"
+	codeKey      = "key"
+	codeReplace  = "replacement"
+)
+
+// coded gives an error of this package a code.
+func coded(code string, err error) error {
+	if e := (*Error)(nil); errors.As(err, &e) {
+		e.Code = code
+	}
+	return err
+}
+
+// unknown gives an error on a name that is not there a hint with one like it.
+func unknown(err error, name string, names []string) error {
+	e, ok := err.(*Error)
+	if near := parse.Nearest(name, names); ok && near != "" {
+		e.Hint = "did you mean " + near + "?"
+	}
+	return coded(codeName, err)
+}
+
+func sourceNames(c *catalog.Catalog) []string {
+	var names []string
+	for _, s := range c.Sources() {
+		names = append(names, s.Name)
+	}
+	return names
+}
 
 func errorf(format string, args ...any) error { return &Error{Message: fmt.Sprintf(format, args...)} }
 
@@ -28,7 +66,7 @@ func errorAt(n ast.Node, format string, args ...any) error {
 func placed(words string, err error) error {
 	out := &Error{Message: words + err.Error()}
 	if e := (*expr.Error)(nil); errors.As(err, &e) {
-		out.Span, out.Hint = e.Span, e.Hint
+		out.Code, out.Span, out.Hint = string(e.Code), e.Span, e.Hint
 	}
 	return out
 }

@@ -19,7 +19,7 @@ func (p *planner) from(r ast.Relation) ([]namedSource, error) {
 	case *ast.Source:
 		s := p.catalog.Source(r.Name.Text)
 		if s == nil {
-			return nil, errorAt(r, "%s does not exist.", r.Name.Text)
+			return nil, unknown(errorAt(r, "%s does not exist.", r.Name.Text), r.Name.Text, sourceNames(p.catalog))
 		}
 		return []namedSource{{s, r.Known().Text, r}}, nil
 	case *ast.Join:

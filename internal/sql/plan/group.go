@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/mainstemio/mainstem/internal/expr"
@@ -43,10 +44,15 @@ func (p *planner) aggregates() []*ast.Call {
 func (p *planner) group(in Node) (Node, error) {
 	q := p.query
 	calls := p.aggregates()
+	if p.own && q.GroupBy == nil && len(calls) > 0 && p.notGrouped() == nil {
+		one := *q // all rows are one group
+		one.GroupBy = &ast.Grouping{Span: calls[0].Span, Exprs: []ast.Expr{&ast.IntegerLiteral{Span: calls[0].Span}}}
+		p.query, q = &one, &one
+	}
 	if err := p.checkGroup(in, calls); err != nil || q.GroupBy == nil {
 		return in, err
 	}
-	g := &grouping{p: p, in: in, out: &Aggregate{step: step{in: []Node{in}}}, results: map[string]int{}}
+	g := &grouping{p: p, in: in, out: &Aggregate{step: step{in: []Node{in}}}, groups: map[string]int{}, results: map[string]int{}, largest: 1}
 	if err := g.by(); err != nil {
 		return nil, err
 	}
@@ -131,7 +137,21 @@ func (p *planner) checkGroup(in Node, calls []*ast.Call) error {
 		}
 	}
 	if len(calls) == 0 {
+		if err := p.checkFunctions(in); err != nil {
+			return err
+		}
 		return errorAt(q.GroupBy, "GROUP BY requires aggregate functions in either the SELECT or HAVING clause.")
+	}
+	return nil
+}
+
+// checkFunctions refuses functions of SELECT that there are none of: one may have been meant for an aggregate.
+func (p *planner) checkFunctions(in Node) error {
+	for _, i := range p.items {
+		_, err := p.compile(in, i.expr, "SELECT")
+		if e := (*expr.Error)(nil); errors.As(err, &e) && e.Code == expr.Code(function.CodeUnknown) {
+			return selectError(err)
+		}
 	}
 	return nil
 }
@@ -180,6 +200,24 @@ func (p *planner) checkBounds(in Node, calls []*ast.Call) error {
 	return wrong
 }
 
+// checkEarlyBounds refuses the bounds of the query's own windows in WHERE, where no row has any yet.
+func (p *planner) checkEarlyBounds() (wrong error) {
+	if p.query.Window == nil {
+		return nil
+	}
+	eachColumn(p.query.Where, func(ref *ast.ColumnRef) {
+		name := ref.Name.Text
+		if wrong != nil || name != windowStart && name != windowEnd || p.known(ref) {
+			return
+		}
+		wrong = &Error{
+			Code: codeColumn, Message: "Error in WHERE expression: Unknown column " + name + ".", Span: ref.Span,
+			Hint: "windows are made behind WHERE; filter the result of the query by its " + name,
+		}
+	})
+	return wrong
+}
+
 // readable puts the aggregate calls into a message in the place of the columns that hold their results.
 func (g *grouping) readable(err error) error {
 	var e *Error
@@ -188,7 +226,7 @@ func (g *grouping) readable(err error) error {
 	}
 	out := *e
 	for _, call := range g.p.aggregates() {
-		name := internalName(resultColumn, g.results[canonical(call, g.p.all)])
+		name := internalName(resultColumn, g.results[canonical(call, &g.p.all)])
 		out.Message = strings.ReplaceAll(out.Message, name+" ", g.p.shown(call)+" ")
 	}
 	return &out
@@ -199,8 +237,9 @@ type grouping struct {
 	p       *planner
 	in      Node
 	out     *Aggregate
-	texts   []string       // canonical forms of the groups
+	groups  map[string]int // by canonical form
 	results map[string]int // aggregate calls by canonical form
+	largest int            // parts of the largest group
 	wrong   []string       // expressions that are neither
 }
 
@@ -211,21 +250,24 @@ func (g *grouping) by() error {
 	same := len(p.query.GroupBy.Exprs) == len(p.keys) && !in.Window.Windowed()
 	var schema row.Schema
 	var keys []key
-	seen := map[string]bool{}
+	names := newKeyNames()
 	for i, e := range p.query.GroupBy.Exprs {
 		x, err := p.compile(g.in, e, "GROUP BY")
 		if err != nil {
 			return clause(err, "GROUP BY")
 		}
-		text := canonical(e, p.all)
-		if seen[text] {
-			return errorAt(e, "Duplicate GROUP BY expression: %s", ast.Format(qualified(e, p.all)))
+		if x.Type() == nil {
+			return untyped(e)
 		}
-		seen[text] = true
+		text := canonical(e, &p.all)
+		if _, twice := g.groups[text]; twice {
+			return errorAt(e, "Duplicate GROUP BY expression: %s", ast.Format(qualified(e, &p.all)))
+		}
 		same = same && p.keys[i].is(text)
-		g.texts = append(g.texts, text)
+		g.groups[text] = i
+		g.sized(e)
 		g.out.By = append(g.out.By, x)
-		schema = append(schema, row.Column{Name: p.keyName(e), Type: x.Type()})
+		schema = append(schema, row.Column{Name: names.another(p.keyName(e)), Type: x.Type()})
 		keys = append(keys, key{texts: []string{ast.Format(internal(e, groupColumn, i))}, show: []string{p.shown(e)}, kind: "grouping expression"})
 		g.out.layout.Columns = append(g.out.layout.Columns, Column{Name: internalName(groupColumn, i), Type: x.Type()})
 	}
@@ -235,10 +277,20 @@ func (g *grouping) by() error {
 	return nil
 }
 
+// sized notes how many parts a group has.
+func (g *grouping) sized(e ast.Expr) {
+	parts := 0
+	ast.Inspect(e, func(ast.Node) bool {
+		parts++
+		return true
+	})
+	g.largest = max(g.largest, parts)
+}
+
 // shown is an expression for messages: without the source where there is only one.
 func (p *planner) shown(e ast.Expr) string {
 	if len(p.sources) > 1 {
-		return ast.Format(qualified(e, p.all))
+		return ast.Format(qualified(e, &p.all))
 	}
 	return ast.Format(rewrite(e, func(x ast.Expr) ast.Expr {
 		if ref, ok := x.(*ast.ColumnRef); ok {
@@ -253,13 +305,16 @@ func (p *planner) shown(e ast.Expr) string {
 // calls plans the aggregates, each once.
 func (g *grouping) calls(calls []*ast.Call) error {
 	for _, call := range calls {
-		text := canonical(call, g.p.all)
+		text := canonical(call, &g.p.all)
 		if _, known := g.results[text]; known {
 			continue
 		}
 		c, err := expr.CompileAggregate(call, g.p.scope(g.in, "SELECT"), g.p.lib)
 		if err != nil {
 			return err
+		}
+		if !expr.Inferred(c.Type()) || !expr.Inferred(c.State()) {
+			return untyped(call)
 		}
 		i := len(g.out.Calls)
 		g.results[text] = i
@@ -300,12 +355,13 @@ func functionList(names []string) string {
 // behind is an expression over the columns behind the aggregation. What is left over is noted as wrong.
 func (g *grouping) behind(e ast.Expr, where string) (ast.Expr, error) {
 	wrong := false
-	out := rewrite(qualified(e, g.p.all), func(x ast.Expr) ast.Expr {
-		text := canonical(x, g.p.all)
-		for i, group := range g.texts {
-			if text == group {
-				return internal(x, groupColumn, i)
-			}
+	out := rewrite(qualified(e, &g.p.all), func(x ast.Expr) ast.Expr {
+		if _, call := x.(*ast.Call); !call && !atMost(x, g.largest) {
+			return nil // neither a group nor an aggregate: not every part of a large expression is written out
+		}
+		text := canonical(x, &g.p.all)
+		if i, ok := g.groups[text]; ok {
+			return internal(x, groupColumn, i)
 		}
 		switch x := x.(type) {
 		case *ast.Call:
@@ -344,12 +400,9 @@ func (g *grouping) isBound(ref *ast.ColumnRef) bool {
 
 // known tells whether a name is a column of a source: others are told when the expression is compiled.
 func (p *planner) known(ref *ast.ColumnRef) bool {
-	for _, c := range p.all {
-		if c.Name == ref.Name.Text && (!ref.Source.Given() || ref.Source.Text == c.Source) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.all.named(ref.Name.Text), func(i int) bool {
+		return !ref.Source.Given() || ref.Source.Text == p.all.list[i].Source
+	})
 }
 
 // window takes over the WINDOW clause.
@@ -358,7 +411,7 @@ func (g *grouping) window() error {
 	g.out.Final = q.Emit == ast.EmitFinal
 	if q.Window == nil {
 		if g.out.Final {
-			return errorf("EMIT FINAL is only supported for windowed aggregations.")
+			return errorf(finalWindows)
 		}
 		return nil
 	}
@@ -370,6 +423,11 @@ func (g *grouping) window() error {
 	g.out.layout.Window = catalog.Window{Kind: w.Kind, SizeMs: w.Size}
 	if w.Kind == catalog.Session {
 		g.out.layout.Window.SizeMs = 0
+		for _, c := range g.out.Calls {
+			if !c.Mergeable() {
+				return errorAt(q.Window, "The aggregation function %s cannot be applied over SESSION windows, for it cannot join two sessions.", c.Name())
+			}
+		}
 	}
 	if len(g.p.sources) == 1 {
 		g.out.Bounds = true

@@ -60,8 +60,12 @@ func inferred(c Context, w with, out *catalog.Source) error {
 
 // distinct refuses a column that key and value both have.
 func distinct(s *catalog.Source) error {
+	keys := map[string]bool{}
 	for _, c := range s.Key {
-		if s.Value.Index(c.Name) >= 0 {
+		keys[c.Name] = true
+	}
+	for _, c := range s.Value {
+		if keys[c.Name] {
 			return errorf("Duplicate column names: %s", row.Quote(c.Name))
 		}
 	}

@@ -49,7 +49,7 @@ func (p *planner) criterion(j *ast.Join) (criterion, error) {
 }
 
 // text is an expression with its columns qualified.
-func (p *planner) text(e ast.Expr) string { return canonical(e, p.all) }
+func (p *planner) text(e ast.Expr) string { return canonical(e, &p.all) }
 
 // side is the only source that a side of the criterion reads.
 func (p *planner) side(j *ast.Join, on *ast.Binary, e ast.Expr) (string, error) {
@@ -58,7 +58,7 @@ func (p *planner) side(j *ast.Join, on *ast.Binary, e ast.Expr) (string, error) 
 	eachColumn(e, func(ref *ast.ColumnRef) {
 		source := p.sourceOf(ref)
 		if source == "" && wrong == nil {
-			_, _, wrong = p.scope(&step{layout: Layout{Columns: p.all}}, "JOIN").Column(ref)
+			_, _, wrong = p.scopeOf(&p.all, "JOIN").Column(ref)
 		}
 		if !slices.Contains(found, source) {
 			found = append(found, source)
@@ -80,10 +80,10 @@ func (p *planner) nameSynthetic(r ast.Relation) error {
 		return err
 	}
 	p.synthetic = rowKey
-	for i := 1; slices.ContainsFunc(p.all, func(c Column) bool { return c.Name == p.synthetic }); i++ {
+	for i := 1; len(p.all.named(p.synthetic)) > 0; i++ {
 		p.synthetic = rowKey + "_" + strconv.Itoa(i)
 	}
-	p.all = append(p.all, Column{Name: p.synthetic, Type: t})
+	p.all.list = append(p.all.list, Column{Name: p.synthetic, Type: t})
 	return nil
 }
 
@@ -201,7 +201,9 @@ func (p *planner) join(c criterion, left Node, right *Source) (Node, error) {
 	leftSame := len(p.keys) == 1 && p.keys[0].is(p.text(c.left))
 	rightKeys := sourceKeys(namedSource{right.Of, right.Alias, c.at})
 	rightSame := len(rightKeys) == 1 && rightKeys[0].is(p.text(c.right))
-	if !leftSame && left.Layout().Window.Windowed() || !rightSame && right.layout.Window.Windowed() {
+	if windowed := left.Layout().Window.Windowed(); !leftSame && windowed && left.Layout().Table && right.Of.Table {
+		return nil, errorAt(c.at, "Foreign-key table-table joins are not supported on windowed tables.")
+	} else if !leftSame && windowed || !rightSame && right.layout.Window.Windowed() {
 		return nil, errorAt(c.at, "%s", implicitRepartition)
 	}
 	if right.Of.Table && !rightSame {

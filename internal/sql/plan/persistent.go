@@ -25,6 +25,9 @@ func CreateAs(c Context, s *ast.CreateAs) (*Query, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.Query.Limit != nil {
+		return nil, errorAt(s.Query.Limit, "CREATE %s AS SELECT statements don't support LIMIT clause.", kindText(s.Table))
+	}
 	p := newPlanner(c, s.Query, s.Name.Text)
 	pr, err := p.projection()
 	if err != nil {
@@ -137,7 +140,7 @@ func (pr *projection) output() []Output {
 // projection plans all but the sink of a persistent query.
 func (p *planner) projection() (*projection, error) {
 	if p.query.Limit != nil {
-		return nil, errorAt(p.query.Limit, "CREATE STREAM AS and CREATE TABLE AS do not support LIMIT")
+		return nil, errorAt(p.query.Limit, "INSERT INTO statements don't support LIMIT clause.")
 	}
 	root, err := p.rows()
 	if err != nil {
@@ -153,10 +156,19 @@ func (p *planner) projection() (*projection, error) {
 			return nil, errorf("Reserved column name in select: `%s`. Please remove or alias the column.", i.name)
 		}
 	}
+	for _, i := range p.items { // what cannot be computed at all is told before what lacks
+		if _, err := p.compile(root, i.expr, "SELECT"); err != nil {
+			return nil, selectError(err)
+		}
+	}
 	pr := &projection{root: root}
 	isKey, err := p.keyItems(pr)
 	if err != nil {
 		return nil, err
+	}
+	taken := map[string]bool{}
+	for _, k := range pr.key {
+		taken[k.Name] = true
 	}
 	for n, i := range p.items {
 		if isKey[n] {
@@ -167,11 +179,12 @@ func (p *planner) projection() (*projection, error) {
 			return nil, selectError(err)
 		}
 		if x.Type() == nil {
-			return nil, errorf("Can't infer a type of null. Please explicitly cast it to a required type, e.g. CAST(null AS VARCHAR).")
+			return nil, untyped(i.expr)
 		}
-		if pr.value.Index(i.name) >= 0 || pr.key.Index(i.name) >= 0 {
+		if taken[i.name] {
 			return nil, errorf("Duplicate value columns found in schema: %s %s", row.Quote(i.name), x.Type())
 		}
+		taken[i.name] = true
 		pr.exprs = append(pr.exprs, x)
 		pr.value = append(pr.value, row.Column{Name: i.name, Type: x.Type()})
 	}
@@ -192,16 +205,13 @@ func selectError(err error) error {
 func (p *planner) keyItems(pr *projection) (isKey map[int]bool, err error) {
 	isKey = map[int]bool{}
 	var missing []key
+	var keyPlaces []int // of the items that are keys
+	places := p.canonicals(p.items)
 	layout := pr.root.Layout()
 	for n, k := range p.keys {
 		var found []int
 		for _, text := range k.texts { // the first of a join's columns that is there
-			for i, it := range p.items {
-				if canonical(it.expr, p.all) == text {
-					found = append(found, i)
-				}
-			}
-			if len(found) > 0 {
+			if found = places[text]; len(found) > 0 {
 				break
 			}
 		}
@@ -213,7 +223,11 @@ func (p *planner) keyItems(pr *projection) (isKey map[int]bool, err error) {
 			return nil, p.keyTwice(k, found)
 		}
 		isKey[found[0]] = true
+		keyPlaces = append(keyPlaces, found[0])
 		pr.key = append(pr.key, row.Column{Name: p.items[found[0]].name, Type: layout.Key[n].Type})
+	}
+	if p.projectsKeys(layout) {
+		return isKey, p.projectKeys(pr, keyPlaces)
 	}
 	if len(missing) > 0 {
 		if kind := missing[0].kind; kind == "key column" || kind == "partitioning expression" {
@@ -222,6 +236,38 @@ func (p *planner) keyItems(pr *projection) (isKey map[int]bool, err error) {
 		return nil, p.keyMissing(missing)
 	}
 	return isKey, nil
+}
+
+// projectsKeys tells whether the projection decides about the key of a stream, as with the planner that ksqlDB began and left off.
+func (p *planner) projectsKeys(l *Layout) bool {
+	return strings.EqualFold(p.settings.get(settingNewPlanner, ""), "true") && !l.Table && !l.Window.Windowed() && len(p.sources) == 1 &&
+		p.query.PartitionBy == nil
+}
+
+// projectKeys gives a stream the key columns that its projection has, in their order there; places are those of the items.
+func (p *planner) projectKeys(pr *projection, places []int) error {
+	layout := *pr.root.Layout()
+	if len(places) == len(layout.Key) && slices.IsSorted(places) {
+		return nil
+	}
+	slices.Sort(places)
+	out := &Rekey{}
+	in := pr.root
+	layout.Key, pr.key = nil, nil
+	for _, at := range places {
+		x, err := p.compile(in, p.items[at].expr, "SELECT")
+		if err != nil {
+			return err
+		}
+		out.Exprs = append(out.Exprs, x)
+		pr.key = append(pr.key, row.Column{Name: p.items[at].name, Type: x.Type()})
+	}
+	if layout.Key = pr.key; pr.key == nil {
+		layout.Format = catalog.Serialized{Spec: format.Spec{Name: format.None}}
+	}
+	out.step = step{layout, []Node{in}}
+	pr.root = out
+	return nil
 }
 
 func (p *planner) keyTwice(k key, found []int) error {
@@ -314,7 +360,9 @@ func InsertInto(c Context, s *ast.InsertInto) (*Query, error) {
 	if err := p.fitInto(pr, target); err != nil {
 		return nil, err
 	}
-	return p.persistent(pr, target), nil
+	q := p.persistent(pr, target)
+	q.Inserts = true
+	return q, nil
 }
 
 // fitInto converts the result to the columns of an existing source, which must have the same names in the same order.
@@ -331,8 +379,8 @@ func (p *planner) fitInto(pr *projection, target *catalog.Source) error {
 		}
 	}
 	for i, c := range pr.value {
-		x, err := converted(pr.exprs[i], target.Value[i].Type)
-		if c.Name != target.Value[i].Name || err != nil {
+		x, ok := assigned(pr.exprs[i], target.Value[i].Type)
+		if c.Name != target.Value[i].Name || !ok {
 			return mismatch()
 		}
 		pr.exprs[i] = x

@@ -175,6 +175,7 @@ type Query struct {
 	Root    Node
 	Sources []*catalog.Source
 	Sink    *catalog.Source // nil: a query of its own
+	Inserts bool            // it writes into a sink that it did not make
 	Output  []Output        // what the rows are, for a query of its own and for the sink
 	Limit   int64           // 0: none
 	Final   bool

@@ -29,12 +29,14 @@ type planner struct {
 	settings  Settings
 	query     *ast.Query
 	sources   []namedSource
-	all       []Column        // what the sources can give
-	used      map[string]bool // names of columns that are read
+	all       columnSet              // what the sources can give
+	sets      map[*Layout]*columnSet // of the steps that were compiled against
+	used      map[string]bool        // names of columns that are read
 	items     []item
 	synthetic string // the name of the key column that a join gives its rows where no column has the key; empty: there is none
 	keys      []key  // of the rows at this point
 	into      string // the result's name, for messages
+	own       bool   // a query of its own: * has the bounds of windows, and aggregates need no GROUP BY
 }
 
 // A key is a key column of the rows between two steps.
@@ -51,7 +53,7 @@ func (k key) is(text string) bool {
 }
 
 func newPlanner(c Context, q *ast.Query, into string) *planner {
-	return &planner{catalog: c.Catalog, lib: c.Functions, settings: c.Settings, query: q, used: map[string]bool{}, into: into}
+	return &planner{catalog: c.Catalog, lib: c.Functions, settings: c.Settings, query: q, used: map[string]bool{}, sets: map[*Layout]*columnSet{}, into: into}
 }
 
 // rows plans everything but the end: a step whose rows hold what the items need, the items over its columns.
@@ -64,7 +66,11 @@ func (p *planner) rows() (Node, error) {
 	if err := checkSources(p.sources); err != nil {
 		return nil, err
 	}
-	p.all = all(p.sources)
+	p.all = columnSet{list: all(p.sources)}
+	if err := p.readTimes(); err != nil {
+		return nil, err
+	}
+	q = p.query
 	if err := p.nameSynthetic(q.From); err != nil {
 		return nil, err
 	}
@@ -86,6 +92,9 @@ func (p *planner) rows() (Node, error) {
 		return nil, err
 	}
 	if q.Where != nil {
+		if err := p.checkEarlyBounds(); err != nil {
+			return nil, err
+		}
 		if root, err = p.filter(root, q.Where, "WHERE"); err != nil {
 			return nil, err
 		}
@@ -96,12 +105,29 @@ func (p *planner) rows() (Node, error) {
 	if root, err = p.group(root); err != nil {
 		return nil, err
 	}
+	if p.query.Emit == ast.EmitFinal && p.query.GroupBy == nil {
+		return nil, errorf(finalWindows)
+	}
 	return p.partition(root)
 }
 
+// finalWindows: nothing else has an end.
+const finalWindows = "EMIT FINAL is only supported for windowed aggregations."
+
 // scope looks names up among the columns of a step.
 func (p *planner) scope(n Node, where string) *scope {
-	s := &scope{layout: n.Layout(), where: where, known: p.all}
+	layout := n.Layout()
+	set := p.sets[layout]
+	if set == nil {
+		set = &columnSet{}
+		p.sets[layout] = set
+	}
+	set.list = layout.Columns // more than before, while the step is being made
+	return p.scopeOf(set, where)
+}
+
+func (p *planner) scopeOf(columns *columnSet, where string) *scope {
+	s := &scope{columns: columns, where: where, known: p.all.list, types: p.catalog}
 	for _, source := range p.sources {
 		s.aliases = append(s.aliases, source.alias)
 	}
@@ -110,12 +136,21 @@ func (p *planner) scope(n Node, where string) *scope {
 
 // compile gives an expression over the columns of a step.
 func (p *planner) compile(n Node, e ast.Expr, where string) (*expr.Expr, error) {
-	return expr.Compile(e, p.scope(n, where), p.lib)
+	x, err := expr.Compile(e, p.scope(n, where), p.lib)
+	if err == nil && x.Type() != nil && !expr.Inferred(x.Type()) {
+		return nil, untyped(e)
+	}
+	return x, err
+}
+
+// untyped says that a NULL needs a type.
+func untyped(e ast.Expr) error {
+	return errorAt(e, "Can't infer a type of null. Please explicitly cast it to a required type, e.g. CAST(null AS VARCHAR).")
 }
 
 // typeOf is the type of an expression over all that the sources can give.
 func (p *planner) typeOf(e ast.Expr, where string) (*row.Type, error) {
-	x, err := p.compile(&step{layout: Layout{Columns: p.all}}, e, where)
+	x, err := expr.Compile(e, p.scopeOf(&p.all, where), p.lib)
 	if err != nil {
 		return nil, err
 	}
@@ -169,20 +204,21 @@ func (p *planner) starPartitioned(items []item, by *ast.Grouping) []item {
 	isKey := map[string]bool{}
 	var out []item
 	out = append(out, items[:star]...)
-	n := &names{taken: map[string]bool{}}
-	for _, c := range p.all {
+	n := newNames()
+	for _, c := range p.all.list {
 		n.taken[c.Name] = true
 	}
+	texts := p.canonicals(items)
 	for _, e := range by.Exprs {
 		if _, null := e.(*ast.NullLiteral); null {
 			continue // the rows get no key, and so no column of one
 		}
-		text := canonical(e, p.all)
+		text := canonical(e, &p.all)
 		isKey[text] = true
-		if i := slices.IndexFunc(items, func(i item) bool { return canonical(i.expr, p.all) == text }); i < 0 {
+		if found := texts[text]; len(found) == 0 {
 			out = append(out, item{expr: e, name: p.name(&ast.SelectExpr{Expr: e}, n), star: true})
-		} else if items[i].star {
-			out = append(out, items[i])
+		} else if items[found[0]].star {
+			out = append(out, items[found[0]])
 		}
 	}
 	for _, s := range p.sources {
@@ -197,7 +233,7 @@ func (p *planner) partitioned(s namedSource, items []item, isKey map[string]bool
 	for _, i := range items {
 		ref, ok := i.expr.(*ast.ColumnRef)
 		switch {
-		case !ok || ref.Source.Text != s.alias || isKey[canonical(i.expr, p.all)]:
+		case !ok || ref.Source.Text != s.alias || isKey[canonical(i.expr, &p.all)]:
 		case s.Key.Index(ref.Name.Text) >= 0:
 			old = append(old, i)
 		default:
@@ -254,6 +290,9 @@ func (p *planner) expand(in Node) (Node, error) {
 		if err != nil {
 			return nil, err
 		}
+		if !expr.Inferred(c.Type()) {
+			return nil, untyped(call)
+		}
 		out.Calls = append(out.Calls, c)
 		out.layout.Columns = append(out.layout.Columns, Column{Name: internalName("KSQL_SYNTH_", i), Type: c.Type()})
 	}
@@ -286,16 +325,20 @@ func (p *planner) partition(in Node) (Node, error) {
 	var schema row.Schema
 	var keys []key
 	same := len(by.Exprs) == len(p.keys)
+	names := newKeyNames()
 	for i, e := range by.Exprs {
 		x, err := p.compile(in, e, "PARTITION BY")
 		if err != nil {
 			return nil, partitionError(err)
 		}
-		text := canonical(e, p.all)
+		if x.Type() == nil {
+			return nil, untyped(e)
+		}
+		text := canonical(e, &p.all)
 		same = same && p.keys[i].is(text)
 		out.Exprs = append(out.Exprs, x)
-		schema = append(schema, row.Column{Name: p.keyName(e), Type: x.Type()})
-		keys = append(keys, key{texts: []string{text}, show: []string{ast.Format(qualified(e, p.all))}, kind: "partitioning expression"})
+		schema = append(schema, row.Column{Name: names.another(p.keyName(e)), Type: x.Type()})
+		keys = append(keys, key{texts: []string{text}, show: []string{ast.Format(qualified(e, &p.all))}, kind: "partitioning expression"})
 	}
 	if same && !layout.Window.Windowed() {
 		p.keys = keys
@@ -329,6 +372,17 @@ func (p *planner) keyName(e ast.Expr) string {
 		return ref.Field.Text
 	}
 	return rowKey
+}
+
+// keyNames makes names for key columns that differ in any case: keys of several columns are written by their names.
+type keyNames struct{ names }
+
+func newKeyNames() *keyNames { return &keyNames{*newNames()} }
+
+// another is the name, or with a number where that is taken.
+func (n *keyNames) another(name string) string {
+	folded := strings.ToLower(strings.ToUpper(name))
+	return name + strings.TrimPrefix(n.field(folded), folded)
 }
 
 func internalName(prefix string, i int) string { return prefix + strconv.Itoa(i) }

@@ -128,30 +128,40 @@ func eachColumn(e ast.Expr, visit func(*ast.ColumnRef)) {
 }
 
 // qualified returns e with the source of every column that has only one.
-func qualified(e ast.Expr, columns []Column) ast.Expr {
+func qualified(e ast.Expr, columns *columnSet) ast.Expr {
 	return rewrite(e, func(x ast.Expr) ast.Expr {
 		ref, ok := x.(*ast.ColumnRef)
 		if !ok || ref.Source.Given() {
 			return nil
 		}
-		found := -1
-		for i, c := range columns {
-			if c.Name != ref.Name.Text {
-				continue
-			}
-			if found >= 0 {
-				return nil
-			}
-			found = i
-		}
-		if found < 0 || columns[found].Source == "" {
+		found := columns.named(ref.Name.Text)
+		if len(found) != 1 || columns.list[found[0]].Source == "" {
 			return nil
 		}
 		n := *ref
-		n.Source = ast.Name{Text: columns[found].Source, Quoted: true}
+		n.Source = ast.Name{Text: columns.list[found[0]].Source, Quoted: true}
 		return &n
 	})
 }
 
 // canonical is an expression's text with every column qualified: two spellings of one column are the same.
-func canonical(e ast.Expr, columns []Column) string { return ast.Format(qualified(e, columns)) }
+func canonical(e ast.Expr, columns *columnSet) string { return ast.Format(qualified(e, columns)) }
+
+// canonicals are the places of items by their canonical texts.
+func (p *planner) canonicals(items []item) map[string][]int {
+	out := make(map[string][]int, len(items))
+	for i := range items {
+		text := canonical(items[i].expr, &p.all)
+		out[text] = append(out[text], i)
+	}
+	return out
+}
+
+// atMost tells whether an expression has at most so many parts, itself among them. It looks at hardly more.
+func atMost(e ast.Expr, parts int) bool {
+	ast.Inspect(e, func(ast.Node) bool {
+		parts--
+		return parts >= 0
+	})
+	return parts >= 0
+}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/mainstemio/mainstem/internal/sql/ast"
@@ -16,9 +17,12 @@ type item struct {
 
 // names makes names for expressions that have none.
 type names struct {
-	taken map[string]bool
-	next  int
+	taken  map[string]bool
+	next   int
+	fields map[string]int // the last number of a field, by its name
 }
+
+func newNames() *names { return &names{taken: map[string]bool{}, fields: map[string]int{}} }
 
 func (n *names) generated() string {
 	for {
@@ -34,8 +38,9 @@ func (n *names) generated() string {
 // field names a struct's field: by itself, or with a number where that is taken.
 func (n *names) field(name string) string {
 	out := name
-	for i := 1; n.taken[out]; i++ {
-		out = name + "_" + strconv.Itoa(i)
+	for n.taken[out] {
+		n.fields[name]++
+		out = name + "_" + strconv.Itoa(n.fields[name])
 	}
 	n.taken[out] = true
 	return out
@@ -43,8 +48,8 @@ func (n *names) field(name string) string {
 
 // selectItems expands the SELECT list.
 func (p *planner) selectItems(list []ast.SelectItem) ([]item, error) {
-	n := &names{taken: map[string]bool{}}
-	for _, c := range p.all {
+	n := newNames()
+	for _, c := range p.all.list {
 		n.taken[c.Name] = true
 	}
 	var out []item
@@ -94,15 +99,7 @@ func (p *planner) name(s *ast.SelectExpr, n *names) string {
 }
 
 // shared tells whether several sources have a column of the name.
-func (p *planner) shared(name string) bool {
-	n := 0
-	for _, c := range p.all {
-		if c.Name == name {
-			n++
-		}
-	}
-	return n > 1
-}
+func (p *planner) shared(name string) bool { return len(p.all.named(name)) > 1 }
 
 // sourceOf is the alias of the source of a column, empty if it is not clear.
 func (p *planner) sourceOf(ref *ast.ColumnRef) string {
@@ -110,13 +107,11 @@ func (p *planner) sourceOf(ref *ast.ColumnRef) string {
 		return ref.Source.Text
 	}
 	found := ""
-	for _, c := range p.all {
-		if c.Name == ref.Name.Text {
-			if found != "" {
-				return ""
-			}
-			found = c.Source
+	for _, i := range p.all.named(ref.Name.Text) {
+		if found != "" {
+			return ""
 		}
+		found = p.all.list[i].Source
 	}
 	return found
 }
@@ -134,8 +129,12 @@ func (p *planner) star(s *ast.SelectAll) ([]item, error) {
 		}
 		known = true
 		columns, reads := columnsOf(source)
+		bounds := p.own || len(p.sources) > 1
+		if bounds {
+			columns, reads = boundsBehindKey(source, columns, reads)
+		}
 		for i, c := range columns {
-			if reads[i].Part > FromHeaders {
+			if reads[i].Part > FromHeaders && !(bounds && reads[i].Part >= WindowStart) {
 				continue
 			}
 			name := c.Name
@@ -170,4 +169,13 @@ func (p *planner) fields(s *ast.SelectFields) ([]item, error) {
 		out = append(out, item{expr: ref, name: f.Name})
 	}
 	return out, nil
+}
+
+// boundsBehindKey moves the bounds of a windowed source from the end to behind its key: there * has them in a query of its own and in joins.
+func boundsBehindKey(s namedSource, columns []Column, reads []Read) ([]Column, []Read) {
+	if !s.Window.Windowed() {
+		return columns, reads
+	}
+	n, key := len(columns)-2, len(s.Key)
+	return slices.Concat(columns[:key], columns[n:], columns[key:n]), slices.Concat(reads[:key], reads[n:], reads[key:n])
 }

@@ -90,6 +90,13 @@ func missingColumns(old, next row.Schema) string {
 	return out.String()
 }
 
+func kindText(table bool) string {
+	if table {
+		return "TABLE"
+	}
+	return "STREAM"
+}
+
 // Alter plans ALTER … ADD COLUMN.
 func Alter(c Context, old *catalog.Source, st *ast.AlterSource) (*catalog.Source, error) {
 	switch {
@@ -98,7 +105,7 @@ func Alter(c Context, old *catalog.Source, st *ast.AlterSource) (*catalog.Source
 	case old.Made:
 		return nil, errorf("ALTER command is not supported for CREATE ... AS statements.")
 	case old.Table != st.Table:
-		return nil, errorAt(st, "%s is a %s", old.Name, old.Kind())
+		return nil, errorAt(st, "Incompatible data source type is %s, but statement was ALTER %s", strings.ToUpper(old.Kind()), kindText(st.Table))
 	}
 	next := *old
 	next.Value = slices.Clone(old.Value)

@@ -8,6 +8,7 @@ import (
 	"github.com/mainstemio/mainstem/internal/format"
 	"github.com/mainstemio/mainstem/internal/sql/ast"
 	"github.com/mainstemio/mainstem/internal/sql/catalog"
+	"github.com/mainstemio/mainstem/internal/sql/parse"
 	"github.com/mainstemio/mainstem/row"
 )
 
@@ -20,6 +21,7 @@ const (
 	settingValueFormat = "ksql.persistence.default.format.value"
 	settingWrap        = "ksql.persistence.wrap.single.values"
 	settingPrefix      = "ksql.output.topic.name.prefix"
+	settingNewPlanner  = "ksql.new.query.planner.enabled"
 )
 
 func (s Settings) get(name, otherwise string) string {
@@ -86,10 +88,13 @@ type with struct {
 func withOf(list []ast.Property, names []string) (with, error) {
 	w := with{map[string]ast.Expr{}, map[string]ast.Property{}}
 	var unknown []string
+	var first ast.Property
 	for _, p := range list {
 		name := strings.ToUpper(p.Name.Text)
 		if !slices.Contains(names, name) {
-			unknown = append(unknown, name)
+			if unknown = append(unknown, name); len(unknown) == 1 {
+				first = p
+			}
 			continue
 		}
 		if _, twice := w.props[name]; twice {
@@ -98,8 +103,15 @@ func withOf(list []ast.Property, names []string) (with, error) {
 		w.props[name], w.at[name] = p.Value, p
 	}
 	if len(unknown) > 0 {
+		near := parse.Nearest(unknown[0], names)
+		if near != "" {
+			near = "did you mean " + near + "?"
+		}
 		slices.Sort(unknown)
-		return w, errorf("Failed to prepare statement: Invalid config variable(s) in the WITH clause: %s", strings.Join(unknown, ","))
+		return w, &Error{
+			Code: codeProperty, Message: "Failed to prepare statement: Invalid config variable(s) in the WITH clause: " + strings.Join(unknown, ","),
+			Span: first.Span, Hint: near,
+		}
 	}
 	return w, nil
 }
@@ -110,21 +122,29 @@ func (w with) text(name string) (text string, ok bool, err error) {
 	if !ok {
 		return "", false, nil
 	}
-	switch e := e.(type) {
-	case *ast.StringLiteral:
-		return e.Value, true, nil
-	case *ast.IntegerLiteral:
-		return strconv.FormatInt(e.Value, 10), true, nil
-	case *ast.BoolLiteral:
-		return strconv.FormatBool(e.Value), true, nil
-	case *ast.ColumnRef:
-		return e.Name.Text, true, nil
+	if text, ok := Literal(e); ok {
+		return text, true, nil
 	}
 	return "", true, w.invalid(name, "Expected a literal but was: "+ast.Format(e))
 }
 
+// Literal is a property's value as text; ok is false for what is no literal.
+func Literal(e ast.Expr) (text string, ok bool) {
+	switch e := e.(type) {
+	case *ast.StringLiteral:
+		return e.Value, true
+	case *ast.IntegerLiteral:
+		return strconv.FormatInt(e.Value, 10), true
+	case *ast.BoolLiteral:
+		return strconv.FormatBool(e.Value), true
+	case *ast.ColumnRef:
+		return e.Name.Text, true
+	}
+	return "", false
+}
+
 func (w with) invalid(name, reason string) error {
-	return errorAt(w.at[name], "Failed to prepare statement: Configuration %s is invalid: %s", name, reason)
+	return coded(codeProperty, errorAt(w.at[name], "Failed to prepare statement: Configuration %s is invalid: %s", name, reason))
 }
 
 // number is a property as a whole number.

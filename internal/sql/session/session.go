@@ -1,31 +1,31 @@
 // Package session executes statements: it is the only door to SQL.
 //
-// Callers: the HTTP server, the command line, tools that test SQL. It calls the parser, the planner and its Host, which has the topics and
-// runs the queries.
+// Callers: the host, tools that test SQL. It calls the parser, the planner and its Host, which has the topics and runs the queries.
 //
-// Owner and locks: a Session belongs to one goroutine at a time; what it returns does not change.
+// Owner and locks: a Session belongs to one goroutine at a time; what it returns does not change. Those who only read (pull queries,
+// lists) take a Snapshot, which nobody changes either.
 //
 // A statement goes through three phases, and an error tells in which one it ended: parse (the text is none of the language), plan (names,
 // types or rules), run (the host could not do it). What the statements before did stays.
 //
-// Not here: reading results of queries (see package lower and the host), and storing statements.
+// What a statement shows is a value of one of the types in entity.go; how clients see it is a matter of the server.
+//
+// Not here: reading results of queries (see package query and the host), storing statements, HTTP.
 package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
-	"github.com/mainstemio/mainstem/internal/expr"
 	"github.com/mainstemio/mainstem/internal/format"
 	"github.com/mainstemio/mainstem/internal/sql/ast"
 	"github.com/mainstemio/mainstem/internal/sql/catalog"
 	"github.com/mainstemio/mainstem/internal/sql/function"
 	"github.com/mainstemio/mainstem/internal/sql/parse"
 	"github.com/mainstemio/mainstem/internal/sql/plan"
+	"github.com/mainstemio/mainstem/internal/topology"
 	"github.com/mainstemio/mainstem/record"
 )
 
@@ -33,15 +33,26 @@ import (
 type Host interface {
 	// Partitions returns how many partitions a topic has, 0 if there is none.
 	Partitions(ctx context.Context, topic string) (int32, error)
+	// Topics lists all topics in the order of their names.
+	Topics(ctx context.Context) ([]TopicInfo, error)
 	// CreateTopic makes a topic. 0 partitions or replicas: as the broker has it by default.
 	CreateTopic(ctx context.Context, t Topic) error
 	DeleteTopic(ctx context.Context, topic string) error
-	// Start runs a persistent query; Stop ends it and forgets its state.
+	// Start runs a persistent query, paused if it says so; Stop ends it and forgets its state.
 	Start(ctx context.Context, q *Query) error
 	Stop(ctx context.Context, q *Query) error
+	// Pause has a query take no more records, or go on.
+	Pause(ctx context.Context, q *Query, paused bool) error
+	// Status tells how a query does.
+	Status(q *Query) Status
+	// Topology is what a query would run.
+	Topology(q *Query) (*topology.Topology, error)
 	// Produce writes one record.
 	Produce(ctx context.Context, topic string, r Record) error
 }
+
+// A Rebuilder is a Host that runs a query beside another one until it can take its place; it tells so to Session.Switch.
+type Rebuilder interface{ Rebuilds() bool }
 
 // A Topic is one to be made.
 type Topic struct {
@@ -51,83 +62,82 @@ type Topic struct {
 	Configs    map[string]string
 }
 
+// A TopicInfo is a topic that is there.
+type TopicInfo struct {
+	Name       string
+	Partitions int32
+	Replicas   int32
+	Records    int64 // between its first offsets and its ends; -1: not known
+	Groups     int   // of queries of SQL that read it
+	Consumers  int   // members of these
+}
+
 // A Record is one to be written; nil is null. Without a Timestamp it gets the time of writing.
 type Record struct {
 	Key, Value []byte
 	Timestamp  record.Timestamp // NoTimestamp: now
 }
 
-// A Query is a persistent query.
+// A Query is a persistent query. It does not change: another one takes its place.
 type Query struct {
 	ID        string
 	Statement string
 	Plan      *plan.Query
 	Settings  map[string]string // those in force when it was made
+	Paused    bool
+	// Beside is the id of the query whose place this one takes when it has caught up; empty: it is in its own place. Until then it writes to
+	// a topic of its own.
+	Beside string
 }
 
-// A Phase is where a statement ends.
-type Phase uint8
+// A State is what a query or a connector does.
+type State string
 
-// The phases.
+// The states, by ksqlDB's names.
 const (
-	Parse Phase = iota + 1
-	Plan
-	Run
+	Running State = "RUNNING"
+	// Building is not ksqlDB's: the query runs beside another one, whose place it takes when it has caught up.
+	Building State = "BUILDING"
+	Paused   State = "PAUSED"
+	Failed   State = "ERROR"
 )
 
-// A StatementError says which statement of a script failed, and in which phase. Its cause is a *parse.Error, a *plan.Error, an
-// *expr.Error or what the host says.
-type StatementError struct {
-	Phase     Phase
-	Index     int    // of the statement, from 0
-	Statement string // its text
-	Err       error
-	At        parse.Position // in the script of what is wrong; zero: the whole statement
-	Offset    int            // the same in bytes of the script
+// A Status is how a query does.
+type Status struct {
+	State     State
+	Err       error // why it failed
+	Processed int64 // records read since it was started in this process
+	Emitted   int64 // records written since, changelogs included
+	RowErrors int64 // expressions that became null and records left out since
+	LastError string
 }
-
-// Error is the message with its place and hint, in ksqlDB's form.
-func (e *StatementError) Error() string {
-	text := e.Err.Error()
-	if e.At.Line > 0 {
-		text = fmt.Sprintf("Line: %d, Col: %d: %s", e.At.Line, e.At.Col, text)
-	}
-	if _, hint := placeOf(e.Err); hint != "" {
-		text += "\nhint: " + hint
-	}
-	return text
-}
-
-// Unwrap returns the cause.
-func (e *StatementError) Unwrap() error { return e.Err }
 
 // Options of New.
 type Options struct {
-	Host      Host
-	Functions *function.Library
-	Schemas   format.Schemas // nil: there is no schema registry
-	Settings  map[string]string
-	Catalog   *catalog.Catalog // nil: a new one
+	Host       Host
+	Functions  *function.Library
+	Schemas    format.Schemas // nil: there is no schema registry
+	Settings   map[string]string
+	Catalog    *catalog.Catalog // nil: a new one
+	Connectors Connectors       // nil: there are none
 }
 
 // A Session is where statements are executed.
 type Session struct {
-	o         Options
-	catalog   *catalog.Catalog
-	settings  map[string]string
-	variables map[string]string
-	queries   []*Query
-	made      int // queries made so far: their ids count
+	o          Options
+	catalog    *catalog.Catalog
+	settings   map[string]string // of ALTER SYSTEM
+	queries    []*Query
+	connectors []*Connector
+	made       int             // queries made so far: their ids count
+	used       map[string]bool // ids that queries have or had
 }
 
 // New returns a session.
 func New(o Options) *Session {
-	s := &Session{o: o, catalog: o.Catalog, settings: maps.Clone(o.Settings), variables: map[string]string{}}
+	s := &Session{o: o, catalog: o.Catalog, settings: map[string]string{}, used: map[string]bool{}}
 	if s.catalog == nil {
 		s.catalog = catalog.New()
-	}
-	if s.settings == nil {
-		s.settings = map[string]string{}
 	}
 	return s
 }
@@ -138,419 +148,165 @@ func (s *Session) Catalog() *catalog.Catalog { return s.catalog }
 // Queries returns the persistent queries in the order in which they were made.
 func (s *Session) Queries() []*Query { return slices.Clone(s.queries) }
 
-// A Result says what a statement did, in a sentence.
+// A Snapshot is what a session knew after one of its statements. Nothing in it changes, so anybody may read it without a lock.
+type Snapshot struct {
+	Catalog    *catalog.Catalog
+	Queries    []*Query
+	Connectors []*Connector
+	Settings   map[string]string // of the node, with what ALTER SYSTEM set
+}
+
+// Snapshot returns what the session knows now.
+func (s *Session) Snapshot() *Snapshot {
+	return &Snapshot{Catalog: s.catalog.Clone(), Queries: slices.Clone(s.queries), Connectors: slices.Clone(s.connectors), Settings: s.defaults()}
+}
+
+// An Env is what a request brings along. Its statements see it, SET, UNSET, DEFINE and UNDEFINE change it, and it ends with the request.
+type Env struct {
+	Settings  map[string]string
+	Variables map[string]string
+	// Again says that a statement is executed once more, as when the node starts: it changes what the session knows and nothing else.
+	// Topics, schemas, queries and connectors are as it left them.
+	Again bool
+}
+
+// NewEnv returns an Env of its own for a request; both maps may be nil.
+func NewEnv(settings, variables map[string]string) *Env {
+	e := &Env{Settings: map[string]string{}, Variables: map[string]string{}}
+	for name, value := range settings {
+		e.Settings[canonicalSetting(name)] = value
+	}
+	maps.Copy(e.Variables, variables)
+	return e
+}
+
+// A Result says what a statement did.
 type Result struct {
 	Statement string
-	Message   string
+	Message   string // a sentence, if it changed something
 	Query     string // the id of the query that it started
+	Command   Command
+	Shows     Entity // nil: nothing but the message
 	// Settings must be in force too when the statement is repeated, to mean the same.
 	Settings map[string]string
+	// State is that of the query that it started: what its stores hold, a line for each. A planner that comes to another one cannot go on
+	// with them.
+	State []string
 }
+
+// A Command names what a statement changed: a stream, a table, a type, a query.
+type Command struct{ Kind, Name, Action string }
 
 // Exec executes a script of statements. It ends at the first that fails, with a *StatementError; properties count as set before it.
 func (s *Session) Exec(ctx context.Context, script string, properties map[string]string) ([]Result, error) {
-	old := s.settings
-	s.settings = maps.Clone(s.settings)
-	maps.Copy(s.settings, properties)
-	defer func() { s.settings = old }()
-	script, err := parse.Substitute(script, s.variables)
-	if err != nil {
-		return nil, &StatementError{Phase: Parse, Err: err}
-	}
-	parsed, err := parse.Script(script)
+	env := NewEnv(properties, nil)
 	var results []Result
-	for i, st := range parsed {
-		at := st.Pos()
-		text := script[at.Start:min(at.End, len(script))]
-		result, execErr := s.statement(ctx, st, text)
-		if execErr != nil {
-			return results, failed(script, i, text, execErr)
+	for i, part := range parse.Split(script) {
+		result, err := s.Statement(ctx, env, part)
+		if err != nil {
+			err.Index = i
+			return results, err
 		}
-		result.Statement = text
 		results = append(results, result)
-	}
-	if err != nil {
-		return results, &StatementError{Phase: Parse, Index: len(parsed), Err: err}
 	}
 	return results, nil
 }
 
-// failed is the error of a statement of a script, with its place where it is known.
-func failed(script string, index int, text string, err error) *StatementError {
-	e := &StatementError{Phase: phaseOf(err), Index: index, Statement: text, Err: err}
-	if span, _ := placeOf(err); span != (ast.Span{}) {
-		e.At, e.Offset = parse.PositionOf(script, span.Start), span.Start
+// Statement executes one statement of a script, with its variables filled in.
+func (s *Session) Statement(ctx context.Context, env *Env, part parse.Part) (Result, *StatementError) {
+	text, err := parse.Options{Start: part.Start}.Substitute(part.Text, env.Variables)
+	if err != nil {
+		return Result{}, failed(part, part.Text, err)
 	}
-	return e
+	parsed, err := parse.Options{Start: part.Start}.Script(text) // which wants the semicolon, as a statement alone does not
+	if err != nil || len(parsed) == 0 {
+		return Result{}, failed(part, text, err)
+	}
+	result, err := s.statement(ctx, env, parsed[0], text)
+	if err != nil {
+		return Result{}, failed(part, text, err)
+	}
+	result.Statement = text
+	return result, nil
 }
 
-// placeOf is where an error of planning lies, and what to do about it.
-func placeOf(err error) (at ast.Span, hint string) {
-	var p *plan.Error
-	var x *expr.Error
-	switch {
-	case errors.As(err, &p):
-		return p.Span, p.Hint
-	case errors.As(err, &x):
-		return x.Span, x.Hint
+// defaults are the settings of the node.
+func (s *Session) defaults() map[string]string {
+	all := maps.Clone(s.o.Settings)
+	if all == nil {
+		all = map[string]string{}
 	}
-	return ast.Span{}, ""
+	maps.Copy(all, s.settings)
+	return all
 }
 
-// A runError is of the host.
-type runError struct{ error }
-
-func (e runError) Unwrap() error { return e.error }
-
-func running(err error) error {
-	if err == nil {
-		return nil
-	}
-	return runError{err}
+// inForce are the settings that count for a statement.
+func (s *Session) inForce(env *Env) map[string]string {
+	all := s.defaults()
+	maps.Copy(all, env.Settings)
+	return all
 }
 
-func phaseOf(err error) Phase {
-	var r runError
-	if errors.As(err, &r) {
-		return Run
-	}
-	return Plan
-}
-
-func (s *Session) context() plan.Context {
-	return plan.Context{Catalog: s.catalog, Functions: s.o.Functions.With(s.settings), Settings: s.settings, Schemas: s.o.Schemas}
+func (s *Session) context(env *Env) plan.Context {
+	settings := s.inForce(env)
+	return plan.Context{Catalog: s.catalog, Functions: s.o.Functions.With(settings), Settings: settings, Schemas: s.o.Schemas}
 }
 
 // statement executes one statement.
-func (s *Session) statement(ctx context.Context, st ast.Statement, text string) (Result, error) {
+func (s *Session) statement(ctx context.Context, env *Env, st ast.Statement, text string) (Result, error) {
 	switch st := st.(type) {
 	case *ast.CreateSource:
-		return s.createSource(ctx, st, text)
+		return s.createSource(ctx, env, st, text)
 	case *ast.CreateAs:
-		return s.createAs(ctx, st, text)
+		return s.createAs(ctx, env, st, text)
 	case *ast.InsertInto:
-		return s.insertInto(ctx, st, text)
+		return s.insertInto(ctx, env, st, text)
 	case *ast.InsertValues:
-		return s.insertValues(ctx, st)
+		return s.insertValues(ctx, env, st)
 	case *ast.AlterSource:
-		return s.alter(st)
+		return s.alter(env, st)
 	case *ast.DropSource:
-		return s.drop(ctx, st)
+		return s.drop(ctx, env, st)
 	case *ast.CreateType:
 		return s.createType(st)
 	case *ast.DropType:
-		if s.catalog.Type(st.Name.Text) == nil && !st.IfExists {
-			return Result{}, fmt.Errorf("Type %s does not exist.", st.Name.Text)
-		}
-		s.catalog.DropType(st.Name.Text)
-		return Result{Message: "Dropped type '" + st.Name.Text + "'"}, nil
-	case *ast.SetProperty:
-		s.settings[st.Name] = st.Value
-		return Result{Message: "Set " + st.Name}, nil
-	case *ast.UnsetProperty:
-		delete(s.settings, st.Name)
-		return Result{Message: "Unset " + st.Name}, nil
-	case *ast.Define:
-		s.variables[st.Name] = st.Value
-		return Result{}, nil
-	case *ast.Undefine:
-		delete(s.variables, st.Name)
-		return Result{}, nil
+		return s.dropType(st)
 	case *ast.Terminate:
-		return s.terminate(ctx, st)
-	case *ast.List:
-		return Result{}, listable(st)
-	case *ast.Describe:
-		if s.catalog.Source(st.Name.Text) == nil {
-			return Result{}, fmt.Errorf("Could not find STREAM/TABLE '%s' in the Metastore", st.Name.Text)
-		}
-		return Result{}, nil
+		return s.terminate(ctx, env, st)
+	case *ast.Pause:
+		return s.pause(ctx, env, st.QueryTarget, true)
+	case *ast.Resume:
+		return s.pause(ctx, env, st.QueryTarget, false)
+	case *ast.CreateConnector:
+		return s.createConnector(ctx, env, st, text)
+	case *ast.DropConnector:
+		return s.dropConnector(ctx, env, st)
+	case *ast.AssertTopic:
+		return s.assertTopic(ctx, st)
+	case *ast.AssertSchema:
+		return s.assertSchema(ctx, st)
 	}
-	return Result{}, fmt.Errorf("this statement cannot be executed here: %s", ast.Format(st))
+	if shown, ok, err := s.shows(ctx, env, st); ok {
+		return Result{Shows: shown}, err
+	}
+	if result, ok, err := s.properties(env, st); ok {
+		return result, err
+	}
+	return Result{}, elsewhere(st)
 }
 
-func (s *Session) createType(st *ast.CreateType) (Result, error) {
-	if s.catalog.Type(st.Name.Text) != nil && st.IfNotExists {
-		return Result{Message: st.Name.Text + " is already registered"}, nil
+// elsewhere says where a statement goes that is not executed here.
+func elsewhere(st ast.Statement) error {
+	e := &Error{Code: CodeElsewhere, Span: st.Pos()}
+	switch st.(type) {
+	case *ast.Select:
+		e.Message, e.Hint = "SELECT gives rows: it is not among the statements of /ksql", "send it to /query or /query-stream, or begin it with CREATE STREAM name AS"
+	case *ast.Print:
+		e.Message, e.Hint = "PRINT gives lines: it is not among the statements of /ksql", "send it to /query"
+	case *ast.RunScript:
+		e.Message, e.Hint = "RUN SCRIPT reads a file of the command line", "use `mainstem sql -f file`"
+	default:
+		e.Message, e.Hint = fmt.Sprintf("this statement is one of the test tool: %s", ast.Format(st)), "run it with `mainstem test`"
 	}
-	t, err := plan.TypeOf(s.catalog, st.Type)
-	if err != nil {
-		return Result{}, err
-	}
-	if err := s.catalog.PutType(st.Name.Text, t); err != nil {
-		return Result{}, err
-	}
-	return Result{Message: fmt.Sprintf("Registered custom type with name '%s' and SQL type %s", st.Name.Text, t)}, nil
-}
-
-// taken tells whether a name can be used for a new source: a message when nothing is to be done.
-func (s *Session) taken(name ast.Name, table, orReplace, ifNotExists bool) (done string, err error) {
-	old := s.catalog.Source(name.Text)
-	kind := "stream"
-	if table {
-		kind = "table"
-	}
-	switch {
-	case old == nil:
-		return "", nil
-	case ifNotExists:
-		return fmt.Sprintf("Cannot add %s %s: A %s with the same name already exists.", kind, name, old.Kind()), nil
-	case !orReplace:
-		return "", fmt.Errorf("Cannot add %s '%s': A %s with the same name already exists", kind, name.Text, old.Kind())
-	case old.ReadOnly:
-		return "", fmt.Errorf("Cannot add %s '%s': CREATE OR REPLACE is not supported on source %ss.", kind, name.Text, kind)
-	case old.Table != table:
-		return "", fmt.Errorf("Cannot add %s '%s': A %s with the same name already exists", kind, name.Text, old.Kind())
-	}
-	return "", nil
-}
-
-func (s *Session) createSource(ctx context.Context, st *ast.CreateSource, text string) (Result, error) {
-	if st.SourceOnly && st.OrReplace {
-		kind := "stream"
-		if st.Table {
-			kind = "table"
-		}
-		return Result{}, fmt.Errorf("Cannot add %s '%s': CREATE OR REPLACE is not supported on source %ss.", kind, st.Name.Text, kind)
-	}
-	done, err := s.taken(st.Name, st.Table, st.OrReplace, st.IfNotExists)
-	if err != nil || done != "" {
-		return Result{Message: done}, err
-	}
-	c := s.context()
-	pins := &pinning{s.o.Schemas, s.settings, map[string]string{}}
-	if c.Schemas != nil {
-		c.Schemas = pins
-	}
-	source, err := plan.Define(c, st)
-	if err != nil {
-		return Result{}, err
-	}
-	source.Statement = text
-	if old := s.catalog.Source(source.Name); old != nil {
-		if err := plan.CheckReplace(old, source); err != nil {
-			return Result{}, err
-		}
-	}
-	if source.Partitions, err = s.topicFor(ctx, st.With, source.Topic); err != nil {
-		return Result{}, err
-	}
-	if err := s.register(source, false); err != nil {
-		return Result{}, err
-	}
-	s.catalog.Put(source)
-	return Result{Message: title(source.Kind()) + " created", Settings: pins.pins}, nil
-}
-
-// topicFor makes the topic of a source unless it is there.
-func (s *Session) topicFor(ctx context.Context, props []ast.Property, topic string) (int32, error) {
-	n, err := s.o.Host.Partitions(ctx, topic)
-	if err != nil {
-		return 0, running(err)
-	}
-	t, given, err := plan.TopicOf(props, topic)
-	if err != nil {
-		return 0, err
-	}
-	if n > 0 {
-		if given && t.Partitions > 0 && t.Partitions != n {
-			return 0, fmt.Errorf("A Kafka topic with the name '%s' already exists, with different partition/replica configuration than required. KSQL expects %d partitions (topic has %d)", topic, t.Partitions, n)
-		}
-		return n, nil
-	}
-	if !given {
-		return 0, fmt.Errorf("Topic '%s' does not exist. If you want to create a new topic for the stream/table please re-run the statement providing the required 'PARTITIONS' configuration in the WITH clause", topic)
-	}
-	if err := s.o.Host.CreateTopic(ctx, Topic(t)); err != nil {
-		return 0, running(err)
-	}
-	return t.Partitions, nil
-}
-
-func (s *Session) createAs(ctx context.Context, st *ast.CreateAs, text string) (Result, error) {
-	done, err := s.taken(st.Name, st.Table, st.OrReplace, st.IfNotExists)
-	if err != nil || done != "" {
-		return Result{Message: done}, err
-	}
-	q, err := plan.CreateAs(s.context(), st)
-	if err != nil {
-		return Result{}, err
-	}
-	prefix := "CSAS_"
-	if st.Table {
-		prefix = "CTAS_"
-	}
-	id := ""
-	if old := s.catalog.Source(st.Name.Text); old != nil {
-		if err := plan.CheckReplace(old, q.Sink); err != nil {
-			return Result{}, err
-		}
-		if i := slices.IndexFunc(s.queries, func(o *Query) bool { return o.Plan.Sink == old }); i >= 0 {
-			id = s.queries[i].ID
-		}
-	}
-	if id == "" {
-		id = fmt.Sprintf("%s%s_%d", prefix, st.Name.Text, s.made)
-	}
-	if err := s.checkSchemas(q.Sink); err != nil {
-		return Result{}, err
-	}
-	if err := s.sinkTopic(ctx, st.With, q); err != nil {
-		return Result{}, err
-	}
-	if err := s.register(q.Sink, true); err != nil {
-		return Result{}, err
-	}
-	q.Sink.Statement = text
-	return s.start(ctx, &Query{ID: id, Statement: text, Plan: q, Settings: maps.Clone(s.settings)})
-}
-
-// sinkTopic makes the topic that a query writes: with as many partitions as what it reads, unless the statement says otherwise.
-func (s *Session) sinkTopic(ctx context.Context, props []ast.Property, q *plan.Query) error {
-	t, _, err := plan.TopicOf(props, q.Sink.Topic)
-	if err != nil {
-		return err
-	}
-	have, err := s.o.Host.Partitions(ctx, t.Name)
-	if err != nil {
-		return running(err)
-	}
-	if have > 0 {
-		if t.Partitions > 0 && t.Partitions != have {
-			return fmt.Errorf("A Kafka topic with the name '%s' already exists, with different partition/replica configuration than required. KSQL expects %d partitions (topic has %d)", t.Name, t.Partitions, have)
-		}
-		q.Sink.Partitions = have
-		return nil
-	}
-	if t.Partitions == 0 {
-		t.Partitions = q.Sources[0].Partitions
-	}
-	q.Sink.Partitions = t.Partitions
-	if q.Sink.Table && !q.Sink.Window.Windowed() && t.Configs["cleanup.policy"] == "" {
-		if t.Configs == nil {
-			t.Configs = map[string]string{}
-		}
-		t.Configs["cleanup.policy"] = "compact"
-	}
-	return running(s.o.Host.CreateTopic(ctx, Topic(t)))
-}
-
-// start runs a query; one with its id ends first.
-func (s *Session) start(ctx context.Context, q *Query) (Result, error) {
-	i := slices.IndexFunc(s.queries, func(o *Query) bool { return o.ID == q.ID })
-	if i >= 0 {
-		if err := s.o.Host.Stop(ctx, s.queries[i]); err != nil {
-			return Result{}, running(err)
-		}
-	}
-	if err := s.o.Host.Start(ctx, q); err != nil {
-		return Result{}, running(err)
-	}
-	if i >= 0 {
-		s.queries[i] = q
-	} else {
-		s.queries = append(s.queries, q)
-		s.made++
-	}
-	if q.Plan.Sink.Made {
-		s.catalog.Put(q.Plan.Sink)
-	}
-	return Result{Message: "Created query with ID " + q.ID, Query: q.ID}, nil
-}
-
-func (s *Session) insertInto(ctx context.Context, st *ast.InsertInto, text string) (Result, error) {
-	q, err := plan.InsertInto(s.context(), st)
-	if err != nil {
-		return Result{}, err
-	}
-	id := plan.QueryID(st.With)
-	if id == "" {
-		id = fmt.Sprintf("INSERTQUERY_%d", s.made)
-	} else if slices.ContainsFunc(s.queries, func(o *Query) bool { return o.ID == id }) {
-		return Result{}, fmt.Errorf("Query ID '%s' already exists.", id)
-	}
-	return s.start(ctx, &Query{ID: id, Statement: text, Plan: q, Settings: maps.Clone(s.settings)})
-}
-
-func (s *Session) alter(st *ast.AlterSource) (Result, error) {
-	old := s.catalog.Source(st.Name.Text)
-	if old == nil {
-		return Result{}, fmt.Errorf("Source %s does not exist.", st.Name.Text)
-	}
-	changed, err := plan.Alter(s.context(), old, st)
-	if err != nil {
-		return Result{}, err
-	}
-	s.catalog.Put(changed)
-	return Result{Message: "Altered " + old.Kind() + " " + old.Name}, nil
-}
-
-func (s *Session) drop(ctx context.Context, st *ast.DropSource) (Result, error) {
-	old := s.catalog.Source(st.Name.Text)
-	switch {
-	case old == nil && st.IfExists:
-		return Result{Message: "Source " + st.Name.String() + " does not exist."}, nil
-	case old == nil:
-		return Result{}, fmt.Errorf("Source %s does not exist.", st.Name.Text)
-	case old.Table != st.Table:
-		return Result{}, fmt.Errorf("Incompatible data source type is %s, but statement was DROP %s", strings.ToUpper(old.Kind()), kindWord(st.Table))
-	case old.ReadOnly && st.DeleteTopic:
-		return Result{}, fmt.Errorf("Cannot delete topic for read-only source: %s", old.Name)
-	}
-	for _, q := range s.queries {
-		if q.Plan.Sink != old && (slices.Contains(q.Plan.Sources, old) || q.Plan.Sink.Name == old.Name) {
-			return Result{}, fmt.Errorf("Cannot drop %s. The following queries read from or write into it: [%s]. You need to terminate them before dropping %s.", old.Name, q.ID, old.Name)
-		}
-	}
-	if st.DeleteTopic { // first: where the host refuses, nothing else has happened
-		if err := s.o.Host.DeleteTopic(ctx, old.Topic); err != nil {
-			return Result{}, running(err)
-		}
-	}
-	if i := slices.IndexFunc(s.queries, func(q *Query) bool { return q.Plan.Sink == old }); i >= 0 {
-		if err := s.o.Host.Stop(ctx, s.queries[i]); err != nil {
-			return Result{}, running(err)
-		}
-		s.queries = slices.Delete(s.queries, i, i+1)
-	}
-	s.catalog.Drop(old.Name)
-	return Result{Message: fmt.Sprintf("Source %s (topic: %s) was dropped.", ast.Quote(old.Name), old.Topic)}, nil
-}
-
-func kindWord(table bool) string {
-	if table {
-		return "TABLE"
-	}
-	return "STREAM"
-}
-
-func title(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
-
-func (s *Session) terminate(ctx context.Context, st *ast.Terminate) (Result, error) {
-	var left []*Query
-	var ended []string
-	for _, q := range s.queries {
-		if !st.All && q.ID != st.ID.Text {
-			left = append(left, q)
-			continue
-		}
-		if err := s.o.Host.Stop(ctx, q); err != nil {
-			return Result{}, running(err)
-		}
-		ended = append(ended, q.ID)
-	}
-	if !st.All && len(ended) == 0 {
-		return Result{}, fmt.Errorf("Unknown queryId: %s", st.ID.Text)
-	}
-	s.queries = left
-	return Result{Message: "Query terminated."}, nil
-}
-
-// listable tells which lists there are: whoever shows results reads them from the catalog.
-func listable(st *ast.List) error {
-	switch st.Kind {
-	case ast.ListStreams, ast.ListTables, ast.ListQueries:
-		return nil
-	}
-	return fmt.Errorf("LIST %s is not built in", st.Kind)
+	return e
 }

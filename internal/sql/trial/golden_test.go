@@ -93,7 +93,7 @@ func (s *script) run(t *testing.T, input string) string {
 		}
 		fmt.Fprintf(&s.out, "statement %d fails in phase %d: %v\n", at.Index+1, at.Phase, err)
 	}
-	for _, topic := range s.trial.Topics() {
+	for _, topic := range s.trial.Made() {
 		for _, r := range s.trial.Drain(topic.Name) {
 			r.Topic = topic.Name
 			fmt.Fprintln(&s.out, shown(r))

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mainstemio/mainstem/failure"
 	"github.com/mainstemio/mainstem/internal/format"
@@ -34,8 +35,12 @@ type Options struct {
 	Functions *function.Library
 	Schemas   format.Schemas
 	Settings  map[string]string
+	// Connectors run connectors; nil: there are none.
+	Connectors session.Connectors
 	// Failed is told of expressions that became null and of records that were left out. Default: nobody.
 	Failed func(query, step string, err error)
+	// Driver adjusts what runs the queries: partitions, batches, and how restarts find the state.
+	Driver []streamtest.Option
 }
 
 // A Trial is a session with its topics and queries.
@@ -65,7 +70,7 @@ func New(o Options) *Trial {
 		o.Failed = func(string, string, error) {}
 	}
 	t := &Trial{o: o, topics: map[string]*topic{}, queries: map[string]*query{}}
-	t.Session = session.New(session.Options{Host: t, Functions: o.Functions, Schemas: o.Schemas, Settings: o.Settings})
+	t.Session = session.New(session.Options{Host: t, Functions: o.Functions, Schemas: o.Schemas, Settings: o.Settings, Connectors: o.Connectors})
 	return t
 }
 
@@ -95,8 +100,30 @@ func (t *Trial) DeleteTopic(_ context.Context, name string) error {
 	return nil
 }
 
-// Topics returns all topics in the order in which they were made.
-func (t *Trial) Topics() []session.Topic {
+// Topics implements session.Host.
+func (t *Trial) Topics(context.Context) ([]session.TopicInfo, error) {
+	var out []session.TopicInfo
+	for _, name := range t.order {
+		of := t.topics[name]
+		out = append(out, session.TopicInfo{Name: name, Partitions: of.Topic.Partitions, Replicas: int32(of.Replicas), Records: int64(len(of.written))})
+	}
+	slices.SortFunc(out, func(a, b session.TopicInfo) int { return strings.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+// Pause implements session.Host. Nothing runs by itself here, so it only shows.
+func (t *Trial) Pause(context.Context, *session.Query, bool) error { return nil }
+
+// Status implements session.Host.
+func (t *Trial) Status(q *session.Query) session.Status {
+	if q.Paused {
+		return session.Status{State: session.Paused}
+	}
+	return session.Status{State: session.Running}
+}
+
+// Made returns all topics in the order in which they were made.
+func (t *Trial) Made() []session.Topic {
 	var out []session.Topic
 	for _, name := range t.order {
 		out = append(out, t.topics[name].Topic)
@@ -104,15 +131,20 @@ func (t *Trial) Topics() []session.Topic {
 	return out
 }
 
+// Topology implements session.Host.
+func (t *Trial) Topology(q *session.Query) (*topology.Topology, error) {
+	return lower.Build(q.Plan, lower.Env{
+		Name: q.ID, Schemas: t.o.Schemas, StrictTimes: q.Settings[session.SettingStrictTimes] == "true", Failed: func(step string, err error) { t.o.Failed(q.ID, step, err) },
+	})
+}
+
 // Start implements session.Host.
 func (t *Trial) Start(_ context.Context, q *session.Query) error {
-	topology, err := lower.Build(q.Plan, lower.Env{
-		Name: q.ID, Schemas: t.o.Schemas, StrictTimes: q.Settings["ksql.timestamp.throw.on.invalid"] == "true", Failed: func(step string, err error) { t.o.Failed(q.ID, step, err) },
-	})
+	topology, err := t.Topology(q)
 	if err != nil {
 		return err
 	}
-	d, err := streamtest.Open(topology, streamtest.OnFailure(t.decide(q.ID)))
+	d, err := streamtest.Open(topology, append(slices.Clone(t.o.Driver), streamtest.OnFailure(t.decide(q.ID)))...)
 	if err != nil {
 		return err
 	}
@@ -162,6 +194,56 @@ func (t *Trial) Pipe(id, topic string, r record.Record) error {
 	if err := q.TryPipe(r); err != nil {
 		return err
 	}
+	return t.collect(q)
+}
+
+// PipeAll gives records of any topics to a query, which then runs to the end: with streamtest.Batch it takes many at a time.
+func (t *Trial) PipeAll(id string, records []record.Record) error {
+	q := t.queries[id]
+	if q == nil {
+		return fmt.Errorf("there is no query %s", id)
+	}
+	for _, r := range records {
+		if err := q.TryPipe(r); err != nil {
+			return err
+		}
+	}
+	if err := q.TryCommit(); err != nil { // what waits for its batch
+		return err
+	}
+	return t.collect(q)
+}
+
+// Restart throws the tasks of a query away and starts them again from what they committed, as after a crash.
+func (t *Trial) Restart(id string) error {
+	q := t.queries[id]
+	if q == nil {
+		return fmt.Errorf("there is no query %s", id)
+	}
+	return q.TryRestart()
+}
+
+// Crash is Restart in the middle of an epoch that took records which come later: it leaves nothing behind. See streamtest.Driver.Crash.
+func (t *Trial) Crash(id string, ahead []record.Record) error {
+	q := t.queries[id]
+	if q == nil {
+		return fmt.Errorf("there is no query %s", id)
+	}
+	return q.TryCrash(ahead...)
+}
+
+// CrashAfter has a query crash in the middle of an epoch to come, which it computes again. See streamtest.Driver.CrashAfter.
+func (t *Trial) CrashAfter(id string, records int) error {
+	q := t.queries[id]
+	if q == nil {
+		return fmt.Errorf("there is no query %s", id)
+	}
+	q.CrashAfter(records)
+	return nil
+}
+
+// collect takes what a query has written.
+func (t *Trial) collect(q *query) error {
 	for _, sink := range q.topology.SinkTopics() {
 		out := q.outputs[sink]
 		if out == nil {
@@ -177,6 +259,15 @@ func (t *Trial) Pipe(id, topic string, r record.Record) error {
 	return nil
 }
 
+// Rebalance has n workers share a query from now on; see streamtest.Workers. An error ended the query.
+func (t *Trial) Rebalance(id string, n int) error {
+	q := t.queries[id]
+	if q == nil {
+		return fmt.Errorf("there is no query %s", id)
+	}
+	return q.TryRebalance(n)
+}
+
 // Drain returns what was written to a topic since the last call.
 func (t *Trial) Drain(name string) []record.Record {
 	known := t.topics[name]
@@ -188,8 +279,8 @@ func (t *Trial) Drain(name string) []record.Record {
 	return written
 }
 
-// Topology returns that of a running query, nil if there is none of the id.
-func (t *Trial) Topology(id string) *stream.Topology {
+// TopologyOf returns that of a running query, nil if there is none of the id.
+func (t *Trial) TopologyOf(id string) *stream.Topology {
 	if q := t.queries[id]; q != nil {
 		return q.topology
 	}

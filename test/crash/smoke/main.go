@@ -4,11 +4,12 @@
 //	smoke -bootstrap ADDRESS -dir DIR        a worker on a cluster, with its checkpoints in DIR
 //	smoke -bootstrap ADDRESS -dir DIR -shared one of several workers that share the topology
 //	smoke -listen ADDRESS -dir DIR           a node with its data in DIR, that serves Kafka clients at ADDRESS
+//	smoke -transfers consistent|hasty ...    the topology of bank transfers, with or without stream.Consistent
 //
 // It exits with 3 if another process runs the application now, and with 1 after any other error.
 //
 // Callers: the tests. It calls package worker or opens a node, as a user's program does, and owns nothing beyond that. What it writes
-// is described in topology.go. The recomputation is not here.
+// is described in topology.go and transfers.go. The recomputation is not here.
 package main
 
 import (
@@ -50,8 +51,10 @@ func run(ctx context.Context) error {
 	listen := flag.String("listen", "", "address at which the node serves Kafka clients")
 	dir := flag.String("dir", "smoke", "directory of the node's data, or of the worker's checkpoints")
 	shared := flag.Bool("shared", false, "share the topology with other workers")
+	epoch := flag.Duration("epoch", 0, "least time between two commits of a worker; 0: the default")
+	bank := flag.String("transfers", "", "consistent or hasty: how bank transfers are added up, in place of the topology with every kind of step")
 	flag.Parse()
-	t, err := topology()
+	t, err := chosen(*bank)
 	if err != nil {
 		return err
 	}
@@ -59,7 +62,21 @@ func run(ctx context.Context) error {
 	if *listen != "" {
 		return node(ctx, t, *dir, *listen, logger)
 	}
-	return worker.Run(ctx, t, worker.Config{Brokers: []string{*bootstrap}, Dir: *dir, Logger: logger, Shared: *shared, Session: session})
+	return worker.Run(ctx, t, worker.Config{
+		Brokers: []string{*bootstrap}, Dir: *dir, Logger: logger, Shared: *shared, Session: session, EpochInterval: *epoch,
+	})
+}
+
+func chosen(bank string) (*stream.Topology, error) {
+	switch bank {
+	case "":
+		return topology()
+	case "consistent":
+		return transfers(stream.Consistent())
+	case "hasty":
+		return transfers()
+	}
+	return nil, fmt.Errorf("-transfers is %q, neither consistent nor hasty", bank)
 }
 
 // node runs the topology inside a node until ctx ends or one of the two fails.

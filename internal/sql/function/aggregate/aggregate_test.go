@@ -139,6 +139,40 @@ func TestTopKWithFurtherColumns(t *testing.T) {
 	}
 }
 
+// TestStatesAreAddedToRows: AddTo adds what Add gives, and nothing where the state stays.
+func TestStatesAreAddedToRows(t *testing.T) {
+	for _, c := range []struct {
+		a    *function.BoundAggregate
+		rows [][]row.Value
+	}{
+		{bind(t, lib, "TOPK", []*row.Type{row.Int}, row.NewInt(2)), [][]row.Value{ints(1), ints(nil), ints(3), ints(2), ints(1), ints(2), ints(5)}},
+		{bind(t, lib, "TOPKDISTINCT", []*row.Type{row.Int}, row.NewInt(2)), [][]row.Value{ints(1), ints(1), ints(3), ints(2), ints(0)}},
+		{bind(t, lib, "TOPK", []*row.Type{row.Int, row.Int}, row.NewInt(2)), [][]row.Value{ints(1, 2), ints(nil, 3), ints(1, nil), ints(4, 4), ints(1, 5)}},
+		{
+			bind(t, lib.With(map[string]string{"ksql.functions.collect_list.limit": "2"}), "COLLECT_LIST", []*row.Type{row.Int}),
+			[][]row.Value{ints(1), ints(nil), ints(3)},
+		},
+	} {
+		state := c.a.Initial
+		for i, args := range c.rows {
+			next, err := c.a.Add(state, args)
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed := false
+			got := row.Make(func(out *row.Builder) { changed = c.a.AddTo(out, state, args) })
+			want := row.NewRow()
+			if changed {
+				want = row.NewRow(next)
+			}
+			if got != want || changed == (next == state) {
+				t.Errorf("%s, row %d: AddTo adds %x, %v; Add gives %x", c.a.Name, i, got, changed, next.Row())
+			}
+			state = next
+		}
+	}
+}
+
 func TestSumOfDecimalsOverflows(t *testing.T) {
 	a := bind(t, lib, "SUM", []*row.Type{row.DecimalType(4, 1)})
 	big := row.FromDecimal(row.NewDecimal(9999, 1))

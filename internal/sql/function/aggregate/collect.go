@@ -2,7 +2,6 @@ package aggregate
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/mainstemio/mainstem/internal/sql/function"
@@ -31,10 +30,38 @@ func array(t *row.Type) (state *row.Type, empty row.Value) { return row.ArrayTyp
 
 // appendTo returns an array with one more element.
 func appendTo(state, v row.Value) row.Value {
-	var b row.Builder
-	b.AddAll(state.Row())
-	b.Add(v)
-	return row.FromRow(row.KindArray, b.Row())
+	return spliced(state, place{state.Len(), state.Len()}, v)
+}
+
+// A place is a run of an array's elements.
+type place struct{ from, to int }
+
+// spliced returns an array in which values stand in the place of a run of elements. The other elements are not looked at.
+func spliced(array row.Value, at place, values ...row.Value) row.Value {
+	r := array.Row()
+	return row.FromRow(row.KindArray, row.Make(func(b *row.Builder) {
+		b.AddRange(r, 0, at.from)
+		for _, v := range values {
+			b.Add(v)
+		}
+		b.AddRange(r, at.to, r.Len())
+	}))
+}
+
+// cut returns the elements of a place.
+func cut(array row.Value, at place) row.Value {
+	return row.FromRow(row.KindArray, array.Row().Slice(at.from, at.to))
+}
+
+// indexOf is the place of a value among the elements of an array, -1: it is none of them.
+func indexOf(array, v row.Value) int {
+	r := array.Row()
+	for i := range r.Len() {
+		if r.At(i) == v {
+			return i
+		}
+	}
+	return -1
 }
 
 // collectList takes back the last element that equals the row's value.
@@ -43,17 +70,21 @@ func collectList() function.Aggregate {
 		Signature: "(T) ARRAY<T>", New: func(b function.Binding) (function.Accumulator, error) {
 			max, err := limit(b, "ksql.functions.collect_list.limit")
 			a := function.Accumulator{
-				Add: func(state row.Value, args []row.Value) (row.Value, error) {
+				AddTo: func(out *row.Builder, state row.Value, args []row.Value) bool {
 					if state.Len() >= max {
-						return state, nil
+						return false
 					}
-					return appendTo(state, args[0]), nil
+					out.Open()
+					out.AddAll(state.Row())
+					out.Add(args[0])
+					out.Close(row.KindArray)
+					return true
 				},
 				Undo: func(state row.Value, args []row.Value) (row.Value, error) {
-					values := state.Row().Values()
-					for i := len(values) - 1; i >= 0; i-- {
-						if values[i] == args[0] {
-							return row.NewArray(slices.Delete(values, i, i+1)...), nil
+					r := state.Row()
+					for i := r.Len() - 1; i >= 0; i-- {
+						if r.At(i) == args[0] {
+							return spliced(state, place{i, i + 1}), nil
 						}
 					}
 					return state, nil
@@ -63,6 +94,7 @@ func collectList() function.Aggregate {
 					return row.NewArray(values[:min(len(values), max)]...), nil
 				},
 			}
+			a.Add = added(a.AddTo)
 			a.State, a.Initial = array(b.Args[0])
 			return a, err
 		},
@@ -74,7 +106,7 @@ func collectSet() function.Aggregate {
 		Signature: "(T) ARRAY<T>", New: func(b function.Binding) (function.Accumulator, error) {
 			max, err := limit(b, "ksql.functions.collect_set.limit")
 			add := func(state, v row.Value) row.Value {
-				if state.Len() >= max || slices.Contains(state.Row().Values(), v) {
+				if state.Len() >= max || indexOf(state, v) >= 0 {
 					return state
 				}
 				return appendTo(state, v)
@@ -120,23 +152,34 @@ func tally(state, key row.Value, by int64, max int) row.Value {
 		return state
 	}
 	r := state.Row()
-	entries := make([]row.Entry, 0, state.Len()+1)
-	found := false
-	for i := 0; i < r.Len(); i += 2 {
-		e := row.Entry{Key: r.At(i), Value: r.At(i + 1)}
-		if e.Key == key {
-			found = true
-			e.Value = row.NewBigint(e.Value.Int64() + by)
-			if e.Value.Int64() < 1 {
-				continue
-			}
+	n := r.Len()
+	at := 0
+	for ; at < n; at += 2 {
+		order, _ := row.Compare(r.At(at), key)
+		if order > 0 {
+			break
 		}
-		entries = append(entries, e)
+		if order == 0 {
+			by += r.At(at + 1).Int64()
+			return counted(r, place{at, at + 2}, key, by)
+		}
 	}
-	if !found && by > 0 && len(entries) < max {
-		entries = append(entries, row.Entry{Key: key, Value: row.NewBigint(by)})
+	if by < 1 || n/2 >= max {
+		return state
 	}
-	return row.NewMap(entries...)
+	return counted(r, place{at, at}, key, by)
+}
+
+// counted is a map in which a place, of its keys and values by turns, has a key with its count; none below 1.
+func counted(r row.Row, at place, key row.Value, n int64) row.Value {
+	return row.FromRow(row.KindMap, row.Make(func(b *row.Builder) {
+		b.AddRange(r, 0, at.from)
+		if n > 0 {
+			b.Add(key)
+			b.Add(row.NewBigint(n))
+		}
+		b.AddRange(r, at.to, r.Len())
+	}))
 }
 
 // attribute is the value that all rows have; null, if they have several. Its state counts the values.
@@ -167,20 +210,19 @@ func attribute() function.Aggregate {
 }
 
 func countValue(state, v row.Value, by int64) row.Value {
-	values := state.Row().Values()
-	for i, e := range values {
-		if e.Row().At(0) != v {
+	r := state.Row()
+	for i := range r.Len() {
+		e := r.At(i).Row()
+		if e.At(0) != v {
 			continue
 		}
-		n := e.Row().At(1).Int64() + by
-		if n < 1 {
-			return row.NewArray(slices.Delete(values, i, i+1)...)
+		if n := e.At(1).Int64() + by; n > 0 {
+			return spliced(state, place{i, i + 1}, row.NewStruct(v, row.NewBigint(n)))
 		}
-		values[i] = row.NewStruct(v, row.NewBigint(n))
-		return row.NewArray(values...)
+		return spliced(state, place{i, i + 1})
 	}
 	if by < 1 {
 		return state
 	}
-	return row.NewArray(append(values, row.NewStruct(v, row.NewBigint(by)))...)
+	return appendTo(state, row.NewStruct(v, row.NewBigint(by)))
 }

@@ -56,25 +56,29 @@ func someByOffset(b function.Binding, latest bool) (function.Accumulator, error)
 	if want < 1 {
 		return function.Accumulator{}, fmt.Errorf("the number of values must be 1 or greater, it is %d", want)
 	}
-	cut := func(values []row.Value) row.Value {
-		if over := len(values) - want; over > 0 {
-			if latest {
-				values = values[over:]
-			} else {
-				values = values[:want]
-			}
+	shown := func(state row.Value) row.Value {
+		switch over := state.Len() - want; {
+		case over <= 0:
+			return state
+		case latest:
+			return cut(state, place{over, over + want})
 		}
-		return row.NewArray(values...)
+		return cut(state, place{0, want})
 	}
 	a := function.Accumulator{
 		Add: func(state row.Value, args []row.Value) (row.Value, error) {
-			if args[0].IsNull() && ignore || !latest && state.Len() >= want {
+			n := state.Len()
+			if args[0].IsNull() && ignore || !latest && n >= want {
 				return state, nil
 			}
-			return cut(append(state.Row().Values(), args[0])), nil
+			r := state.Row()
+			return row.FromRow(row.KindArray, row.Make(func(b *row.Builder) {
+				b.AddRange(r, max(n+1-want, 0), n)
+				b.Add(args[0])
+			})), nil
 		},
 		Merge: func(a, b row.Value) (row.Value, error) {
-			return cut(append(a.Row().Values(), b.Row().Values()...)), nil
+			return shown(spliced(a, place{a.Len(), a.Len()}, b.Row().Values()...)), nil
 		},
 	}
 	a.State, a.Initial = array(b.Args[0])
@@ -88,7 +92,7 @@ func top(name, text string, distinct bool) function.Aggregate {
 		f.Overloads = append(f.Overloads, function.AggregateOverload{
 			Signature: "(" + t + ", INT const) ARRAY<" + t + ">", Returns: func(args []*row.Type) *row.Type { return row.ArrayType(args[0]) },
 			New: func(b function.Binding) (function.Accumulator, error) {
-				return newTop(b, distinct, func(args []row.Value) row.Value { return args[0] }, func(v row.Value) row.Value { return v })
+				return newTop(b, distinct, false)
 			},
 		})
 		if distinct {
@@ -97,12 +101,7 @@ func top(name, text string, distinct bool) function.Aggregate {
 		f.Overloads = append(f.Overloads, function.AggregateOverload{
 			Signature: "(" + t + ", ANY, ANY..., INT const) ARRAY<STRUCT>", Returns: topStruct,
 			New: func(b function.Binding) (function.Accumulator, error) {
-				return newTop(b, false, func(args []row.Value) row.Value {
-					if args[0].IsNull() {
-						return row.Null
-					}
-					return row.NewStruct(args...)
-				}, func(v row.Value) row.Value { return v.Row().At(0) })
+				return newTop(b, false, true)
 			},
 		})
 	}
@@ -118,44 +117,83 @@ func topStruct(args []*row.Type) *row.Type {
 	return row.ArrayType(row.StructType(f...))
 }
 
-// newTop makes an accumulator of the k greatest entries; an entry is made of the arguments, key is what it is ordered by.
-func newTop(b function.Binding, distinct bool, entry func([]row.Value) row.Value, key func(row.Value) row.Value) (function.Accumulator, error) {
+// newTop makes an accumulator of the k greatest entries: of values, or of structs that are ordered by their first field.
+func newTop(b function.Binding, distinct, structs bool) (function.Accumulator, error) {
 	k := int(b.Consts[0].Int64())
 	if k < 1 {
 		return function.Accumulator{}, fmt.Errorf("the number of values must be 1 or greater, it is %d", k)
 	}
-	insert := func(values []row.Value, v row.Value) []row.Value {
-		at := 0
-		for ; at < len(values); at++ {
-			order, _ := row.Compare(key(v), key(values[at]))
-			if order == 0 && distinct {
-				return values
-			}
-			if order > 0 {
-				break
-			}
+	key := func(v row.Value) row.Value {
+		if structs {
+			return v.Row().At(0)
 		}
-		if at >= k {
-			return values
-		}
-		out := append(append(append(make([]row.Value, 0, k+1), values[:at]...), v), values[at:]...)
-		return out[:min(len(out), k)]
+		return v
 	}
-	return function.Accumulator{
-		State: b.Returns, Initial: row.NewArray(),
-		Add: func(state row.Value, args []row.Value) (row.Value, error) {
-			v := entry(args)
-			if v.IsNull() {
-				return state, nil
+	// rank is the place of a new entry, k: it has none.
+	rank := func(r row.Row, by row.Value) int {
+		for at := range r.Len() {
+			switch order, _ := row.Compare(by, key(r.At(at))); {
+			case order == 0 && distinct:
+				return k
+			case order > 0:
+				return at
 			}
-			return row.NewArray(insert(state.Row().Values(), v)...), nil
+		}
+		return min(r.Len(), k)
+	}
+	a := function.Accumulator{
+		State: b.Returns, Initial: row.NewArray(),
+		AddTo: func(out *row.Builder, state row.Value, args []row.Value) bool {
+			if args[0].IsNull() {
+				return false
+			}
+			r := state.Row()
+			at := rank(r, args[0])
+			if at >= k {
+				return false
+			}
+			out.Open()
+			out.AddRange(r, 0, at)
+			if structs {
+				addStruct(out, args)
+			} else {
+				out.Add(args[0])
+			}
+			out.AddRange(r, at, min(r.Len(), k-1))
+			out.Close(row.KindArray)
+			return true
 		},
 		Merge: func(a, b row.Value) (row.Value, error) {
-			values := a.Row().Values()
-			for _, v := range b.Row().Values() {
-				values = insert(values, v)
+			r := b.Row()
+			for i := range r.Len() {
+				v := r.At(i)
+				if at := rank(a.Row(), key(v)); at < k {
+					a = spliced(cut(a, place{0, min(a.Len(), k-1)}), place{at, at}, v)
+				}
 			}
-			return row.NewArray(values...), nil
+			return a, nil
 		},
-	}, nil
+	}
+	a.Add = added(a.AddTo)
+	return a, nil
+}
+
+func addStruct(out *row.Builder, fields []row.Value) {
+	out.Open()
+	for _, v := range fields {
+		out.Add(v)
+	}
+	out.Close(row.KindStruct)
+}
+
+// added is the Add of an accumulator that has an AddTo.
+func added(addTo func(out *row.Builder, state row.Value, args []row.Value) bool) func(row.Value, []row.Value) (row.Value, error) {
+	return func(state row.Value, args []row.Value) (row.Value, error) {
+		changed := false
+		made := row.Make(func(out *row.Builder) { changed = addTo(out, state, args) })
+		if !changed {
+			return state, nil
+		}
+		return made.At(0), nil
+	}
 }

@@ -33,10 +33,10 @@ func Functions() []function.Scalar {
 			return row.NewInt(int32(args[0].Len())), nil
 		}),
 		nullable("array_contains", "Whether an array has a value among its elements.", "(ARRAY<T>, T) BOOLEAN", func(args []row.Value) (row.Value, error) {
-			return row.NewBoolean(!args[0].IsNull() && slices.Contains(args[0].Row().Values(), args[1])), nil
+			return row.NewBoolean(!args[0].IsNull() && contains(args[0].Row(), args[1])), nil
 		}),
 		one("array_distinct", "The elements, each once, in the order in which they come first.", "(ARRAY<T>) ARRAY<T>", func(args []row.Value) (row.Value, error) {
-			return distinct(args[0].Row().Values(), func(row.Value) bool { return true }), nil
+			return once(args[0]), nil
 		}),
 		one("array_union", "The elements of both arrays, each once.", "(ARRAY<T>, ARRAY<T>) ARRAY<T>", func(args []row.Value) (row.Value, error) {
 			return distinct(append(args[0].Row().Values(), args[1].Row().Values()...), func(row.Value) bool { return true }), nil
@@ -56,7 +56,10 @@ func Functions() []function.Scalar {
 			case args[1].IsNull():
 				return args[0], nil
 			}
-			return row.NewArray(append(args[0].Row().Values(), args[1].Row().Values()...)...), nil
+			return row.FromRow(row.KindArray, row.Make(func(b *row.Builder) {
+				b.AddAll(args[0].Row())
+				b.AddAll(args[1].Row())
+			})), nil
 		}),
 		nullable("array_remove", "The array without the elements that equal a value.", "(ARRAY<T>, T) ARRAY<T>", func(args []row.Value) (row.Value, error) {
 			if args[0].IsNull() {
@@ -78,6 +81,37 @@ func one(name, text, signature string, f function.Eval) function.Scalar {
 // nullable makes a function with one signature that gets nulls.
 func nullable(name, text, signature string, f function.Eval) function.Scalar {
 	return function.Scalar{Doc: doc(name, text), Overloads: []function.Overload{{Signature: signature, Eval: f, Nulls: true}}}
+}
+
+func contains(r row.Row, v row.Value) bool {
+	for i := range r.Len() {
+		if r.At(i) == v {
+			return true
+		}
+	}
+	return false
+}
+
+// few is how many values are compared each with each: a set costs more.
+const few = 16
+
+// once is an array of the elements, each once: mostly they are it already.
+func once(array row.Value) row.Value {
+	var room [few]row.Value
+	values := array.Row().Append(room[:0])
+	if len(values) <= few && !repeats(values) {
+		return array
+	}
+	return distinct(values, func(row.Value) bool { return true })
+}
+
+func repeats(values []row.Value) bool {
+	for i := range values {
+		if slices.Contains(values[:i], values[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 func setOf(array row.Value) map[row.Value]bool {
@@ -176,6 +210,9 @@ func join() function.Scalar {
 		if len(args) > 1 {
 			delimiter = args[1].Text() // of null: none
 		}
+		if err := function.CheckSizes(args[0].Row().Values(), len(delimiter)); err != nil {
+			return row.Null, err
+		}
 		var dst []byte
 		for i, v := range args[0].Row().Values() {
 			if i > 0 {
@@ -217,12 +254,13 @@ func series() function.Scalar {
 					step = given
 				}
 			}
-			if uint64(max(to, from)-min(to, from))/uint64(max(step, -step)) >= maxSeries {
+			steps := uint64(max(to, from)-min(to, from)) / uint64(max(step, -step))
+			if steps >= maxSeries {
 				return row.Null, errSeries
 			}
-			var out []row.Value
-			for i := from; step > 0 && i <= to || step < 0 && i >= to; i += step {
-				out = append(out, value(i))
+			out := make([]row.Value, steps+1)
+			for i := range out {
+				out[i] = value(from + int64(i)*step)
 			}
 			return row.NewArray(out...), nil
 		}
@@ -242,17 +280,18 @@ func slice() function.Scalar {
 		if args[0].IsNull() {
 			return row.Null, nil
 		}
-		values := args[0].Row().Values()
-		from, to := 0, len(values)
+		r := args[0].Row()
+		n := r.Len()
+		from, to := 0, n
 		if !args[1].IsNull() {
 			from = int(args[1].Int64()) - 1
 		}
 		if !args[2].IsNull() {
 			to = int(args[2].Int64())
 		}
-		if from < 0 || to > len(values) || from > to {
+		if from < 0 || to > n || from > to {
 			return row.Null, nil
 		}
-		return row.NewArray(values[from:to]...), nil
+		return row.FromRow(row.KindArray, r.Slice(from, to)), nil
 	})
 }

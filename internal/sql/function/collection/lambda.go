@@ -28,13 +28,19 @@ func lambdas() []function.Scalar {
 
 func transformArray(args []row.Value, fns []function.Lambda) (row.Value, error) {
 	r := args[0].Row()
-	out := make([]row.Value, r.Len())
-	for i := range out {
-		v, err := fns[0](r.At(i))
+	var room [few]row.Value
+	out, arg := room[:0], make([]row.Value, 1)
+	size := 0
+	for i := range r.Len() {
+		arg[0] = r.At(i)
+		v, err := fns[0](arg...)
 		if err != nil {
 			return row.Null, err
 		}
-		out[i] = v
+		if size += function.Size(v); size > function.MaxBytes {
+			return row.Null, function.ErrTooLarge
+		}
+		out = append(out, v)
 	}
 	return row.NewArray(out...), nil
 }
@@ -44,6 +50,7 @@ var errTwice = errors.New("two entries would have the same key")
 func transformMap(args []row.Value, fns []function.Lambda) (row.Value, error) {
 	entries := entriesOf(args[0])
 	seen := make(map[row.Value]bool, len(entries))
+	size := 0
 	for i, e := range entries {
 		k, err := fns[0](e.Key, e.Value)
 		if err != nil {
@@ -57,15 +64,22 @@ func transformMap(args []row.Value, fns []function.Lambda) (row.Value, error) {
 		if err != nil {
 			return row.Null, err
 		}
+		if size += function.Size(k) + function.Size(v); size > function.MaxBytes {
+			return row.Null, function.ErrTooLarge
+		}
 		entries[i] = row.Entry{Key: k, Value: v}
 	}
 	return row.NewMap(entries...), nil
 }
 
 func filterArray(args []row.Value, fns []function.Lambda) (row.Value, error) {
-	var out []row.Value
-	for _, v := range args[0].Row().Values() {
-		ok, err := fns[0](v)
+	r := args[0].Row()
+	var room [few]row.Value
+	out, arg := room[:0], make([]row.Value, 1)
+	for i := range r.Len() {
+		arg[0] = r.At(i)
+		v := arg[0]
+		ok, err := fns[0](arg...)
 		if err != nil {
 			return row.Null, err
 		}
@@ -96,9 +110,11 @@ func reduceArray(args []row.Value, fns []function.Lambda) (row.Value, error) {
 	if state.IsNull() || args[0].IsNull() {
 		return state, nil
 	}
-	for _, v := range args[0].Row().Values() {
+	r, arg := args[0].Row(), make([]row.Value, 2)
+	for i := range r.Len() {
+		arg[0], arg[1] = state, r.At(i)
 		var err error
-		if state, err = fns[0](state, v); err != nil {
+		if state, err = fns[0](arg...); err != nil {
 			return row.Null, err
 		}
 	}
@@ -180,6 +196,9 @@ func cube(args []row.Value) ([]row.Value, error) {
 	}
 	if len(places) > maxCube {
 		return nil, errCube
+	}
+	if (function.Size(args[0])+len(values))<<len(places) > function.MaxBytes {
+		return nil, function.ErrTooLarge
 	}
 	out := make([]row.Value, 0, 1<<len(places))
 	for mask := range 1 << len(places) {

@@ -1,26 +1,22 @@
 package collection
 
 import (
-	"errors"
-
 	"github.com/mainstemio/mainstem/internal/sql/function"
 	"github.com/mainstemio/mainstem/row"
 )
-
-var errKeys = errors.New("there are more keys than values")
 
 // maps are the functions on maps.
 func maps() []function.Scalar {
 	keys := func(args []row.Value) (row.Value, error) { return every(args[0], 0), nil }
 	out := []function.Scalar{
-		one("as_map", "The map of an array of keys and an array of values.", "(ARRAY<STRING>, ARRAY<T>) MAP<STRING, T>", func(args []row.Value) (row.Value, error) {
+		one("as_map", "The map of an array of keys and an array of values; keys for which there is none have null.", "(ARRAY<STRING>, ARRAY<T>) MAP<STRING, T>", func(args []row.Value) (row.Value, error) {
 			names, values := args[0].Row(), args[1].Row()
-			if names.Len() > values.Len() {
-				return row.Null, errKeys
-			}
 			entries := make([]row.Entry, names.Len())
 			for i := range entries {
-				entries[i] = row.Entry{Key: names.At(i), Value: values.At(i)}
+				entries[i].Key = names.At(i)
+				if i < values.Len() {
+					entries[i].Value = values.At(i)
+				}
 			}
 			return row.NewMap(entries...), nil
 		}),

@@ -63,7 +63,9 @@ func sums() (out []function.Scalar) {
 		prefix, typ, what string
 		value             func(v row.Value, ms int64) row.Value
 	}{
-		{"date", "DATE", "a date", func(v row.Value, ms int64) row.Value { return row.NewDate(v.Int64() + ms/msPerDay) }},
+		{"date", "DATE", "a date; parts of days count from midnight", func(v row.Value, ms int64) row.Value {
+			return row.NewDate((v.Int64()*msPerDay + ms) / msPerDay)
+		}},
 		{"time", "TIME", "a time of day, around midnight", func(v row.Value, ms int64) row.Value {
 			return row.NewTime(((v.Int64()+ms)%msPerDay + msPerDay) % msPerDay)
 		}},

@@ -141,6 +141,7 @@ func (d document) members() []member {
 		end = '}'
 	}
 	var out []member
+	seen := map[string]int{}
 	i = jsontext.Space(d, i+1)
 	if d[i] == end {
 		return nil
@@ -154,20 +155,20 @@ func (d document) members() []member {
 		}
 		next, _ := jsontext.Skip(d, i, 0)
 		m.value = d[i:next]
-		out = add(out, m, end == '}')
+		out = add(out, m, seen, end == '}')
 		i, closed, _ = jsontext.Next(d, next, end)
 	}
 	return out
 }
 
-func add(list []member, m member, named bool) []member {
+// add adds a member; seen has the places of those with names.
+func add(list []member, m member, seen map[string]int, named bool) []member {
 	if named {
-		for i := range list {
-			if list[i].name == m.name {
-				list[i].value = m.value
-				return list
-			}
+		if i, ok := seen[m.name]; ok {
+			list[i].value = m.value
+			return list
 		}
+		seen[m.name] = len(list)
 	}
 	return append(list, m)
 }
@@ -226,13 +227,14 @@ func concat(args []row.Value) (row.Value, error) {
 		objects = objects && d[d.start()] == '{'
 	}
 	var all []member
+	seen := map[string]int{}
 	for _, d := range docs {
 		if c := d[d.start()]; c != '[' && !objects {
 			all = append(all, member{value: d})
 			continue
 		}
 		for _, m := range d.members() {
-			all = add(all, m, objects)
+			all = add(all, m, seen, objects)
 		}
 	}
 	if len(args) == 0 {

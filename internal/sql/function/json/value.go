@@ -3,7 +3,9 @@ package json
 import (
 	"encoding/base64"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/mainstemio/mainstem/internal/java"
 	"github.com/mainstemio/mainstem/internal/jsontext"
@@ -47,17 +49,28 @@ func appendValue(dst []byte, v row.Value, t *row.Type) []byte {
 		}
 		return append(dst, '}')
 	case row.KindStruct:
-		dst = append(dst, '{')
-		for i, part := range v.Row().Values() {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = append(jsontext.AppendString(dst, t.Fields[i].Name), ':')
-			dst = appendValue(dst, part, t.Fields[i].Type)
-		}
-		return append(dst, '}')
+		return appendStruct(dst, v, t)
 	}
 	return cast.AppendText(dst, v, t)
+}
+
+// appendStruct appends the fields in the order of their names.
+func appendStruct(dst []byte, v row.Value, t *row.Type) []byte {
+	order := make([]int, len(t.Fields))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(t.Fields[a].Name, t.Fields[b].Name) })
+	r := v.Row()
+	dst = append(dst, '{')
+	for n, i := range order {
+		if n > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(jsontext.AppendString(dst, t.Fields[i].Name), ':')
+		dst = appendValue(dst, r.At(i), t.Fields[i].Type)
+	}
+	return append(dst, '}')
 }
 
 // contains looks for a value in a JSON array: whole numbers among whole ones, others among those with a point.

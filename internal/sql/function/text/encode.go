@@ -10,16 +10,13 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
+	"github.com/mainstemio/mainstem/internal/java"
 	"github.com/mainstemio/mainstem/internal/sql/function"
 	"github.com/mainstemio/mainstem/row"
 )
-
-// maxPad bounds what LPAD and RPAD make, in characters.
-const maxPad = 16 << 20
-
-var errPad = fmt.Errorf("a text longer than %d characters", maxPad)
 
 // encodings are the functions between texts, bytes and numbers.
 func encodings() []function.Scalar {
@@ -32,6 +29,9 @@ func encodings() []function.Scalar {
 		}}},
 		{Doc: doc("encode", "A text from one encoding (hex, utf8, ascii, base64) in another."), Overloads: []function.Overload{{
 			Signature: "(STRING, STRING, STRING) STRING", Eval: func(args []row.Value) (row.Value, error) {
+				if strings.EqualFold(args[1].Text(), args[2].Text()) {
+					return row.Null, errSameEncoding
+				}
 				b, err := decode(args[0].Text(), args[1].Text())
 				if err != nil {
 					return row.Null, err
@@ -49,6 +49,9 @@ func encodings() []function.Scalar {
 		{Doc: doc("from_bytes", "Bytes as text in an encoding (hex, utf8, ascii, base64)."), Overloads: []function.Overload{{
 			Signature: "(BYTES, STRING) STRING", Eval: func(args []row.Value) (row.Value, error) {
 				s, err := encode(args[0].Text(), args[1].Text())
+				if strings.EqualFold(args[1].Text(), "hex") {
+					s = strings.ToUpper(s) // as Guava writes it, which ksqlDB uses here and not in ENCODE
+				}
 				return row.NewString(s), err
 			},
 		}}},
@@ -58,7 +61,10 @@ func encodings() []function.Scalar {
 	}
 }
 
-var errEncoding = errors.New("the encodings are hex, utf8, ascii and base64")
+var (
+	errEncoding     = errors.New("the encodings are hex, utf8, ascii and base64")
+	errSameEncoding = errors.New("both encodings are the same")
+)
 
 // decode gives the bytes that a text stands for.
 func decode(s, encoding string) (string, error) {
@@ -86,16 +92,15 @@ func decode(s, encoding string) (string, error) {
 	return "", fmt.Errorf("unknown encoding %q: %w", encoding, errEncoding)
 }
 
-// hexDigits takes the digits out of 0x12, X'12' and odd numbers of digits.
+// hexDigits takes the digits out of 0x12 and X'12'. Behind 0x the first of an odd number of digits stands for itself.
 func hexDigits(s string) string {
 	switch {
-	case strings.HasPrefix(s, "0x"), strings.HasPrefix(s, "0X"):
-		s = s[2:]
+	case strings.HasPrefix(s, "0x") && len(s)%2 == 1:
+		return "0" + s[2:]
+	case strings.HasPrefix(s, "0x"):
+		return s[2:]
 	case len(s) > 2 && (s[0] == 'X' || s[0] == 'x') && s[1] == '\'' && s[len(s)-1] == '\'':
-		s = s[2 : len(s)-1]
-	}
-	if len(s)%2 == 1 {
-		return "0" + s
+		return s[2 : len(s)-1]
 	}
 	return s
 }
@@ -167,24 +172,37 @@ func chr() function.Scalar {
 		}
 		return row.NewString(string(rune(code)))
 	}
-	return function.Scalar{Doc: doc("chr", "The character with a Unicode code point, given as a number or as text such as '\\u004b'."), Overloads: []function.Overload{
+	return function.Scalar{Doc: doc("chr", "The character with a Unicode code point, given as a number or as text such as '\\u004b', behind which more text may follow."), Overloads: []function.Overload{
 		{Signature: "(INT) STRING", Eval: func(args []row.Value) (row.Value, error) { return char(args[0].Int64()), nil }},
 		{Signature: "(STRING) STRING", Eval: func(args []row.Value) (row.Value, error) {
-			var units []uint16
-			for rest := args[0].Text(); rest != ""; {
-				if len(rest) < 6 || rest[0] != '\\' || rest[1] != 'u' {
-					return row.Null, nil
-				}
-				n, err := strconv.ParseUint(rest[2:6], 16, 16)
-				if err != nil {
-					return row.Null, nil
-				}
-				units, rest = append(units, uint16(n)), rest[6:]
+			s := args[0].Text()
+			if java.Length(s) < 6 || !strings.HasPrefix(s, `\u`) {
+				return row.Null, nil
 			}
-			return fromUnits(units), nil
+			return unescaped(s)
 		}},
 	}}
 }
+
+// unescaped is a text with what \u and four digits stand for.
+func unescaped(s string) (row.Value, error) {
+	var units []uint16
+	for s != "" {
+		before, rest, found := strings.Cut(s, `\u`)
+		units = append(units, utf16.Encode([]rune(before))...)
+		if !found {
+			break
+		}
+		n, err := strconv.ParseUint(rest[:min(4, len(rest))], 16, 16)
+		if err != nil || len(rest) < 4 {
+			return row.Null, errUnit
+		}
+		units, s = append(units, uint16(n)), rest[4:]
+	}
+	return row.NewString(string(utf16.Decode(units))), nil
+}
+
+var errUnit = errors.New(`four hexadecimal digits must follow \u`)
 
 // unique makes UUID. random gives 64 random bits.
 func unique(random func() uint64) function.Scalar {

@@ -3,7 +3,9 @@ package text
 import (
 	"fmt"
 	"unicode"
+	"unicode/utf8"
 
+	"github.com/mainstemio/mainstem/internal/java"
 	"github.com/mainstemio/mainstem/internal/sql/function"
 	"github.com/mainstemio/mainstem/row"
 )
@@ -33,20 +35,23 @@ func (m masker) mask(r rune) rune {
 	return to
 }
 
-// newMasker reads the four arguments for what characters become: null keeps them, text stands for its first character.
-func newMasker(args []row.Value) masker {
+// newMasker reads the four arguments for what characters become: null keeps them.
+func newMasker(args []row.Value) (masker, error) {
 	if len(args) == 0 {
-		return defaultMask
+		return defaultMask, nil
 	}
 	var m masker
 	for i, v := range args {
 		m[i] = keep
-		for _, r := range v.Text() {
-			m[i] = r
-			break
+		if v.IsNull() {
+			continue
 		}
+		if java.Length(v.Text()) != 1 {
+			return m, fmt.Errorf("a mask must be one character, it is %q", v.Text())
+		}
+		m[i], _ = utf8.DecodeRuneInString(v.Text())
 	}
-	return m
+	return m, nil
 }
 
 // masks are MASK and its kin, which differ in which characters are masked.
@@ -80,7 +85,10 @@ func maskAll(args []row.Value) (row.Value, error) {
 	if args[0].IsNull() {
 		return row.Null, nil
 	}
-	m := newMasker(args[1:])
+	m, err := newMasker(args[1:])
+	if err != nil {
+		return row.Null, err
+	}
 	runes := []rune(args[0].Text())
 	for i, r := range runes {
 		runes[i] = m.mask(r)
@@ -97,7 +105,10 @@ func maskSome(masked func(i, n, size int) bool) function.Eval {
 		if n < 0 {
 			return row.Null, fmt.Errorf("the number of characters must not be negative, it is %d", n)
 		}
-		m := newMasker(args[2:])
+		m, err := newMasker(args[2:])
+		if err != nil {
+			return row.Null, err
+		}
 		runes := []rune(args[0].Text())
 		for i, r := range runes {
 			if masked(i, n, len(runes)) {

@@ -88,11 +88,11 @@ func extract(r *regex.Regex, args []row.Value) (row.Value, error) {
 	if err != nil {
 		return row.Null, nil //nolint:nilerr // as in ksqlDB: a group that is not there matches nothing
 	}
-	m, err := r.Find(args[1].Text())
-	if err != nil || m == nil || !m.Present[g] {
+	s, ok, err := r.Group(args[1].Text(), g)
+	if err != nil || !ok {
 		return row.Null, err
 	}
-	return row.NewString(m.Groups[g]), nil
+	return row.NewString(s), nil
 }
 
 func extractAll(r *regex.Regex, args []row.Value) (row.Value, error) {

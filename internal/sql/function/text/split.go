@@ -2,20 +2,10 @@ package text
 
 import (
 	"strings"
-	"unicode/utf16"
 
 	"github.com/mainstemio/mainstem/internal/sql/function"
 	"github.com/mainstemio/mainstem/row"
 )
-
-// fromUnits is the text of UTF-16 units, null if they are half a pair.
-func fromUnits(units []uint16) row.Value {
-	runes := utf16.Decode(units)
-	if len(units) == 0 || len(runes) != 1 || runes[0] == '\uFFFD' && units[0] != 0xFFFD {
-		return row.Null
-	}
-	return row.NewString(string(runes))
-}
 
 // split: without a delimiter each character, or byte, stands for itself.
 func split() function.Scalar {
@@ -55,14 +45,14 @@ func texts(list []string, value func(string) row.Value) row.Value {
 	return row.NewArray(out...)
 }
 
-// splitToMap passes over entries that are empty or have no delimiter between key and value.
+// splitToMap passes over entries that are empty or have no delimiter between key and value. Delimiters that are empty or the same give null.
 func splitToMap() function.Scalar {
 	return function.Scalar{
 		Doc: doc("split_to_map", "The map of a text's entries, parted by one delimiter, whose keys and values are parted by another."),
 		Overloads: []function.Overload{{
 			Signature: "(STRING, STRING, STRING) MAP<STRING, STRING>", Eval: func(args []row.Value) (row.Value, error) {
 				between, within := args[1].Text(), args[2].Text()
-				if between == "" || within == "" {
+				if between == "" || within == "" || between == within {
 					return row.Null, nil
 				}
 				var entries []row.Entry

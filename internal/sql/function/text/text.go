@@ -65,8 +65,16 @@ func capitals(s string) string {
 }
 
 // joined puts values together with a separator between them; nulls are passed over.
-func joined(args []row.Value, separator string) string {
+func joined(args []row.Value, separator string) (string, error) {
+	if err := function.CheckSizes(args, len(separator)); err != nil {
+		return "", err
+	}
+	size := 0
+	for _, v := range args {
+		size += len(v.Text()) + len(separator)
+	}
 	var b strings.Builder
+	b.Grow(size)
 	first := true
 	for _, v := range args {
 		if v.IsNull() {
@@ -78,13 +86,19 @@ func joined(args []row.Value, separator string) string {
 		first = false
 		b.WriteString(v.Text())
 	}
-	return b.String()
+	return b.String(), nil
 }
 
 func concat() function.Scalar {
 	return function.Scalar{Doc: doc("concat", "The texts, or bytes, one behind the other; nulls are passed over."), Overloads: []function.Overload{
-		{Signature: "(STRING...) STRING", Nulls: true, Eval: func(args []row.Value) (row.Value, error) { return row.NewString(joined(args, "")), nil }},
-		{Signature: "(BYTES...) BYTES", Nulls: true, Eval: func(args []row.Value) (row.Value, error) { return row.NewBytes(joined(args, "")), nil }},
+		{Signature: "(STRING...) STRING", Nulls: true, Eval: func(args []row.Value) (row.Value, error) {
+			s, err := joined(args, "")
+			return row.NewString(s), err
+		}},
+		{Signature: "(BYTES...) BYTES", Nulls: true, Eval: func(args []row.Value) (row.Value, error) {
+			s, err := joined(args, "")
+			return row.NewBytes(s), err
+		}},
 	}}
 }
 
@@ -94,7 +108,8 @@ func concatWith() function.Scalar {
 			if args[0].IsNull() {
 				return row.Null, nil
 			}
-			return make(joined(args[1:], args[0].Text())), nil
+			s, err := joined(args[1:], args[0].Text())
+			return make(s), err
 		}
 	}
 	return function.Scalar{Doc: doc("concat_ws", "The texts, or bytes, with the first argument between them; nulls are passed over."), Overloads: []function.Overload{
@@ -138,7 +153,11 @@ func length() function.Scalar {
 func replace() function.Scalar {
 	return function.Scalar{Doc: doc("replace", "The text with each occurrence of the second argument replaced by the third."), Overloads: []function.Overload{{
 		Signature: "(STRING, STRING, STRING) STRING", Eval: func(args []row.Value) (row.Value, error) {
-			return row.NewString(strings.ReplaceAll(args[0].Text(), args[1].Text(), args[2].Text())), nil
+			s, from, to := args[0].Text(), args[1].Text(), args[2].Text()
+			if grown := len(to) - len(from); grown > 0 && len(s)+strings.Count(s, from)*grown > function.MaxBytes {
+				return row.Null, function.ErrTooLarge
+			}
+			return row.NewString(strings.ReplaceAll(s, from, to)), nil
 		},
 	}}}
 }
@@ -221,32 +240,13 @@ func instr() function.Scalar {
 }
 
 func occurrence(s, sub string, pos, nth int) int {
-	if nth < 1 || sub == "" {
+	switch {
+	case nth < 1 || sub == "":
 		return 0
+	case pos < 0:
+		return java.LastIndex(s, sub, java.Length(s)+pos, nth) + 1
 	}
-	at := pos - 1
-	backwards := pos < 0
-	if backwards {
-		at = java.Length(s) + pos
-	}
-	for ; nth > 0; nth-- {
-		found := -1
-		if backwards {
-			found = java.LastIndex(s, sub, at)
-		} else {
-			found = java.Index(s, sub, at)
-		}
-		if found < 0 {
-			return 0
-		}
-		if nth == 1 {
-			return found + 1
-		}
-		if at = found + 1; backwards {
-			at = found - 1
-		}
-	}
-	return 0
+	return java.Index(s, sub, pos-1, nth) + 1
 }
 
 // pad makes LPAD and RPAD.
@@ -269,8 +269,8 @@ func pad(name, text string, left bool) function.Scalar {
 			if want < 0 || padding == "" {
 				return row.Null, nil
 			}
-			if want > maxPad {
-				return row.Null, errPad
+			if want > function.MaxBytes {
+				return row.Null, function.ErrTooLarge
 			}
 			return row.NewString(fill(args[0], java.Length(args[0].Text()), want, padding, java.Substring, java.Length(padding))), nil
 		}},
@@ -279,8 +279,8 @@ func pad(name, text string, left bool) function.Scalar {
 			if want < 0 || padding == "" {
 				return row.Null, nil
 			}
-			if want > maxPad {
-				return row.Null, errPad
+			if want > function.MaxBytes {
+				return row.Null, function.ErrTooLarge
 			}
 			return row.NewBytes(fill(args[0], len(args[0].Text()), want, padding, bytes, len(padding))), nil
 		}},

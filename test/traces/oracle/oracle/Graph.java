@@ -6,7 +6,9 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
+import java.util.Set;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KeyValue;
@@ -14,6 +16,7 @@ import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.errors.StreamsException;
 import org.apache.kafka.streams.kstream.*;
+import org.apache.kafka.streams.processor.StreamPartitioner;
 import org.apache.kafka.streams.processor.TimestampExtractor;
 import org.apache.kafka.streams.processor.api.FixedKeyProcessorSupplier;
 import org.apache.kafka.streams.processor.api.ProcessorSupplier;
@@ -96,11 +99,12 @@ final class Graph {
             case "globalTable":
                 return source(n, op);
             case "repartition":
-                return stream(n, "in").repartition(Repartitioned.with(key(n), value(n)).withName(text(n, "name")));
+                return stream(n, "in").repartition(
+                    Repartitioned.with(key(n), value(n)).withName(text(n, "name")).withStreamPartitioner(dropping(n)));
             case "toTable":
                 return stream(n, "in").toTable(materialized(n));
             case "to":
-                stream(n, "in").to(text(n, "topic"), Produced.with(key(n), value(n)));
+                stream(n, "in").to(text(n, "topic"), Produced.with(key(n), value(n)).withStreamPartitioner(dropping(n)));
                 return null;
             case "groupByKey":
                 return stream(n, "in").groupByKey(Grouped.with(text(n, "name"), key(n), value(n)));
@@ -122,6 +126,15 @@ final class Graph {
             default:
                 return op.startsWith("table.") ? tableStep(n, op) : op.endsWith("Join") ? join(n, op) : streamStep(n, op);
         }
+    }
+
+    /** A partitioner that drops what a predicate matches; null: the step has none. */
+    private static StreamPartitioner dropping(JsonNode n) {
+        if (!n.hasNonNull("dropIf")) {
+            return null;
+        }
+        Functions.Test match = Functions.predicate(n.get("dropIf"));
+        return (topic, k, v, count) -> match.of(k, v) ? Optional.of(Set.of()) : Optional.empty();
     }
 
     private Object source(JsonNode n, String op) {
@@ -253,6 +266,8 @@ final class Graph {
                 ValueMapperWithKey f = Functions.valueFunction(n.get("fn"))::of;
                 return kept ? table(n, "in").mapValues(f, materialized(n)) : table(n, "in").mapValues(f);
             }
+            case "table.process":
+                return processTable(n);
             case "table.toStream":
                 return n.hasNonNull("key")
                     ? table(n, "in").toStream((KeyValueMapper) Functions.keyFunction(n.get("key"))::of) : table(n, "in").toStream();
@@ -434,6 +449,20 @@ final class Graph {
             return stream(n, "in").process((ProcessorSupplier) () -> new Processors.Hand(proc, name), names);
         }
         return stream(n, "in").processValues((FixedKeyProcessorSupplier) () -> new Processors.Counter(name), names);
+    }
+
+    private Object processTable(JsonNode n) {
+        JsonNode store = n.get("store");
+        String name = store == null ? null : text(store, "name");
+        if (store != null) {
+            b.addStateStore(store(store, name));
+        }
+        String[] names = store == null ? new String[0] : new String[] {name};
+        ValueTransformerWithKeySupplier hands = () -> new Processors.TableHand(n.get("proc").get(0).textValue(), name);
+        if (!n.hasNonNull("kept")) {
+            return table(n, "in").transformValues(hands, names);
+        }
+        return table(n, "in").transformValues(hands, Materialized.as(text(n, "kept")).withKeySerde(key(n)).withValueSerde(value(n)), names);
     }
 
     private StoreBuilder store(JsonNode s, String name) {

@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.kstream.ValueTransformerWithKey;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.kstream.internals.SessionWindow;
 import org.apache.kafka.streams.processor.Cancellable;
@@ -251,5 +252,40 @@ final class Processors {
             st.put(r.key(), n);
             context.forward(r.withValue(Functions.text(r.value()) + "#" + n));
         }
+    }
+
+    /** A step of table.process. */
+    static final class TableHand implements ValueTransformerWithKey<Object, Object, Object> {
+        private final String f;
+        private final String store;
+        private KeyValueStore<Object, Object> counts;
+
+        TableHand(String f, String store) {
+            this.f = f;
+            this.store = store;
+        }
+
+        @Override
+        public void init(org.apache.kafka.streams.processor.ProcessorContext c) {
+            counts = store == null ? null : c.getStateStore(store);
+        }
+
+        @Override
+        public Object transform(Object k, Object v) {
+            switch (f) {
+                case "mark":
+                    return v == null ? null : Functions.text(v) + "!";
+                case "undelete":
+                    return Functions.text(v);
+                default:
+                    Object old = counts.get(k);
+                    long n = old == null ? 1 : (Long) old + 1;
+                    counts.put(k, n);
+                    return f.equals("countUpdates") || n % 2 == 1 ? Functions.text(v) + "#" + n : null;
+            }
+        }
+
+        @Override
+        public void close() {}
     }
 }

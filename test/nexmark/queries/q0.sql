@@ -1,0 +1,2 @@
+-- Pass through.
+CREATE STREAM q0 AS SELECT id, auction, bidder, price, date_time FROM bid;

@@ -1,0 +1,1 @@
+CREATE STREAM result AS SELECT counter FROM impulse;

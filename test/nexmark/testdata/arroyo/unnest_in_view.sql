@@ -1,0 +1,1 @@
+CREATE STREAM result AS SELECT EXPLODE(ARRAY[counter]) AS counter FROM impulse;

@@ -1,0 +1,7 @@
+CREATE TYPE customer AS STRUCT<id BIGINT, first_name VARCHAR, last_name VARCHAR, email VARCHAR>;
+CREATE STREAM changes (payload STRUCT<before customer, after customer, op VARCHAR>) WITH (kafka_topic='changes', value_format='JSON', partitions=1);
+CREATE TABLE result AS
+  SELECT COALESCE(payload->after->id, payload->before->id) AS k, LATEST_BY_OFFSET(COALESCE(payload->after->id, payload->before->id)) AS id,
+    LATEST_BY_OFFSET(payload->after->first_name) AS first_name, LATEST_BY_OFFSET(payload->after->last_name) AS last_name,
+    LATEST_BY_OFFSET(payload->after->email) AS email
+  FROM changes GROUP BY COALESCE(payload->after->id, payload->before->id) HAVING LATEST_BY_OFFSET(payload->op) <> 'd';
