@@ -26,7 +26,11 @@ func entity(done Result) map[string]any {
 	case session.SourceDescriptions:
 		return sourceDescriptions(e, text)
 	case session.QueryList:
-		return with("queries", text, "queries", each(e.Queries, runningEntity))
+		return with("queries", text, "queries", append(each(e.Queries, runningEntity), each(e.Pushes, pushEntity)...))
+	case session.PushEnd:
+		out := with("terminate_query", text, "queryId", e.ID)
+		out["wasTerminated"] = true
+		return out
 	case session.QueryDescription:
 		return with("queryDescription", text, "queryDescription", queryDescription(e))
 	case session.QueryDescriptions:

@@ -106,6 +106,13 @@ func runningEntity(q session.RunningQuery) any {
 	return out
 }
 
+func pushEntity(q session.PushQuery) any {
+	return map[string]any{
+		"queryString": q.Statement, "sinks": []string{}, "sinkKafkaTopics": []string{}, "id": q.ID,
+		"statusCount": map[string]int{string(session.Running): 1}, "queryType": "PUSH", "state": string(session.Running),
+	}
+}
+
 // counted is a state where ksqlDB's clients read one of a list of names, and refuse the whole answer with any other. What they show to people,
 // "state", is any text to them.
 func counted(s session.State) string {
@@ -133,7 +140,10 @@ func queryDescription(d session.QueryDescription) any {
 		"executionPlan": d.Steps, "overriddenProperties": d.Settings, "queryType": "PERSISTENT", "queryErrors": append([]any{}, errors...),
 		"tasksMetadata": []any{}, "consumerGroupId": nullable(d.App), "state": nil, "ksqlHostQueryStatus": map[string]string{},
 	}
-	if sink := d.Query.Plan.Sink; sink != nil && d.Running {
+	switch sink := d.Query.Plan.Sink; {
+	case d.Push:
+		out["queryType"] = "PUSH"
+	case sink != nil && d.Running:
 		out["sinks"], out["windowType"] = []any{sink.Name}, nullable(string(sink.Window.Kind))
 	}
 	if d.Running {

@@ -72,7 +72,7 @@ type handlers struct {
 // Paths returns the handlers by their patterns. The clock tells how long clients take to read.
 func Paths(s Server, c clock.Clock) map[string]http.HandlerFunc {
 	h := &handlers{server: s, clock: c}
-	h.running.mu.queries = map[string]*runningQuery{}
+	h.running.mu.queries = map[string]query.Rows{}
 	h.commands.mu.done = map[string]command{}
 	return map[string]http.HandlerFunc{
 		"POST /ksql":                           h.statements,

@@ -269,3 +269,42 @@ func TestAQueryThatIsBuiltIsOneThatRunsWhereClientsCount(t *testing.T) {
 		}
 	}
 }
+
+// pushing has a push query besides.
+type pushing struct{ inMemory }
+
+func (p pushing) Exec(ctx context.Context, r ksql.Request) ([]ksql.Result, error) {
+	if strings.HasPrefix(r.Text, "TERMINATE") {
+		return []ksql.Result{{Statement: r.Text, Message: "Query terminated.", Shows: session.PushEnd{ID: "transient_S_1"}}}, nil
+	}
+	done, err := p.inMemory.Exec(ctx, r)
+	for i := range done {
+		if shown, ok := done[i].Shows.(session.QueryList); ok {
+			shown.Pushes = []session.PushQuery{{ID: "transient_S_1", Statement: "SELECT * FROM S EMIT CHANGES;"}}
+			done[i].Shows = shown
+		}
+	}
+	return done, err
+}
+
+func TestPushQueriesHaveTheFormOfClients(t *testing.T) {
+	mux := http.NewServeMux()
+	lib := builtin.New(builtin.Options{Clock: clock.NewManual(time.UnixMilli(0))})
+	for pattern, handler := range ksql.Paths(pushing{inMemory{trial.New(trial.Options{Functions: lib})}}, clock.System) {
+		mux.HandleFunc(pattern, handler)
+	}
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	for statement, wants := range map[string][]string{
+		"LIST QUERIES;":            {`"queryType": "PUSH"`, `"id": "transient_S_1"`, `"statusCount": {"RUNNING": 1}`, `"sinks": []`, `"state": "RUNNING"`},
+		"TERMINATE transient_S_1;": {`"@type": "terminate_query"`, `"queryId": "transient_S_1"`, `"wasTerminated": true`},
+	} {
+		_, answer := ask(t, s, `{"ksql": "`+statement+`"}`)
+		answer = strings.NewReplacer("{ ", "{", " }", "}", "[ ", "[", " ]", "]").Replace(strings.Join(strings.Fields(answer), " "))
+		for _, want := range wants {
+			if !strings.Contains(answer, want) {
+				t.Errorf("%s: no %s in %s", statement, want, answer)
+			}
+		}
+	}
+}

@@ -77,10 +77,9 @@ func (h *handlers) stream(w http.ResponseWriter, r *http.Request, req Request, a
 		(&failure{status: http.StatusNotAcceptable, message: err.Error()}).send(w)
 		return
 	}
-	one := h.running.add(rows)
-	defer h.running.remove(one)
+	defer h.running.add(rows)()
 	w.Header().Set("Content-Type", as.media)
-	s := &sending{one: one, encoding: encoding, flow: newFlow(w, h.clock)}
+	s := &sending{rows: rows, encoding: encoding, flow: newFlow(w, h.clock)}
 	if failed := s.run(r.Context()); failed != nil {
 		failed.send(w)
 	}
@@ -88,7 +87,7 @@ func (h *handlers) stream(w http.ResponseWriter, r *http.Request, req Request, a
 
 // A sending is a result on its way to a client.
 type sending struct {
-	one      *runningQuery
+	rows     query.Rows
 	encoding rowstream.Encoding
 	flow     *flow
 	begun    bool // the client has the header
@@ -96,14 +95,14 @@ type sending struct {
 
 // run sends all rows. It returns a failure that came before the header.
 func (s *sending) run(ctx context.Context) *failure {
-	if s.one.rows.Header().Push { // it may take long until there is a row
+	if s.rows.Header().Push { // it may take long until there is a row
 		s.begin()
 		if s.flow.send() != nil {
 			return nil
 		}
 	}
 	for {
-		batch, err := s.one.rows.Next(ctx)
+		batch, err := s.rows.Next(ctx)
 		if err != nil {
 			return s.end(ctx, err)
 		}
@@ -138,10 +137,10 @@ func (s *sending) batch(rows []query.Row) (err error) {
 // end sends why there are no more rows.
 func (s *sending) end(ctx context.Context, err error) *failure {
 	switch {
-	case errors.Is(err, io.EOF), s.one.closed.Load():
+	case errors.Is(err, io.EOF), errors.Is(err, query.ErrClosed): // by another request
 		final := ""
 		if errors.Is(err, io.EOF) {
-			final = s.one.rows.Final()
+			final = s.rows.Final()
 		}
 		s.begin()
 		s.flow.buf = s.encoding.End(s.flow.buf, final)

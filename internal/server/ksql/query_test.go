@@ -60,7 +60,7 @@ func (r *result) Next(ctx context.Context) ([]query.Row, error) {
 		}
 		return nil, io.EOF
 	case <-r.closed:
-		return nil, errors.New("closed")
+		return nil, query.ErrClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -3,49 +3,39 @@ package ksql
 import (
 	"net/http"
 	"sync"
-	"sync/atomic"
 
 	"github.com/mainstemio/mainstem/internal/sql/query"
 )
 
-// A runningQuery is one whose rows are on their way to a client.
-type runningQuery struct {
-	rows   query.Rows
-	closed atomic.Bool // another request asked for its end
-}
-
-// openQueries are the queries that can be closed by their ids.
+// openQueries are those whose rows are on their way to clients. They can be closed by their ids.
 type openQueries struct {
 	mu struct {
 		sync.Mutex
-		queries map[string]*runningQuery
+		queries map[string]query.Rows
 	}
 }
 
-func (q *openQueries) add(rows query.Rows) *runningQuery {
+func (q *openQueries) add(rows query.Rows) (remove func()) {
+	id := rows.Header().ID
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	one := &runningQuery{rows: rows}
-	q.mu.queries[rows.Header().ID] = one
-	return one
-}
-
-func (q *openQueries) remove(one *runningQuery) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	delete(q.mu.queries, one.rows.Header().ID)
+	q.mu.queries[id] = rows
+	return func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		delete(q.mu.queries, id)
+	}
 }
 
 // close ends a query, if it runs.
 func (q *openQueries) close(id string) bool {
 	q.mu.Lock()
-	one := q.mu.queries[id]
+	rows := q.mu.queries[id]
 	q.mu.Unlock()
-	if one == nil {
+	if rows == nil {
 		return false
 	}
-	one.closed.Store(true)
-	one.rows.Close()
+	rows.Close()
 	return true
 }
 

@@ -94,7 +94,7 @@ func (s *socket) close(code websocket.StatusCode, reason string) {
 // over closes as a result ended: complete, or with an error.
 func (s *socket) over(err error) {
 	switch {
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, query.ErrClosed): // by another request
 		s.close(websocket.StatusNormalClosure, "done")
 	case s.ctx.Err() == nil:
 		s.close(websocket.StatusInternalError, err.Error())
@@ -108,8 +108,7 @@ func (s *socket) query(h *handlers, req Request) {
 		return
 	}
 	defer rows.Close()
-	one := h.running.add(rows)
-	defer h.running.remove(one)
+	defer h.running.add(rows)()
 	if s.send(columnsOf(rows.Header())) != nil {
 		return
 	}
@@ -117,9 +116,6 @@ func (s *socket) query(h *handlers, req Request) {
 	for {
 		batch, err := rows.Next(s.ctx)
 		if err != nil {
-			if one.closed.Load() {
-				err = io.EOF
-			}
 			s.over(err)
 			return
 		}

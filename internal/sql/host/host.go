@@ -207,7 +207,7 @@ func (h *Host) statement(ctx context.Context, env *session.Env, part parse.Part)
 	if failed != nil {
 		return done, failed
 	}
-	if !lasting(done.Statement) {
+	if _, passing := done.Shows.(session.PushEnd); passing || !lasting(done.Statement) {
 		return done, nil
 	}
 	h.snapshots.Store(h.mu.session.Snapshot())

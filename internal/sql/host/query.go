@@ -1,10 +1,12 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,8 +42,9 @@ type QueryOptions struct {
 
 // own is what queries of their own share.
 type own struct {
-	next atomic.Int64 // of ids
-	push atomic.Int64 // push queries that run
+	next   atomic.Int64 // of ids
+	push   atomic.Int64 // push queries that run or begin
+	pushes sync.Map     // id → pushed: those that run
 
 	mu      sync.Mutex // guards results
 	results map[any]keptResult
@@ -55,6 +58,37 @@ type keptResult struct {
 
 // resultsKept is how many results are remembered besides those of the queries that run.
 const resultsKept = 64
+
+// A pushed query is a push query that runs.
+type pushed struct {
+	session.PushQuery
+	rows query.Rows
+}
+
+// Pushes implements session.Pushes, in the order in which they began.
+func (h *Host) Pushes() (all []session.PushQuery) {
+	h.own.pushes.Range(func(_, p any) bool {
+		all = append(all, p.(pushed).PushQuery)
+		return true
+	})
+	number := func(q session.PushQuery) int64 { // ids end with it
+		n, _ := strconv.ParseInt(q.ID[strings.LastIndexByte(q.ID, '_')+1:], 10, 64)
+		return n
+	}
+	slices.SortFunc(all, func(a, b session.PushQuery) int { return cmp.Compare(number(a), number(b)) })
+	return all
+}
+
+// EndPush implements session.Pushes.
+func (h *Host) EndPush(id string) (found bool) {
+	h.own.pushes.Range(func(_, p any) bool {
+		if found = strings.EqualFold(p.(pushed).ID, id); found {
+			p.(pushed).rows.Close()
+		}
+		return !found
+	})
+	return found
+}
 
 // PushQueries returns how many push queries run.
 func (h *Host) PushQueries() int { return int(h.own.push.Load()) }
@@ -126,9 +160,14 @@ func (h *Host) live(ctx context.Context, s *session.Selected) (query.Rows, error
 		log.Topics = append(log.Topics, source.Topic)
 	}
 	header := h.header(s, kind)
-	end, err := h.admit(s)
-	if err != nil {
+	if err := h.admit(s); err != nil {
 		return nil, err
+	}
+	end := func() {
+		if p.Push {
+			h.own.pushes.Delete(header.ID)
+			h.own.push.Add(-1)
+		}
 	}
 	c, err := h.computation(ctx, s, header.ID)
 	if err != nil {
@@ -138,6 +177,9 @@ func (h *Host) live(ctx context.Context, s *session.Selected) (query.Rows, error
 	rows, err := query.Open(ctx, header, log, c, p.Limit, end)
 	if err != nil {
 		return nil, s.Failed(err)
+	}
+	if p.Push { // before anybody could read it to its end
+		h.own.pushes.Store(header.ID, pushed{session.PushQuery{ID: header.ID, Statement: s.Statement}, rows})
 	}
 	return rows, nil
 }
@@ -151,17 +193,17 @@ func fromStart(settings map[string]string) bool {
 	return false
 }
 
-// admit counts a push query, unless there are too many. end is to be called when it is over.
-func (h *Host) admit(s *session.Selected) (end func(), err error) {
+// admit counts a push query, unless there are too many.
+func (h *Host) admit(s *session.Selected) error {
 	if !s.Plan.Push {
-		return func() {}, nil
+		return nil
 	}
 	most := number(s.Settings, settingMaxPush, defaultMaxPush)
 	if h.own.push.Add(1) > most {
 		h.own.push.Add(-1)
-		return nil, s.Refused("There are %d push queries already, as many as %s allows. End one of them first, or raise the setting.", most, settingMaxPush)
+		return s.Refused("There are %d push queries already, as many as %s allows. End one of them first, or raise the setting.", most, settingMaxPush)
 	}
-	return func() { h.own.push.Add(-1) }, nil
+	return nil
 }
 
 // number is a setting as a number, or what counts without it.
@@ -183,7 +225,7 @@ func (h *Host) computation(ctx context.Context, s *session.Selected, id string) 
 		}
 		return query.NewTap(tap), nil
 	}
-	topology, err := lower.BuildOwn(s.Plan, env)
+	topology, err := lower.BuildOwn(&s.Plan.Query, env)
 	if err != nil {
 		return nil, err
 	}

@@ -50,8 +50,11 @@ type Env struct {
 	Failed func(step string, err error)
 }
 
-// Build returns the topology of a persistent query.
+// Build returns the topology of a persistent query, or of a query of its own if it has no sink: see BuildOwn.
 func Build(q *plan.Query, env Env) (*stream.Topology, error) {
+	if q.Sink == nil {
+		return BuildOwn(q, env)
+	}
 	b := newBuilder(env)
 	b.names = plan.Names(q)
 	sink, ok := q.Root.(*plan.Sink)

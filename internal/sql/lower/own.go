@@ -15,9 +15,9 @@ const OwnTopic = "result"
 
 // BuildOwn returns the topology of a query of its own. Its rows go to OwnTopic as they are, their keys too, which have the bounds of windows
 // behind the columns.
-func BuildOwn(q *plan.Select, env Env) (*stream.Topology, error) {
+func BuildOwn(q *plan.Query, env Env) (*stream.Topology, error) {
 	b := newBuilder(env)
-	b.names = plan.Names(&q.Query)
+	b.names = plan.Names(q)
 	sink := q.Root.(*plan.Sink)
 	in, err := b.build(sink.Inputs()[0])
 	if err != nil {

@@ -13,14 +13,15 @@ import (
 // Text is a plan for EXPLAIN: a line for each step, from the sink to the sources, with the columns of its rows below the steps that change
 // them. A step that keeps state or moves rows has its name in brackets, with which the names of its stores and topics begin.
 func Text(q *Query) string {
-	w := &textWriter{names: Names(q)}
+	w := &textWriter{names: Names(q), output: q.Output}
 	w.node(q.Root, "")
 	return w.out.String()
 }
 
 type textWriter struct {
-	out   strings.Builder
-	names map[Node]string
+	out    strings.Builder
+	names  map[Node]string
+	output []Output
 }
 
 func (w *textWriter) node(n Node, indent string) {
@@ -33,7 +34,7 @@ func (w *textWriter) node(n Node, indent string) {
 		w.out.WriteString(" " + details)
 	}
 	w.out.WriteByte('\n')
-	for _, line := range columnLines(n) {
+	for _, line := range columnLines(n, w.output) {
 		w.out.WriteString(indent + "    " + line + "\n")
 	}
 	for _, in := range n.Inputs() {
@@ -75,6 +76,9 @@ func stepText(n Node) (word, details string) {
 	case *ForeignJoin:
 		return "ForeignJoin", kindWords[n.Kind] + " on " + n.Foreign.String()
 	case *Sink:
+		if n.To == nil {
+			return "Result", ""
+		}
 		details = fmt.Sprintf("%s %s to topic %s, key %s, value %s", n.To.Kind(), n.To.Name, n.To.Topic, sideText(n.To.Key, n.To.KeyFormat), n.To.ValueFormat.Name)
 		if n.To.Time.Column != "" {
 			details += ", time of " + n.To.Time.Column
@@ -130,12 +134,16 @@ func (n *Join) details() string {
 }
 
 // columnLines are the lines below a step: what the rows have behind it.
-func columnLines(n Node) []string {
+func columnLines(n Node, output []Output) []string {
 	var out []string
 	layout := n.Layout()
 	switch n := n.(type) {
 	case *Sink:
 		for i, x := range n.Exprs {
+			if n.To == nil {
+				out = append(out, columnText(row.Column{Name: output[i].Name, Type: output[i].Type}, x))
+				continue
+			}
 			out = append(out, columnText(n.To.Value[i], x))
 		}
 	case *Project:

@@ -54,12 +54,19 @@ type RunningQuery struct {
 }
 
 // A QueryList is LIST QUERIES.
-type QueryList struct{ Queries []RunningQuery }
+type QueryList struct {
+	Queries []RunningQuery
+	Pushes  []PushQuery
+}
+
+// A PushEnd is TERMINATE of a push query.
+type PushEnd struct{ ID string }
 
 // A QueryDescription is EXPLAIN, and each query of LIST QUERIES EXTENDED.
 type QueryDescription struct {
 	RunningQuery
 	Running  bool   // it is one that runs, not a statement
+	Push     bool   // it is a push query: its plan is that of a persistent one of the same rows
 	Topology string // of its steps
 	Steps    string // those of the language
 	App      string // its consumer group
@@ -132,6 +139,7 @@ type SchemaAssertion struct {
 func (SourceList) entity()           {}
 func (SourceDescriptions) entity()   {}
 func (QueryList) entity()            {}
+func (PushEnd) entity()              {}
 func (QueryDescription) entity()     {}
 func (QueryDescriptions) entity()    {}
 func (Explanation) entity()          {}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mainstemio/mainstem/internal/sql/ast"
@@ -15,7 +16,7 @@ func (s *Session) explain(env *Env, st *ast.Explain) (Entity, error) {
 	inner, q := st.Statement, (*Query)(nil)
 	if inner == nil {
 		if q = s.Query(st.ID.Text); q == nil {
-			return nil, s.unknownQuery(st.ID)
+			return s.explainPush(env, st)
 		}
 	}
 	switch {
@@ -68,14 +69,13 @@ func (s *Session) imagined(env *Env, st ast.Statement) (*Query, error) {
 	case *ast.InsertInto:
 		q.Plan, err = plan.InsertInto(c, st)
 	case *ast.Select:
-		// A query of its own has no sink: it is explained as the persistent query of its rows.
-		as := &ast.CreateAs{Span: st.Span, Name: ast.Name{Text: "KSQL_EXPLAINED", Span: st.Span}, Query: st.Query}
-		if q.Plan, err = plan.CreateAs(c, as); err == nil {
-			break
+		pushed := *st.Query
+		if pushed.Emit == ast.EmitNone { // a pull query is explained as the push query of its rows
+			pushed.Emit = ast.EmitChanges
 		}
-		as.Table = true
-		if t, asTable := plan.CreateAs(c, as); asTable == nil {
-			q.Plan, err = t, nil
+		var own *plan.Select
+		if own, err = plan.Own(c, &pushed); err == nil {
+			q.Plan = &own.Query
 		}
 	default:
 		return nil, errorAt(st, CodeInvalid, "The provided statement does not run a ksql query")
@@ -91,6 +91,42 @@ func (s *Session) describeQuery(q *Query) (QueryDescription, error) {
 	}
 	return QueryDescription{
 		RunningQuery: RunningQuery{q, s.o.Host.Status(q)}, Running: true, Topology: t.Describe(), Steps: plan.Text(q.Plan), App: t.Name,
+	}, nil
+}
+
+// explainPush is EXPLAIN of a push query.
+func (s *Session) explainPush(env *Env, st *ast.Explain) (Entity, error) {
+	all := s.pushes()
+	i := slices.IndexFunc(all, func(p PushQuery) bool { return strings.EqualFold(p.ID, st.ID.Text) })
+	if i < 0 {
+		return nil, s.unknownQuery(st.ID)
+	}
+	if st.Stage == ast.ExplainDefault {
+		return s.describePush(env, all[i])
+	}
+	tree, err := parse.Statement(all[i].Statement)
+	if err != nil {
+		return nil, err
+	}
+	return s.explain(env, &ast.Explain{Span: st.Span, Stage: st.Stage, Statement: tree})
+}
+
+func (s *Session) describePush(env *Env, p PushQuery) (QueryDescription, error) {
+	tree, err := parse.Statement(p.Statement)
+	if err != nil {
+		return QueryDescription{}, err
+	}
+	q, err := s.imagined(env, tree)
+	if err != nil {
+		return QueryDescription{}, err
+	}
+	q.ID, q.Statement = p.ID, p.Statement
+	t, err := s.o.Host.Topology(q)
+	if err != nil {
+		return QueryDescription{}, err
+	}
+	return QueryDescription{
+		RunningQuery: RunningQuery{Query: q, Status: Status{State: Running}}, Running: true, Push: true, Topology: t.Describe(), Steps: plan.Text(q.Plan),
 	}, nil
 }
 

@@ -120,6 +120,9 @@ func (s *Session) unknownQuery(id ast.Name) error {
 }
 
 func (s *Session) terminate(ctx context.Context, env *Env, st *ast.Terminate) (Result, error) {
+	if h, ok := s.o.Host.(Pushes); ok && !st.All && s.Query(st.ID.Text) == nil && h.EndPush(st.ID.Text) {
+		return Result{Message: "Query terminated.", Shows: PushEnd{st.ID.Text}}, nil
+	}
 	ended, err := s.targets(st.QueryTarget)
 	if err != nil {
 		return Result{}, err

@@ -54,6 +54,16 @@ type Host interface {
 // A Rebuilder is a Host that runs a query beside another one until it can take its place; it tells so to Session.Switch.
 type Rebuilder interface{ Rebuilds() bool }
 
+// Pushes is a Host that knows the push queries that run. They are no part of the catalog.
+type Pushes interface {
+	Pushes() []PushQuery
+	// EndPush ends a push query; false: there is none of this id, whose case does not count.
+	EndPush(id string) bool
+}
+
+// A PushQuery is a SELECT that a client reads.
+type PushQuery struct{ ID, Statement string }
+
 // A Topic is one to be made.
 type Topic struct {
 	Name       string

@@ -38,7 +38,7 @@ func (s *Session) list(ctx context.Context, env *Env, st *ast.List) (Entity, err
 	case ast.ListStreams, ast.ListTables:
 		return s.listSources(ctx, st)
 	case ast.ListQueries:
-		return s.listQueries(st)
+		return s.listQueries(env, st)
 	case ast.ListTopics:
 		return s.listTopics(ctx, st)
 	case ast.ListFunctions:
@@ -98,9 +98,9 @@ func (s *Session) listTopics(ctx context.Context, st *ast.List) (Entity, error) 
 	return l, nil
 }
 
-func (s *Session) listQueries(st *ast.List) (Entity, error) {
+func (s *Session) listQueries(env *Env, st *ast.List) (Entity, error) {
 	if !st.Extended {
-		return QueryList{s.runs(func(*Query) bool { return true })}, nil
+		return QueryList{s.runs(func(*Query) bool { return true }), s.pushes()}, nil
 	}
 	var all QueryDescriptions
 	for _, q := range s.queries {
@@ -110,7 +110,22 @@ func (s *Session) listQueries(st *ast.List) (Entity, error) {
 		}
 		all.Queries = append(all.Queries, d)
 	}
+	for _, p := range s.pushes() {
+		d, err := s.describePush(env, p)
+		if err != nil {
+			return nil, err
+		}
+		all.Queries = append(all.Queries, d)
+	}
 	return all, nil
+}
+
+// pushes are the push queries that run.
+func (s *Session) pushes() []PushQuery {
+	if h, ok := s.o.Host.(Pushes); ok {
+		return h.Pushes()
+	}
+	return nil
 }
 
 // runs are the queries that a caller wants, with how they do.
