@@ -432,10 +432,11 @@ func TestPushQueriesWithStateOfTheirOwn(t *testing.T) {
 		"SELECT windowstart, item, SUM(n) AS n FROM sales WINDOW TUMBLING (SIZE 1 MINUTE) GROUP BY item EMIT CHANGES LIMIT 3;": {
 			"0 cup 3", "0 tea 1", "60000 tea 4",
 		},
-		"SELECT s.shop, i.price * s.n AS v FROM sales s JOIN items i ON s.item = i.item EMIT CHANGES LIMIT 3;": {"a 20", "a 5", "b 36"},
-		"SELECT item, n FROM sales PARTITION BY item EMIT CHANGES LIMIT 3;":                                    {"cup 3", "tea 1", "tea 4"},
-		"SELECT EXPLODE(ARRAY[n, 0]) AS x FROM sales WHERE item = 'cup' EMIT CHANGES LIMIT 2;":                 {"0", "3"},
-		"SELECT item, SUM(n) AS n FROM sales GROUP BY item HAVING SUM(n) > 4 EMIT CHANGES LIMIT 1;":            {"tea 5"},
+		"SELECT s.shop, i.price * s.n AS v FROM sales s JOIN items i ON s.item = i.item EMIT CHANGES LIMIT 3;":                                    {"a 20", "a 5", "b 36"},
+		"SELECT item, n FROM sales PARTITION BY item EMIT CHANGES LIMIT 3;":                                                                       {"cup 3", "tea 1", "tea 4"},
+		"SELECT EXPLODE(ARRAY[STRUCT(a := n, b := 'x'), NULL])->*, EXPLODE(ARRAY[7, 8]) AS c FROM sales WHERE item = 'cup' EMIT CHANGES LIMIT 2;": {"3 x 7", "null null 8"},
+		"SELECT EXPLODE(ARRAY[n, 0]) AS x FROM sales WHERE item = 'cup' EMIT CHANGES LIMIT 2;":                                                    {"0", "3"},
+		"SELECT item, SUM(n) AS n FROM sales GROUP BY item HAVING SUM(n) > 4 EMIT CHANGES LIMIT 1;":                                               {"tea 5"},
 	} {
 		rows := l.query(text, earliest)
 		got := l.read(rows, len(want))

@@ -113,6 +113,7 @@ func TestQueriesOfTheirOwn(t *testing.T) {
 		"SELECT * FROM hourly EMIT CHANGES;":                                                                     "TRAIN STRING!, WINDOWSTART BIGINT!, WINDOWEND BIGINT!, N BIGINT | by row true",
 		"SELECT a.train, s.tracks FROM arrivals a JOIN stations s ON a.train = s.code EMIT CHANGES;":             "TRAIN STRING!, TRACKS INTEGER | by row false",
 		"SELECT late FROM arrivals PARTITION BY late EMIT CHANGES;":                                              "LATE INTEGER! | by row false",
+		"SELECT train, EXPLODE(ARRAY[STRUCT(a := 1, b := 'x')])->* FROM arrivals EMIT CHANGES;":                  "TRAIN STRING!, A INTEGER, B STRING | by row false",
 		"SELECT train, EXPLODE(ARRAY[1, 2]) x FROM arrivals EMIT CHANGES;":                                       "TRAIN STRING!, X INTEGER | by row false",
 	} {
 		s, err := own(t, c, text)

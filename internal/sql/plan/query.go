@@ -267,8 +267,11 @@ func (p *planner) expand(in Node) (Node, error) {
 					return true
 				})
 			}
-			calls = append(calls, call)
-			return internal(call, "KSQL_SYNTH_", len(calls)-1)
+			at := slices.Index(calls, call) // the fields of call->* are those of one call
+			if at < 0 {
+				at, calls = len(calls), append(calls, call)
+			}
+			return internal(call, "KSQL_SYNTH_", at)
 		})
 		if found != nil {
 			return nil, found

@@ -4,7 +4,10 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/mainstemio/mainstem/internal/expr"
 	"github.com/mainstemio/mainstem/internal/sql/ast"
+	"github.com/mainstemio/mainstem/internal/sql/function"
+	"github.com/mainstemio/mainstem/row"
 )
 
 // An item is a column of the SELECT list: an expression over the sources' columns and the name of its result.
@@ -156,7 +159,7 @@ func columnRef(at ast.Node, c Column) *ast.ColumnRef {
 
 // fields expands struct->*.
 func (p *planner) fields(s *ast.SelectFields) ([]item, error) {
-	t, err := p.typeOf(s.Struct, "SELECT")
+	t, err := p.structOf(s.Struct)
 	if err != nil {
 		return nil, err
 	}
@@ -169,6 +172,19 @@ func (p *planner) fields(s *ast.SelectFields) ([]item, error) {
 		out = append(out, item{expr: ref, name: f.Name})
 	}
 	return out, nil
+}
+
+// structOf is the type of what stands in front of ->*: an expression, or a table function's call.
+func (p *planner) structOf(e ast.Expr) (*row.Type, error) {
+	call, ok := e.(*ast.Call)
+	if !ok || p.lib.Kind(call.Name.Text) != function.TableFunction {
+		return p.typeOf(e, "SELECT")
+	}
+	c, err := expr.CompileTable(call, p.scopeOf(&p.all, "SELECT"), p.lib)
+	if err != nil {
+		return nil, err
+	}
+	return c.Type(), nil
 }
 
 // boundsBehindKey moves the bounds of a windowed source from the end to behind its key: there * has them in a query of its own and in joins.
