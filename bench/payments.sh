@@ -25,7 +25,7 @@ cleanup() {
 trap cleanup EXIT
 
 find_peers "$systems"
-go build -o "$scratch/bin/" ./cmd/node ./cmd/table
+CGO_ENABLED=0 go build -o "$scratch/bin/" ./cmd/node ./cmd/table
 (cd .. && CGO_ENABLED=0 go build -o "$scratch/bin/" ./cmd/mainstem)
 
 load() { local command=$1; shift; "$peers/load/load" "$command" -b "127.0.0.1:$port" "$@"; }

@@ -17,7 +17,7 @@ rm -rf "$out"
 mkdir -p "$out"
 scratch=$(mktemp -d -t mainstem-bench.XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
-go build -o "$scratch/bin/" ./cmd/sql ./cmd/table
+CGO_ENABLED=0 go build -o "$scratch/bin/" ./cmd/sql ./cmd/table
 
 for workload in "${workloads[@]}"; do
   for _ in $(seq "${REPEAT:-1}"); do # a process each: nobody pays for another's garbage

@@ -22,7 +22,7 @@ cleanup() {
 }
 trap cleanup EXIT
 find_peers mainstem
-go build -o "$scratch/bin/" ./cmd/node ./cmd/table
+CGO_ENABLED=0 go build -o "$scratch/bin/" ./cmd/node ./cmd/table
 
 load() { local command=$1; shift; "$peers/load/load" "$command" -b "127.0.0.1:$port" "$@"; }
 

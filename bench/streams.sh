@@ -25,7 +25,7 @@ cleanup() {
 }
 trap cleanup EXIT
 find_peers kafka
-go build -o "$scratch/bin/" ./cmd/node ./cmd/worker ./cmd/table
+CGO_ENABLED=0 go build -o "$scratch/bin/" ./cmd/node ./cmd/worker ./cmd/table
 
 load() { local command=$1; shift; "$peers/load/load" "$command" -b "127.0.0.1:$port" "$@"; }
 
