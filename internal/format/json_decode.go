@@ -127,7 +127,7 @@ func eachMember(b []byte, f func(name []byte, from, to int)) {
 	i := jsontext.Space(b, 1)
 	for closed := b[i] == '}'; !closed; {
 		name, from, _ := jsontext.Key(b, i)
-		if strings.IndexByte(string(name), '\\') >= 0 {
+		if jsontext.PlainEnd(name, 0) < len(name) { // it has escapes, or bytes that may be no UTF-8
 			name = jsontext.Unescape(nil, name)
 		}
 		to, _ := jsontext.Skip(b, from, 0)

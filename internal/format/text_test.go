@@ -140,6 +140,7 @@ var hostile = append(everyScalar[:len(everyScalar):len(everyScalar)],
 func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"B":true,"I":1,"D":1.5,"S":"x","Y":"AQ==","A":[1,null],"M":{"k":1},"O":{"x":"y"},"DEC":1.5}`))
 	f.Add([]byte(`{"S":"\ud800","S":1e400,"s":{},"A":{},"M":[]}`))
+	f.Add([]byte("{\"\xebM\":1,\"M\":{\"\xeb\":1,\"caf\u00e9\":2}}"))
 	fuzz(f, format.Side{Spec: format.Spec{Name: format.JSON}, Schema: hostile})
 }
 
