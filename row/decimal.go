@@ -1,6 +1,7 @@
 package row
 
 import (
+	"cmp"
 	"errors"
 	"math/bits"
 	"strconv"
@@ -254,14 +255,11 @@ func (d Decimal) Cmp(other Decimal) int {
 }
 
 func (d Decimal) cmpSize(other Decimal) int {
-	if d.long == "" && other.long == "" && d.scale == other.scale {
-		switch {
-		case d.coef < other.coef:
-			return -1
-		case d.coef > other.coef:
-			return 1
-		}
-		return 0
+	scale := max(d.scale, other.scale)
+	if up, otherUp := int(scale-d.scale), int(scale-other.scale); d.long == "" && other.long == "" && max(up, otherUp) < len(powers) {
+		high, low := bits.Mul64(d.coef, powers[up])
+		otherHigh, otherLow := bits.Mul64(other.coef, powers[otherUp])
+		return cmp.Or(cmp.Compare(high, otherHigh), cmp.Compare(low, otherLow))
 	}
 	var bufs [2][48]byte
 	return cmpPlain(d.appendSize(bufs[0][:0]), other.appendSize(bufs[1][:0]))

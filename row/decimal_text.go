@@ -2,7 +2,8 @@ package row
 
 import (
 	"bytes"
-	"strconv"
+
+	"github.com/mainstemio/mainstem/internal/jsontext"
 )
 
 // String returns the number in plain notation, with its scale.
@@ -73,7 +74,7 @@ func (d Decimal) appendSize(dst []byte) []byte {
 		return append(dst, d.long...)
 	}
 	start, scale := len(dst), int(d.scale)
-	dst = strconv.AppendUint(dst, d.coef, 10)
+	dst = jsontext.AppendUint(dst, d.coef)
 	if scale == 0 {
 		return dst
 	}

@@ -2,8 +2,8 @@
 //
 // Purpose: types whose meaning must be the same in SQL, change capture, sinks, views and the typed library.
 //
-// Callers and callees: any part that handles values uses it; it uses the standard library and, for doubles as text,
-// internal/java. Serdes meet Decimal through small interfaces (AppendJSON, ParseJSON, encoding.TextAppender,
+// Callers and callees: any part that handles values uses it; it uses the standard library and, for numbers as text,
+// internal/java and internal/jsontext. Serdes meet Decimal through small interfaces (AppendJSON, ParseJSON, encoding.TextAppender,
 // encoding.TextUnmarshaler), not by name.
 //
 // Ownership: everything is a plain value that never changes. There are no locks, and nothing keeps a slice that it was given.

@@ -3,7 +3,6 @@ package serde
 import (
 	"errors"
 	"math"
-	"math/bits"
 	"strconv"
 	"unicode/utf8"
 	"unsafe"
@@ -13,11 +12,9 @@ import (
 
 // text reads the string literal at i.
 func (d *decoder) text(to *string, i int) int {
-	b := d.b
-	end := jsontext.PlainEnd(b, i+1)
-	if end < len(b) && b[end] == '"' {
-		*to = d.keep(b[i+1 : end])
-		return end + 1
+	if end := jsontext.PlainStringEnd(d.b, i); end > 0 {
+		*to = d.keep(d.b[i+1 : end-1])
+		return end
 	}
 	raw, next := d.unescaped(i)
 	if next >= 0 {
@@ -55,17 +52,9 @@ func (d *decoder) unescaped(i int) (text []byte, next int) {
 func (d *decoder) magnitude(n *node, start, i int) (size uint64, next int) {
 	b := d.b
 	first := i
-	for ; i < len(b) && b[i]-'0' <= 9; i++ {
-		if i-first < 19 {
-			size = size*10 + uint64(b[i]-'0')
-			continue
-		}
-		hi, lo := bits.Mul64(size, 10)
-		sum, carry := bits.Add64(lo, uint64(b[i]-'0'), 0)
-		if hi != 0 || carry != 0 {
-			return 0, d.fail(start, reasonRange)
-		}
-		size = sum
+	size, i, fits := jsontext.Digits(b, first)
+	if !fits {
+		return 0, d.fail(start, reasonRange)
 	}
 	switch {
 	case i == first && i > start:

@@ -1,6 +1,7 @@
 package serde
 
 import (
+	"encoding/binary"
 	"reflect"
 	"unicode/utf8"
 	"unsafe"
@@ -188,11 +189,11 @@ func (d *decoder) object(n *node, p unsafe.Pointer, start int) int {
 		if k, i = d.key(o, guess, i); i < 0 {
 			return i
 		}
-		if k >= 0 {
-			i = d.member(&o.fields[k], p, i, seen.add(k))
-		} else {
+		if k < 0 {
 			i = d.skip(i)
 			k = guess - 1
+		} else {
+			k, i = d.members(o, p, k, i, &seen)
 		}
 		if i < 0 {
 			return i
@@ -212,6 +213,47 @@ func (d *decoder) object(n *node, p unsafe.Pointer, start int) int {
 		return d.validate(n, p, start, i)
 	}
 	return i
+}
+
+// members reads the value of field k at i, and those of the fields that follow as the struct has them, as long as they are written without
+// white space. It returns the number of the last one and the index behind its value.
+func (d *decoder) members(o *object, p unsafe.Pointer, k, i int, seen *fieldSet) (last, end int) {
+	for {
+		f, first, behind := &o.fields[k], seen.add(k), 0
+		if f.node.dec == opString && f.via == nil { // what most fields are
+			behind = jsontext.PlainStringEnd(d.b, i)
+		}
+		if behind > 0 {
+			*(*string)(unsafe.Add(p, f.offset)) = d.keep(d.b[i+1 : behind-1])
+			i = behind
+		} else {
+			i = d.member(f, p, i, first)
+		}
+		if i < 0 || k+1 == len(o.fields) {
+			return k, i
+		}
+		next := &o.fields[k+1]
+		if !next.leads(d.b[i:]) {
+			return k, i
+		}
+		k, i = k+1, i+len(next.lead)
+		if i < len(d.b) && d.b[i] <= ' ' {
+			i = jsontext.Space(d.b, i)
+		}
+	}
+}
+
+// leads tells whether b begins with the field's lead. Most are compared as a first and a last word, which may overlap.
+func (f *field) leads(b []byte) bool {
+	n := len(f.lead)
+	if len(b) < n {
+		return false
+	}
+	if n < 8 || n > 16 {
+		return string(b[:n]) == f.lead
+	}
+	return binary.LittleEndian.Uint64(b) == binary.LittleEndian.Uint64(f.short[:]) &&
+		binary.LittleEndian.Uint64(b[n-8:]) == binary.LittleEndian.Uint64(f.short[n-8:])
 }
 
 // key reads a field name and its colon at i. It returns the number of the field, -1 for one that is not known, and the index
@@ -269,8 +311,6 @@ func (d *decoder) member(f *field, p unsafe.Pointer, i int, first bool) int {
 	switch {
 	case i >= len(d.b):
 		i = d.fail(i, reasonEnd)
-	case d.b[i] == '"' && f.node.dec == opString: // what most fields are
-		i = d.text((*string)(p), i)
 	case d.b[i] == 'n' && f.required:
 		if i = d.literal("null", i); i >= 0 {
 			i = d.fail(i-len("null"), "null, but required")

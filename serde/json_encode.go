@@ -43,20 +43,13 @@ func (e *encoder) value(dst []byte, n *node, p unsafe.Pointer) []byte {
 	case opString:
 		return jsontext.AppendString(dst, *(*string)(p))
 	case opInt:
-		return strconv.AppendInt(dst, readInt(p, n.size), 10)
+		return jsontext.AppendInt(dst, readInt(p, n.size))
 	case opUint:
-		return strconv.AppendUint(dst, readUint(p, n.size), 10)
+		return jsontext.AppendUint(dst, readUint(p, n.size))
 	case opStruct:
 		return e.object(dst, n, p)
 	case opScalar:
-		out, err := at(n.methods.appendJSON, p).AppendJSON(dst)
-		if err != nil {
-			return e.fail(err.Error(), err)
-		}
-		if len(out) <= len(dst) {
-			return e.fail("AppendJSON of "+n.typ.String()+" appended nothing", nil)
-		}
-		return out
+		return e.scalar(dst, n, p)
 	case opBool:
 		return strconv.AppendBool(dst, *(*bool)(p))
 	case opFloat:
@@ -119,6 +112,18 @@ func (e *encoder) rare(dst []byte, n *node, p unsafe.Pointer) []byte {
 	}
 }
 
+// scalar has a JSONAppender write the value.
+func (e *encoder) scalar(dst []byte, n *node, p unsafe.Pointer) []byte {
+	out, err := at(n.methods.appendJSON, p).AppendJSON(dst)
+	if err != nil {
+		return e.fail(err.Error(), err)
+	}
+	if len(out) <= len(dst) {
+		return e.fail("AppendJSON of "+n.typ.String()+" appended nothing", nil)
+	}
+	return out
+}
+
 func (e *encoder) refused(n *node) []byte {
 	return e.fail("this "+n.typ.String()+" cannot be written as JSON", nil)
 }
@@ -135,26 +140,26 @@ func (e *encoder) object(dst []byte, n *node, p unsafe.Pointer) []byte {
 	if !e.enter() {
 		return nil
 	}
-	dst = append(dst, '{')
-	empty := true
+	start := len(dst)
 	for i := range n.object.fields {
 		f := &n.object.fields[i]
-		at, ok := f.address(p)
-		if !ok || f.omit != omitNever && f.omitted(at) {
-			continue
+		at := unsafe.Add(p, f.offset)
+		if f.optional {
+			var ok bool
+			if at, ok = f.address(p); !ok || f.omitted(at) {
+				continue
+			}
 		}
-		lead := f.lead
-		if empty {
-			lead, empty = lead[1:], false
-		}
-		dst = append(dst, lead...)
+		dst = f.appendLead(dst)
 		switch f.node.enc {
 		case opString:
 			dst = jsontext.AppendString(dst, *(*string)(at))
 			continue
 		case opInt:
-			dst = strconv.AppendInt(dst, readInt(at, f.node.size), 10)
+			dst = jsontext.AppendInt(dst, readInt(at, f.node.size))
 			continue
+		case opScalar:
+			dst = e.scalar(dst, f.node, at)
 		default:
 			dst = e.value(dst, f.node, at)
 		}
@@ -164,7 +169,21 @@ func (e *encoder) object(dst []byte, n *node, p unsafe.Pointer) []byte {
 		}
 	}
 	e.depth--
+	if len(dst) == start {
+		return append(dst, "{}"...)
+	}
+	dst[start] = '{' // instead of the first field's comma
 	return append(dst, '}')
+}
+
+// appendLead appends the field's name, with what stands around it: where there is room all at once.
+func (f *field) appendLead(dst []byte) []byte {
+	n := len(dst)
+	if len(f.lead) > len(f.short) || cap(dst)-n < len(f.short) {
+		return append(dst, f.lead...)
+	}
+	*(*[leadRoom]byte)(dst[n : n+leadRoom]) = f.short
+	return dst[:n+len(f.lead)]
 }
 
 // address returns where the field of the struct at p is; false if an embedded pointer on the way there is nil.
@@ -179,6 +198,9 @@ func (f *field) address(p unsafe.Pointer) (unsafe.Pointer, bool) {
 
 // omitted reports whether the field is left out for its value.
 func (f *field) omitted(p unsafe.Pointer) bool {
+	if f.omit == omitNever {
+		return false
+	}
 	v := reflect.NewAt(f.node.typ, p).Elem()
 	if f.omit&omitZero != 0 && isZero(v) {
 		return true

@@ -22,14 +22,19 @@ type object struct {
 // A field is one JSON field, possibly one of an embedded struct.
 type field struct {
 	name     string
-	quoted   string // "name": as it most often stands in the input
-	lead     string // ,"name": as it is written
+	quoted   string         // "name": as it most often stands in the input
+	lead     string         // ,"name": as it is written
+	short    [leadRoom]byte // lead, if it is that short
 	node     *node
 	offset   uintptr
 	via      []step // embedded pointers to go through first; offset counts from the last
 	omit     omission
+	optional bool // it may be left out when it is written: for omit or for a nil pointer in via
 	required bool
 }
+
+// leadRoom is the length of most leads, or more.
+const leadRoom = 24
 
 // A step leads through an embedded pointer.
 type step struct {
@@ -73,6 +78,8 @@ func (c *compiler) object(typ reflect.Type, path string) *object {
 		}
 		text := string(jsontext.AppendString(nil, f.name))
 		f.quoted, f.lead = text+":", ","+text+":"
+		copy(f.short[:], f.lead)
+		f.optional = f.omit != omitNever || f.via != nil
 		i := len(o.fields)
 		o.fields = append(o.fields, f)
 		o.exact[f.name] = i

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"reflect"
 	"unsafe"
+
+	"github.com/mainstemio/mainstem/internal/jsontext"
 )
 
 // scalar has a JSONParser read the scalar at i.
@@ -12,9 +14,11 @@ func (d *decoder) scalar(n *node, p unsafe.Pointer, i int) int {
 	if c := d.b[i]; c == '{' || c == '[' {
 		return d.mismatch(n, i)
 	}
-	end := d.skip(i)
-	if end < 0 {
-		return end
+	end := jsontext.PlainStringEnd(d.b, i)
+	if end == 0 {
+		if end = d.skip(i); end < 0 {
+			return end
+		}
 	}
 	if err := at(n.methods.parseJSON, p).ParseJSON(d.b[i:end:end]); err != nil {
 		d.fail(i, err.Error())

@@ -31,31 +31,34 @@ func DateOf(t time.Time) Date { return Date(t.UnixMilli()) }
 func (d Date) Time() time.Time { return time.UnixMilli(int64(d)).UTC() }
 
 // ParseDate reads the text form. Months, days, hours, minutes and seconds that do not exist are errors.
-func ParseDate[T ~string | ~[]byte](s T) (Date, error) {
-	const form = "0000-00-00T00:00:00.000"
-	if len(s) != dateLen {
+func ParseDate[T ~string | ~[]byte](s T) (Date, error) { return parseDate([]byte(s)) }
+
+func parseDate(b []byte) (Date, error) {
+	if len(b) != dateLen || b[4] != '-' || b[7] != '-' || b[10] != 'T' || b[13] != ':' || b[16] != ':' || b[19] != '.' {
 		return 0, ErrDateForm
 	}
-	for i := range len(form) {
-		c := s[i]
-		if form[i] == '0' && (c < '0' || c > '9') || form[i] != '0' && c != form[i] {
-			return 0, ErrDateForm
-		}
+	year, month, day := number(b[0:4]), number(b[5:7]), number(b[8:10])
+	hour, minute, second, milli := number(b[11:13]), number(b[14:16]), number(b[17:19]), number(b[20:23])
+	if min(year, month, day, hour, minute, second, milli) < 0 {
+		return 0, ErrDateForm
 	}
-	num := func(from, to int) int {
-		n := 0
-		for i := from; i < to; i++ {
-			n = n*10 + int(s[i]-'0')
-		}
-		return n
-	}
-	year, month, day := num(0, 4), num(5, 7), num(8, 10)
-	hour, minute, second, milli := num(11, 13), num(14, 16), num(17, 19), num(20, 23)
 	if year < 1 || month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59 {
 		return 0, ErrDateRange
 	}
 	seconds := ((daysSinceEpoch(year, month, day)*24+int64(hour))*60+int64(minute))*60 + int64(second)
 	return Date(seconds*1000 + int64(milli)), nil
+}
+
+// number reads digits; anything else is -1.
+func number(digits []byte) int {
+	n := 0
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return -1
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n
 }
 
 func daysIn(year, month int) int {
@@ -81,24 +84,46 @@ func daysSinceEpoch(year, month, day int) int64 {
 	return y*365 + y/4 - y/100 + y/400 + daysBeforeMonth + int64(day) - 1 - 719468
 }
 
+// civil is the date that is so many days after 0001-01-01. It is daysSinceEpoch the other way round: century, year and month are each found
+// from the days that all before them have.
+func civil(days int) (year, month, day int) {
+	days += 306 // from 0000-03-01
+	century := (4*days + 3) / 146097
+	days -= century * 146097 / 4
+	year = (4*days + 3) / 1461
+	days -= year * 1461 / 4
+	month = (5*days + 2) / 153
+	day = days - (153*month+2)/5 + 1
+	year += 100 * century
+	if month < 10 {
+		return year, month + 3, day
+	}
+	return year + 1, month - 9, day
+}
+
 // String returns the text form.
 func (d Date) String() string { return string(d.append(make([]byte, 0, dateLen))) }
 
 func (d Date) append(dst []byte) []byte {
-	t := d.Time()
-	year, month, day := t.Date()
-	hour, minute, second := t.Clock()
-	dst = append2(append2(dst, year/100), year%100)
-	dst = append2(append(dst, '-'), int(month))
-	dst = append2(append(dst, '-'), day)
-	dst = append2(append(dst, 'T'), hour)
-	dst = append2(append(dst, ':'), minute)
-	dst = append2(append(dst, ':'), second)
-	milli := t.Nanosecond() / 1e6
-	return append2(append(dst, '.', byte('0'+milli/100)), milli%100)
+	const day = 24 * 60 * 60 * 1000
+	days, milli := int((d-minDate)/day), int((d-minDate)%day)
+	year, month, dayOfMonth := civil(days)
+	second := milli / 1000
+	dst = append(dst, "0000-00-00T00:00:00.000"...)
+	text := dst[len(dst)-dateLen:]
+	put2(text[0:], year/100)
+	put2(text[2:], year%100)
+	put2(text[5:], month)
+	put2(text[8:], dayOfMonth)
+	put2(text[11:], second/3600)
+	put2(text[14:], second/60%60)
+	put2(text[17:], second%60)
+	text[20] += byte(milli / 100 % 10)
+	put2(text[21:], milli%100)
+	return dst
 }
 
-func append2(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
+func put2(text []byte, n int) { text[0], text[1] = byte('0'+n/10), byte('0'+n%10) }
 
 // AppendJSON appends the text form as a JSON string; a date outside years 1 to 9999 is an error.
 func (d Date) AppendJSON(dst []byte) ([]byte, error) {

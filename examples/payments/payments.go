@@ -60,7 +60,7 @@ func (p Payment) Customer() int64 { return p.CustomerID }
 
 // Same reports whether q is a redelivery of p: equal in all fields, the amounts as numbers (1.5 is 1.50).
 func (p Payment) Same(q Payment) bool {
-	if !p.TrxAmount.Equal(q.TrxAmount) {
+	if p.TrxID != q.TrxID || !p.TrxAmount.Equal(q.TrxAmount) {
 		return false
 	}
 	q.TrxAmount = p.TrxAmount

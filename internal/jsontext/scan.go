@@ -1,6 +1,6 @@
 // Package jsontext reads and writes the tokens of JSON text: white space, literals, numbers, strings with their escapes.
 //
-// Callers: serde, for JSON of Go types, and internal/format, for JSON of rows. It calls nothing of the module.
+// Callers: serde, for JSON of Go types, internal/format, for JSON of rows, and row, for decimals as text. It calls nothing of the module.
 //
 // Owner and locks: functions only; they keep nothing of what they are given.
 //

@@ -52,6 +52,26 @@ func PlainEnd(b []byte, i int) int {
 	return i
 }
 
+// PlainStringEnd returns the index behind the string at i if it is nothing but plain ASCII characters, else 0.
+func PlainStringEnd(b []byte, i int) int {
+	if i >= len(b) || b[i] != '"' {
+		return 0
+	}
+	for i++; i+8 <= len(b); i += 8 {
+		if m := special(binary.LittleEndian.Uint64(b[i:])); m != 0 {
+			i += bits.TrailingZeros64(m) / 8
+			break
+		}
+	}
+	for i < len(b) && !isSpecial(b[i]) {
+		i++
+	}
+	if i < len(b) && b[i] == '"' {
+		return i + 1
+	}
+	return 0
+}
+
 // ScanString checks the rest of a string literal from i on. It returns the index of the closing quote, or the index of the
 // first wrong byte and a reason.
 func ScanString(b []byte, i int) (end int, escaped, ascii bool, reason string) {
@@ -175,25 +195,55 @@ const HexDigits = "0123456789abcdef"
 
 // AppendString appends s as a JSON string.
 func AppendString(dst []byte, s string) []byte {
-	i := plainEndString(s, 0)
-	if i < len(s) {
-		return appendEscaped(dst, s, i)
+	text := unsafe.Slice(unsafe.StringData(s), len(s))
+	n := len(dst)
+	if cap(dst)-n < len(text)+2 {
+		dst = slices.Grow(dst, len(text)+2)
 	}
-	if room := cap(dst) - len(dst); room < len(s)+2 {
-		dst = slices.Grow(dst, len(s)+2)
+	out := dst[n : n+len(text)+2]
+	out[0] = '"'
+	if !copyPlain(out[1:], text) {
+		return appendEscaped(dst[:n], s)
 	}
-	start := len(dst)
-	dst = dst[:start+len(s)+2]
-	dst[start] = '"'
-	copy(dst[start+1:], s)
-	dst[len(dst)-1] = '"'
-	return dst
+	out[len(out)-1] = '"'
+	return dst[:n+len(out)]
 }
 
-// appendEscaped is AppendString for a string whose first special byte is at i.
-func appendEscaped(dst []byte, s string, i int) []byte {
+// copyPlain copies text if no byte of it is special. It takes the first and the last words of a text, which may overlap: texts of nearly the
+// same length go the same way, which a processor foresees better than how often a loop runs.
+func copyPlain(to, text []byte) bool {
+	n := len(text)
+	to = to[:n]
+	switch {
+	case n >= 8:
+		for i := 8; i < n-8; i += 8 {
+			w := binary.LittleEndian.Uint64(text[i:])
+			if special(w) != 0 {
+				return false
+			}
+			binary.LittleEndian.PutUint64(to[i:], w)
+		}
+		first, last := binary.LittleEndian.Uint64(text), binary.LittleEndian.Uint64(text[n-8:])
+		binary.LittleEndian.PutUint64(to, first)
+		binary.LittleEndian.PutUint64(to[n-8:], last)
+		return special(first)|special(last) == 0
+	case n >= 4:
+		first, last := binary.LittleEndian.Uint32(text), binary.LittleEndian.Uint32(text[n-4:])
+		binary.LittleEndian.PutUint32(to, first)
+		binary.LittleEndian.PutUint32(to[n-4:], last)
+		return special(uint64(first)|uint64(last)<<32) == 0
+	case n > 0:
+		first, middle, last := text[0], text[n/2], text[n-1]
+		to[0], to[n/2], to[n-1] = first, middle, last
+		return !isSpecial(first) && !isSpecial(middle) && !isSpecial(last)
+	}
+	return true
+}
+
+// appendEscaped is AppendString for any string.
+func appendEscaped(dst []byte, s string) []byte {
 	dst = append(dst, '"')
-	for start := 0; ; {
+	for start, i := 0, 0; ; {
 		i = plainEndString(s, i)
 		if i >= len(s) {
 			dst = append(dst, s[start:]...)
