@@ -23,6 +23,7 @@ type Builder struct {
 	ready         bool   // Reset was called: params hold
 	buf           []byte // header, still empty, and records
 	count         int
+	keyless       bool // a record has no key
 	baseTimestamp record.Timestamp
 	maxTimestamp  record.Timestamp
 }
@@ -39,7 +40,7 @@ func (b *Builder) Reset(p Params) {
 func (b *Builder) clear() {
 	var header [HeaderSize]byte
 	b.buf = append(b.buf[:0], header[:]...)
-	b.count, b.baseTimestamp, b.maxTimestamp = 0, 0, 0
+	b.count, b.keyless, b.baseTimestamp, b.maxTimestamp = 0, false, 0, 0
 }
 
 // Append copies one record in. Offsets count from 0. nil key, value and header value are null, empty ones are empty.
@@ -51,6 +52,7 @@ func (b *Builder) Append(ts record.Timestamp, key, value []byte, headers []recor
 		b.baseTimestamp, b.maxTimestamp = ts, ts
 	}
 	b.maxTimestamp = max(b.maxTimestamp, ts)
+	b.keyless = b.keyless || key == nil
 	delta := int64(ts - b.baseTimestamp)
 	size := 1 + varintSize(delta) + varintSize(int64(b.count)) + nullableSize(key) + nullableSize(value) + headersSize(headers)
 
@@ -73,6 +75,9 @@ func (b *Builder) Append(ts record.Timestamp, key, value []byte, headers []recor
 // Count is the number of records so far.
 func (b *Builder) Count() int { return b.count }
 
+// Keyed tells whether every record so far has a key.
+func (b *Builder) Keyed() bool { return !b.keyless }
+
 // Size is the bytes so far, header included, before compression.
 func (b *Builder) Size() int { return max(len(b.buf), HeaderSize) }
 
@@ -86,9 +91,41 @@ func (b *Builder) AppendTo(dst []byte) []byte {
 	start := len(dst)
 	dst = append(dst, b.buf[:HeaderSize]...)
 	dst = deflate(dst, b.params.Codec, b.buf[HeaderSize:])
-	b.writeHeader(View(dst[start:]))
+	b.writeHeader(View(dst[start:]), b.params.Codec)
 	b.clear()
 	return dst
+}
+
+// Compress is AppendTo with codec c in place of that of the Params, for records that come to half of their bytes with it. For others it
+// appends nothing, is not ok, and the Builder is as it was: compressing them costs more than writing and reading them twice.
+func (b *Builder) Compress(dst []byte, c Codec) (_ []byte, ok bool) {
+	if b.count == 0 {
+		return dst, false
+	}
+	start, records := len(dst), b.buf[HeaderSize:]
+	dst = append(dst, b.buf[:HeaderSize]...)
+	dst = deflate(dst, c, records)
+	if len(dst)-start-HeaderSize > len(records)/2 {
+		return dst[:start], false
+	}
+	b.writeHeader(View(dst[start:]), c)
+	b.clear()
+	return dst, true
+}
+
+// Cut takes the batch so far out, as a Builder of its own, and goes on in spare, which may be nil.
+func (b *Builder) Cut(spare []byte) Builder {
+	full := *b
+	b.buf = spare
+	b.clear()
+	return full
+}
+
+// Release gives up the memory of an empty Builder, for another one's.
+func (b *Builder) Release() []byte {
+	buf := b.buf
+	*b = Builder{}
+	return buf
 }
 
 // Take is AppendTo without copying: the batch is the buffer it was made in, and the Builder goes on in spare, which may be nil.
@@ -101,15 +138,15 @@ func (b *Builder) Take(spare []byte) View {
 		return b.AppendTo(spare[:0])
 	}
 	v := View(b.buf)
-	b.writeHeader(v)
+	b.writeHeader(v, None)
 	b.buf = spare
 	b.clear()
 	return v
 }
 
-// writeHeader fills the header of v, whose records are in place.
-func (b *Builder) writeHeader(v View) {
-	attributes := uint16(b.params.Codec)
+// writeHeader fills the header of v, whose records are in place under codec c.
+func (b *Builder) writeHeader(v View, c Codec) {
+	attributes := uint16(c)
 	if b.params.Transactional {
 		attributes |= attrTransactional
 	}

@@ -158,6 +158,7 @@ func inflateSnappy(dst, src []byte, limit int) ([]byte, error) {
 		return dst, io.ErrUnexpectedEOF
 	}
 	src = src[len(xerialMagic)+versions:]
+	dst = reserve(dst, min(snappySize(src), limit-len(dst)), limit) // once, not block by block
 	for len(src) > 0 {
 		if len(src) < 4 {
 			return dst, io.ErrUnexpectedEOF
@@ -174,6 +175,24 @@ func inflateSnappy(dst, src []byte, limit int) ([]byte, error) {
 		src = src[size:]
 	}
 	return dst, nil
+}
+
+// snappySize is what blocks of the Java client's framing inflate to; of hostile ones no more than Snappy can make of as many bytes.
+func snappySize(src []byte) (size int) {
+	for len(src) > 4 {
+		n := binary.BigEndian.Uint32(src)
+		src = src[4:]
+		if uint64(n) > uint64(len(src)) {
+			break
+		}
+		inflated, err := s2.DecodedLen(src[:n])
+		if err != nil || inflated > maxSnappyRatio*int(n) {
+			break
+		}
+		size += inflated
+		src = src[n:]
+	}
+	return size
 }
 
 // inflateSnappyBlock appends one block to dst.

@@ -73,6 +73,9 @@ func (r *Reader) Next() bool {
 	return true
 }
 
+// Inflated is the bytes of all records of the batch as they are read, not compressed.
+func (r *Reader) Inflated() int { return len(r.all) }
+
 // Headers decodes the current record's headers; nil when it has none. Values alias the same bytes as Value.
 func (r *Reader) Headers() []record.Header { return r.frame.decodeHeaders() }
 

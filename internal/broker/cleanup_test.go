@@ -460,7 +460,7 @@ func TestACompactedTopicTakesNoRecordWithoutKey(t *testing.T) {
 	b.Append(1, nil, []byte("v"), nil)
 	keyless := b.AppendTo(nil)
 	wantErr(t, n.produce("t", 0, slices.Clone(keyless)).Err, kerr.InvalidRecord)
-	r := get(t, n.OpenEpochs("app").Append(Epoch{Batches: []EpochBatch{{tp("t", 0), slices.Clone(keyless)}}}))
+	r := get(t, n.OpenEpochs("app").Append(Epoch{Batches: []EpochBatch{{TopicPartition: tp("t", 0), Bytes: slices.Clone(keyless)}}}))
 	wantErr(t, r.Err, kerr.InvalidRecord)
 }
 

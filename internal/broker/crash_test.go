@@ -280,7 +280,7 @@ func (w *workload) stepEpoch() {
 	for range 1 + w.rng.IntN(3) {
 		b := epochPart{tp("out", w.rng.Int32N(2)), w.values()}
 		f.parts = append(f.parts, b)
-		e.Batches = append(e.Batches, EpochBatch{b.tp, plain(b.values...)})
+		e.Batches = append(e.Batches, EpochBatch{TopicPartition: b.tp, Bytes: plain(b.values...)})
 	}
 	at := w.ask(f)
 	r := w.writer.Append(e)

@@ -64,7 +64,7 @@ func TestALowDiskRefusesWritingAndKeepsTheRestGoing(t *testing.T) {
 	if st := n.Stats().Disk; !st.Low || st.MinFree != 1<<20 || st.Dir != "data" {
 		t.Errorf("%+v", st)
 	}
-	wantErr(t, get(t, n.OpenEpochs("app").Append(Epoch{Batches: []EpochBatch{{tp("small", 0), plain("x")}}})).Err, kerr.KafkaStorageError)
+	wantErr(t, get(t, n.OpenEpochs("app").Append(Epoch{Batches: []EpochBatch{{TopicPartition: tp("small", 0), Bytes: plain("x")}}})).Err, kerr.KafkaStorageError)
 	wantErr(t, n.txnProduce("t", true, "txn", 0, txnSent(who, 1, "more")).Err, kerr.KafkaStorageError)
 
 	if got := n.read("large", 0, false); len(got) != taken {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/mainstemio/mainstem/internal/batch"
 	"github.com/mainstemio/mainstem/internal/broker/admit"
 	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
@@ -35,10 +36,11 @@ type Epoch struct {
 	Offsets []group.OffsetCommit
 }
 
-// EpochBatch is one batch of records for a partition.
+// EpochBatch is one batch of records for a partition. Keyed tells that each record has a key, which needs no look at them then.
 type EpochBatch struct {
 	record.TopicPartition
-	Bytes []byte
+	Bytes batch.View
+	Keyed bool
 }
 
 // EpochResult tells the base offset of each batch. Err is whole: an unknown topic, a fenced writer (PRODUCER_FENCED), a batch over its topic's limit.
@@ -69,7 +71,7 @@ func (w *EpochWriter) Append(e Epoch) *Future[EpochResult] {
 		if err != nil {
 			return done(EpochResult{Err: err, Detail: fmt.Sprintf("%v does not exist.", it.TopicPartition)})
 		}
-		v, err, detail := admit.Door{Partition: p.TopicPartition, Rules: p.rules.Load(), Now: now, Trusted: true}.Batch(it.Bytes)
+		v, err, detail := admit.Door{Partition: p.TopicPartition, Rules: p.rules.Load(), Now: now, Trusted: true, Keyed: it.Keyed}.Batch(it.Bytes)
 		if err == nil && v.ProducerID() >= 0 {
 			err, detail = kerr.InvalidRecord, "An epoch's batch must have no producer."
 		}

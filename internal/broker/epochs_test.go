@@ -62,8 +62,8 @@ func TestEpochIsRefusedAsAWhole(t *testing.T) {
 		{"unknown topic", epoch(1, out("out", 0, "x"), out("none", 0, "x")), kerr.UnknownTopicOrPartition},
 		{"unknown partition", epoch(1, out("out", 0, "x"), out("out", 1, "x")), kerr.UnknownTopicOrPartition},
 		{"too large", epoch(1, out("out", 0, "x"), out("out", 0, strings.Repeat("x", 200))), kerr.MessageTooLarge},
-		{"damaged", epoch(1, out("out", 0, "x"), EpochBatch{tp("out", 0), broken}), kerr.CorruptMessage},
-		{"with a producer", epoch(1, EpochBatch{tp("out", 0), sent(txn.Producer{ID: 3}, 0, "x")}), kerr.InvalidRecord},
+		{"damaged", epoch(1, out("out", 0, "x"), EpochBatch{TopicPartition: tp("out", 0), Bytes: broken}), kerr.CorruptMessage},
+		{"with a producer", epoch(1, EpochBatch{TopicPartition: tp("out", 0), Bytes: sent(txn.Producer{ID: 3}, 0, "x")}), kerr.InvalidRecord},
 		{"offset of an unknown topic", Epoch{
 			Batches: []EpochBatch{out("out", 0, "x")},
 			Offsets: []group.OffsetCommit{{TopicPartition: tp("in", 0), Offset: 1}, {TopicPartition: tp("none", 0), Offset: 1}},

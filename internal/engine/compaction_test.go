@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mainstemio/mainstem/internal/batch"
 	"github.com/mainstemio/mainstem/internal/broker"
 	"github.com/mainstemio/mainstem/internal/client/local"
 	"github.com/mainstemio/mainstem/internal/clock"
@@ -53,6 +54,13 @@ func inSmallWorld(t *testing.T, test func(w *world, compacted func() int)) {
 }
 
 func TestAStateRestoredFromACompactedChangelogIsTheSame(t *testing.T) {
+	for codec, key := range map[batch.Codec]string{batch.None: "key-", batch.Snappy: strings.Repeat("long-", 50) + "key-"} {
+		t.Run(fmt.Sprint("codec ", codec), func(t *testing.T) { restoresFromCompacted(t, key, codec) })
+	}
+}
+
+// restoresFromCompacted runs with keys that make changelog batches be written with codec.
+func restoresFromCompacted(t *testing.T, prefix string, codec batch.Codec) {
 	inSmallWorld(t, func(w *world, compacted func() int) {
 		const keys, rounds = 40, 60
 		e := w.engine(counting(t), func(o *Options) { o.Checkpoints = nil }) // all state comes from the changelog
@@ -61,7 +69,7 @@ func TestAStateRestoredFromACompactedChangelogIsTheSame(t *testing.T) {
 		want := map[string]int{}
 		round := func() {
 			for i := range keys {
-				key := fmt.Sprint("key-", i)
+				key := fmt.Sprint(prefix, i)
 				want[key]++
 				w.publish("in", 0, key+"=x")
 			}
@@ -72,6 +80,10 @@ func TestAStateRestoredFromACompactedChangelogIsTheSame(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		grown := w.broker.LogSize(changelog)
+		first := w.broker.Fetch(broker.Fetch{Ref: broker.TopicRef{Name: changelog.Topic}, MaxBytes: 1, LeaderEpoch: -1}).Batches
+		if got := batch.View(first).Codec(); got != codec {
+			t.Errorf("the changelog is written with codec %d, want %d", got, codec)
+		}
 		time.Sleep(2 * time.Minute) // the cleaner asks for a checkpoint and comes again
 		shrunk := w.broker.LogSize(changelog)
 		if compacted() == 0 || shrunk > grown/2 {

@@ -14,6 +14,7 @@ package topology
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -161,6 +162,12 @@ func Changelog(app, store string) string { return app + "-" + store + "-changelo
 
 // RepartitionTopic returns the name that a Repartition's topic has in application app where it runs over a topic.
 func RepartitionTopic(app, node string) string { return app + "-" + node }
+
+// Internal tells by its name, as Kafka Streams does, whether a topic is application app's own changelog or repartition topic, which nobody
+// else has to be able to read.
+func Internal(app, topic string) bool {
+	return strings.HasPrefix(topic, app+"-") && (strings.HasSuffix(topic, "-changelog") || strings.HasSuffix(topic, "-repartition"))
+}
 
 // DeadLetter returns the name of the topic that takes the bad records of a source topic.
 func DeadLetter(topic string) string { return topic + deadSuffix }

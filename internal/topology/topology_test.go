@@ -199,6 +199,21 @@ func TestNamesOfInternalTopics(t *testing.T) {
 	}
 }
 
+func TestInternalTopicsAreThoseOfTheApplication(t *testing.T) {
+	for topic, want := range map[string]bool{
+		topology.Changelog("app", "counts"):                       true,
+		topology.RepartitionTopic("app", "by-author-repartition"): true,
+		topology.Changelog("app2", "counts"):                      false,
+		"app-out":                                                 false,
+		"counts-changelog":                                        false,
+		topology.DeadLetter("app-counts-changelog"):               false,
+	} {
+		if got := topology.Internal("app", topic); got != want {
+			t.Errorf("%s: %v", topic, got)
+		}
+	}
+}
+
 func TestBuildMayBeRepeated(t *testing.T) {
 	g := topology.NewGraph("g")
 	a := g.Add(topology.Node{Name: "a", Kind: topology.Source, Topics: []string{"in"}})

@@ -107,6 +107,30 @@ var readerTests = map[string]func(*testing.T, *world){
 		}
 	},
 
+	// Changelogs are written compressed where that pays; others, and older versions, write them plain.
+	"AChangelogIsReadAsItWasWritten": func(t *testing.T, w *world) {
+		tp := w.topic(t, "store-changelog", 1)[0]
+		own, other := w.producer(t, w.Door, w.app), w.producer(t, w.Door, w.app+"-other")
+		var want []string
+		for i := range 6 {
+			p, size := own, 3000
+			if i%3 == 2 {
+				p = other
+			}
+			if i > 2 {
+				size = 30 // too small to be worth it
+			}
+			var values []string
+			for j := range 10 {
+				values = append(values, fmt.Sprint(i, j, strings.Repeat(`{"customerId":17}`, size/17)))
+			}
+			w.commit(t, p, tp, values...)
+			want = append(want, values...)
+		}
+		equal(t, "records", log{tp: want}, w.readToEnd(t, w.reader(t, at(0, tp)), tp))
+		equal(t, "records from the middle of a batch", log{tp: want[5:]}, w.readToEnd(t, w.reader(t, at(5, tp)), tp))
+	},
+
 	"APausedPartitionIsSilentUntilItIsResumed": func(t *testing.T, w *world) {
 		tps := w.topic(t, "t", 2)
 		p := w.producer(t, w.Door, w.app)

@@ -6,7 +6,8 @@
 // its batches and gives it back.
 //
 // Format: per partition a run of RecordBatch v2 with base offset 0 and no producer, cut at about 512 KiB or at the topic's
-// max.message.bytes, in the order of the records. A batch is stamped for a transactional producer by Batch.Stamp.
+// max.message.bytes, in the order of the records; compressed behind that where the partition's Rules say so and it pays. A batch is
+// stamped for a transactional producer by Batch.Stamp.
 //
 // Not here: durability, transactions, which partition a record goes to.
 package epoch
@@ -28,6 +29,10 @@ const (
 	idleEpochs = 64
 	// maxSpare buffers are kept for batches to come: those of a few epochs.
 	maxSpare = 32
+	// minCompressed is the least size of a batch that is compressed: a smaller one takes a page of the disk either way.
+	minCompressed = 1 << 10
+	// plainRun batches of a partition follow untried behind one that was not worth compressing.
+	plainRun = 31
 )
 
 // ErrForeign: the epoch was made by another producer, or was committed already.
@@ -37,14 +42,21 @@ var ErrForeign = errors.New("epoch is not open in this producer")
 type Batch struct {
 	record.TopicPartition
 	Bytes batch.View
+	Keyed bool // each of its records has a key
 }
 
-// A Limit returns the largest batch a partition takes, in bytes, or why it takes none; 0 means that it is not known.
-type Limit func(tp record.TopicPartition) (maxBytes int, err error)
+// Rules are what a partition wants of its batches.
+type Rules struct {
+	MaxBytes int         // largest batch that it takes, before compression; 0: not known
+	Codec    batch.Codec // for batches that come to half of their size with it
+}
+
+// A RulesFunc returns the rules of a partition, or why it takes nothing.
+type RulesFunc func(tp record.TopicPartition) (Rules, error)
 
 // A Pool makes epochs and keeps their buffers between commits: two epochs in practice, one filling and one committing.
 type Pool struct {
-	limit Limit
+	rules RulesFunc
 	mu    struct {
 		sync.Mutex
 		free  []*Epoch
@@ -53,8 +65,8 @@ type Pool struct {
 	}
 }
 
-// NewPool returns an empty pool whose epochs ask limit once per partition.
-func NewPool(limit Limit) *Pool { return &Pool{limit: limit} }
+// NewPool returns an empty pool whose epochs ask rules once per partition.
+func NewPool(rules RulesFunc) *Pool { return &Pool{rules: rules} }
 
 // Get returns an empty open epoch.
 func (p *Pool) Get() *Epoch {
@@ -84,19 +96,30 @@ func (p *Pool) Recycle(e *Epoch, batches []Batch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range batches {
-		if len(p.mu.spare) < maxSpare {
-			p.mu.spare = append(p.mu.spare, batches[i].Bytes)
-		}
+		p.keepLocked(batches[i].Bytes)
 	}
 }
 
-// buffer returns memory for a batch, nil when there is none to use again.
-func (p *Pool) buffer() []byte {
+// keep takes memory back that buffer may have given.
+func (p *Pool) keep(b []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keepLocked(b)
+}
+
+func (p *Pool) keepLocked(b []byte) {
+	if cap(b) > 0 && len(p.mu.spare) < maxSpare {
+		p.mu.spare = append(p.mu.spare, b)
+	}
+}
+
+// buffer returns memory for a batch of about size bytes, what was used before if there is any.
+func (p *Pool) buffer(size int) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := len(p.mu.spare)
 	if n == 0 {
-		return nil
+		return make([]byte, 0, size)
 	}
 	b := p.mu.spare[n-1]
 	p.mu.spare[n-1] = nil
@@ -104,7 +127,7 @@ func (p *Pool) buffer() []byte {
 	return b
 }
 
-// Forget makes the next epochs ask for limits again: topics have changed.
+// Forget makes the next epochs ask for rules again: topics have changed.
 func (p *Pool) Forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,7 +136,7 @@ func (p *Pool) Forget() {
 }
 
 // Take ends the filling of ce, which must be an open epoch of this pool, and returns its batches: partitions in order of
-// first record, batches of a partition in order.
+// first record, batches of a partition in order. Compression and checksums take their time here, not in Append.
 func (p *Pool) Take(ce client.Epoch) (*Epoch, []Batch, error) {
 	e, ok := ce.(*Epoch)
 	if !ok || e.pool != p || !e.open {
@@ -125,7 +148,7 @@ func (p *Pool) Take(ce client.Epoch) (*Epoch, []Batch, error) {
 // An Epoch implements client.Epoch with one batch.Builder per partition.
 type Epoch struct {
 	pool  *Pool
-	round int  // of the pool, when the epoch was made: it knows limits of that time
+	round int  // of the pool, when the epoch was made: it knows rules of that time
 	open  bool // between Get and Take
 	parts map[record.TopicPartition]*part
 	used  []*part // those with records, in order of first record
@@ -136,12 +159,13 @@ type Epoch struct {
 
 // A part is the share of one partition.
 type part struct {
-	tp       record.TopicPartition
-	builder  batch.Builder
-	finished []Batch // whole batches before builder's
-	maxBytes int     // the partition's limit; 0: not known
-	idle     int     // epochs since the last record
-	used     bool    // stands in Epoch.used
+	Rules
+	tp      record.TopicPartition
+	builder batch.Builder
+	full    []batch.Builder // whole batches before builder's
+	plain   int             // batches to come that nobody tries to compress
+	idle    int             // epochs since the last record
+	used    bool            // stands in Epoch.used
 }
 
 // Size implements client.Epoch.
@@ -158,14 +182,14 @@ func (e *Epoch) Append(tp record.TopicPartition, ts record.Timestamp, key, value
 	}
 	before := pt.builder.Size()
 	if pt.builder.Count() > 0 && before+recordBound(key, value, headers) > pt.cutBytes() {
-		e.finish(pt)
+		pt.full = append(pt.full, pt.builder.Cut(e.pool.buffer(pt.builder.Size())))
 		before = pt.builder.Size()
 	}
 	pt.builder.Append(ts, key, value, headers)
 	after := pt.builder.Size()
-	if pt.maxBytes > 0 && after > pt.maxBytes { // it is alone in its batch, for a batch with others was cut before
+	if pt.MaxBytes > 0 && after > pt.MaxBytes { // it is alone in its batch, for a batch with others was cut before
 		pt.builder.Reset(batch.Params{ProducerID: -1})
-		return fmt.Errorf("append to %s: %w: %d bytes as a batch, max.message.bytes is %d", tp, client.ErrTooLarge, after, pt.maxBytes)
+		return fmt.Errorf("append to %s: %w: %d bytes as a batch, max.message.bytes is %d", tp, client.ErrTooLarge, after, pt.MaxBytes)
 	}
 	if !pt.used {
 		pt.used = true
@@ -194,11 +218,11 @@ func (e *Epoch) part(tp record.TopicPartition) (*part, error) {
 	}
 	pt := e.parts[tp]
 	if pt == nil {
-		maxBytes, err := e.pool.limit(tp)
+		rules, err := e.pool.rules(tp)
 		if err != nil {
 			return nil, err
 		}
-		pt = &part{tp: tp, maxBytes: maxBytes}
+		pt = &part{Rules: rules, tp: tp}
 		e.parts[tp] = pt
 	}
 	e.last = pt
@@ -206,33 +230,52 @@ func (e *Epoch) part(tp record.TopicPartition) (*part, error) {
 }
 
 func (p *part) cutBytes() int {
-	if p.maxBytes > 0 {
-		return min(batchBytes, p.maxBytes)
+	if p.MaxBytes > 0 {
+		return min(batchBytes, p.MaxBytes)
 	}
 	return batchBytes
 }
 
-// finish cuts the part's current batch. Its bytes will belong to whoever takes them.
-func (e *Epoch) finish(p *part) {
-	var b batch.View
-	if spare := e.pool.buffer(); spare != nil {
-		b = p.builder.Take(spare)
-	} else {
-		b = p.builder.AppendTo(make([]byte, 0, p.builder.Size()))
+// finish completes the batch of b, one of p's, whose bytes will belong to whoever takes them.
+func (e *Epoch) finish(p *part, b *batch.Builder) Batch {
+	out := Batch{TopicPartition: p.tp, Keyed: b.Keyed()}
+	spare := e.pool.buffer(b.Size())
+	if p.compresses(b) {
+		bytes, ok := b.Compress(spare[:0], p.Codec)
+		if ok {
+			out.Bytes = bytes
+			return out
+		}
+		spare, p.plain = bytes, plainRun
 	}
-	p.finished = append(p.finished, Batch{p.tp, b})
+	out.Bytes = b.Take(spare)
+	return out
+}
+
+// compresses tells whether the batch of b may be worth it.
+func (p *part) compresses(b *batch.Builder) bool {
+	switch {
+	case p.Codec == batch.None || b.Size() < minCompressed:
+		return false
+	case p.plain > 0:
+		p.plain--
+		return false
+	}
+	return true
 }
 
 // take returns all batches and empties the epoch.
 func (e *Epoch) take() []Batch {
 	var batches []Batch
 	for _, pt := range e.used {
-		if pt.builder.Count() > 0 {
-			e.finish(pt)
+		for i := range pt.full {
+			batches = append(batches, e.finish(pt, &pt.full[i]))
+			e.pool.keep(pt.full[i].Release())
 		}
-		batches = append(batches, pt.finished...)
-		clear(pt.finished)
-		pt.finished, pt.idle = pt.finished[:0], 0
+		if pt.builder.Count() > 0 {
+			batches = append(batches, e.finish(pt, &pt.builder))
+		}
+		pt.full, pt.idle = pt.full[:0], 0
 	}
 	for tp, pt := range e.parts {
 		if pt.used {

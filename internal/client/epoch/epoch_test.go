@@ -16,7 +16,7 @@ import (
 var tp = record.TopicPartition{Topic: "t", Partition: 3}
 
 func pool(maxBytes int) *Pool {
-	return NewPool(func(record.TopicPartition) (int, error) { return maxBytes, nil })
+	return NewPool(func(record.TopicPartition) (Rules, error) { return Rules{MaxBytes: maxBytes}, nil })
 }
 
 // values reads the batches back, and checks each.
@@ -86,7 +86,7 @@ func TestARefusedRecordLeavesTheEpochAsItWas(t *testing.T) {
 
 func TestAnEpochIsUsedAgainWithoutWhatItHeld(t *testing.T) {
 	asked := 0
-	p := NewPool(func(record.TopicPartition) (int, error) { asked++; return 0, nil })
+	p := NewPool(func(record.TopicPartition) (Rules, error) { asked++; return Rules{}, nil })
 	for i := range 3 {
 		ce := client.Epoch(p.Get())
 		if ce.Count() != 0 || ce.Size() != 0 {
@@ -111,7 +111,7 @@ func TestAnEpochIsUsedAgainWithoutWhatItHeld(t *testing.T) {
 		p.Put(e)
 	}
 	if asked != 2 {
-		t.Errorf("limits were asked for %d times, want once and once more after Forget", asked)
+		t.Errorf("rules were asked for %d times, want once and once more after Forget", asked)
 	}
 }
 

@@ -3,6 +3,7 @@ package epoch
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"math"
 
 	"github.com/mainstemio/mainstem/internal/batch"
 	"github.com/mainstemio/mainstem/record"
@@ -39,7 +40,7 @@ func (b Batch) Halve() ([]Batch, error) {
 		return []Batch{b}, nil
 	}
 	var r batch.Reader
-	if err := r.Reset(b.Bytes, len(b.Bytes)); err != nil {
+	if err := r.Reset(b.Bytes, math.MaxInt32); err != nil { // it was made here
 		return nil, err
 	}
 	var builder batch.Builder
@@ -47,7 +48,11 @@ func (b Batch) Halve() ([]Batch, error) {
 	for i := 1; r.Next(); i++ {
 		builder.Append(r.Timestamp, r.Key, r.Value, headersOf(&r))
 		if i == n/2 || i == n {
-			halves = append(halves, Batch{b.TopicPartition, builder.AppendTo(nil)})
+			half, ok := builder.Compress(nil, b.Bytes.Codec())
+			if !ok {
+				half = builder.AppendTo(nil)
+			}
+			halves = append(halves, Batch{b.TopicPartition, half, b.Keyed})
 		}
 	}
 	return halves, r.Err()

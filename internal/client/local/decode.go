@@ -12,12 +12,12 @@ import (
 )
 
 // decode turns fetched batches into columns, from offset next on. Uncompressed records alias the fetched bytes, which the
-// broker never changes; each compressed batch is inflated into its own memory, for a chunk may be kept.
-func decode(tp record.TopicPartition, next record.Offset, f broker.FetchResult) (client.Chunk, error) {
-	c := client.Chunk{TopicPartition: tp, Next: next, End: f.LastStable}
+// broker never changes; each compressed batch is inflated into its own memory, for a chunk may be kept. bytes are what the records take then.
+func decode(tp record.TopicPartition, next record.Offset, f broker.FetchResult) (c client.Chunk, bytes int, err error) {
+	c = client.Chunk{TopicPartition: tp, Next: next, End: f.LastStable}
 	n, err := countRecords(f.Batches)
 	if err != nil {
-		return c, err
+		return c, 0, err
 	}
 	d := decoder{chunk: &c, from: next, aborted: slices.Clone(f.Aborted)}
 	slices.SortFunc(d.aborted, func(a, b broker.Aborted) int { return cmp.Compare(a.First, b.First) })
@@ -28,20 +28,20 @@ func decode(tp record.TopicPartition, next record.Offset, f broker.FetchResult) 
 	for rest := f.Batches; len(rest) > 0; {
 		var v batch.View
 		if v, rest, err = batch.Next(rest); err != nil {
-			return c, err
+			return c, 0, err
 		}
 		if err := v.CheckCRC(); err != nil {
-			return c, err
+			return c, 0, err
 		}
 		if err := d.add(v); err != nil {
-			return c, err
+			return c, 0, err
 		}
 		c.Next = max(c.Next, v.LastOffset()+1)
 	}
 	if c.Next <= next {
-		return c, fmt.Errorf("batches at and behind offset %d end before it: %w", next, batch.ErrCorrupt)
+		return c, 0, fmt.Errorf("batches at and behind offset %d end before it: %w", next, batch.ErrCorrupt)
 	}
-	return c, nil
+	return c, d.bytes, nil
 }
 
 // countRecords is the capacity of the columns: all records, also those to be skipped.
@@ -77,6 +77,7 @@ type decoder struct {
 	aborted []broker.Aborted   // by first offset, those not yet reached
 	open    map[int64]struct{} // producers whose transaction, to be aborted, goes on here
 	plain   batch.Reader       // for uncompressed batches: it holds no memory of its own
+	bytes   int                // of the batches' records, inflated
 }
 
 func (d *decoder) add(v batch.View) error {
@@ -112,6 +113,7 @@ func (d *decoder) records(r *batch.Reader, v batch.View) error {
 		return err
 	}
 	c := d.chunk
+	d.bytes += r.Inflated()
 	for r.Next() {
 		if r.Offset < d.from {
 			continue

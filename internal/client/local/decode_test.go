@@ -31,7 +31,7 @@ func batches(n int, p batch.Params) []byte {
 func TestDecodeAllocatesByChunkAndNotByRecord(t *testing.T) {
 	f := broker.FetchResult{Batches: batches(20, batch.Params{ProducerID: -1}), LastStable: 2000}
 	allocs := testing.AllocsPerRun(20, func() {
-		c, err := decode(record.TopicPartition{Topic: "t"}, 0, f)
+		c, _, err := decode(record.TopicPartition{Topic: "t"}, 0, f)
 		if err != nil || len(c.Values) != 2000 || c.Next != 2000 {
 			t.Fatalf("%d records, next %d, %v", len(c.Values), c.Next, err)
 		}
@@ -48,12 +48,12 @@ func TestDecodeRefusesDamagedBatches(t *testing.T) {
 		"a record count of 2^31-1":  func(b []byte) []byte { b[57], b[58], b[59], b[60] = 0x7f, 0xff, 0xff, 0xff; return b },
 		"a cut end":                 func(b []byte) []byte { return b[:len(b)-1] },
 	} {
-		_, err := decode(record.TopicPartition{Topic: "t"}, 0, broker.FetchResult{Batches: damage(append([]byte(nil), good...))})
+		_, _, err := decode(record.TopicPartition{Topic: "t"}, 0, broker.FetchResult{Batches: damage(append([]byte(nil), good...))})
 		if !errors.Is(err, batch.ErrCorrupt) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := decode(record.TopicPartition{Topic: "t"}, 100, broker.FetchResult{Batches: good}); !errors.Is(err, batch.ErrCorrupt) {
+	if _, _, err := decode(record.TopicPartition{Topic: "t"}, 100, broker.FetchResult{Batches: good}); !errors.Is(err, batch.ErrCorrupt) {
 		t.Errorf("batches before the position: %v", err)
 	}
 }
@@ -76,7 +76,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(batch.EndMarker(4, 0, false, 0, 1)), int64(0), int64(4))
 	f.Fuzz(func(t *testing.T, b []byte, next, aborted int64) {
 		b = withCRCs(bytes.Clone(b)) // so that damage gets further than the checksum
-		c, err := decode(record.TopicPartition{Topic: "t"}, record.Offset(next), broker.FetchResult{
+		c, _, err := decode(record.TopicPartition{Topic: "t"}, record.Offset(next), broker.FetchResult{
 			Batches: b, Aborted: []broker.Aborted{{ProducerID: aborted, First: 0}},
 		})
 		if err != nil {

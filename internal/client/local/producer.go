@@ -9,11 +9,13 @@ import (
 	"strconv"
 	"sync/atomic"
 
+	"github.com/mainstemio/mainstem/internal/batch"
 	"github.com/mainstemio/mainstem/internal/broker"
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/client/epoch"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
 	"github.com/mainstemio/mainstem/internal/coordinator/txn"
+	"github.com/mainstemio/mainstem/internal/topology"
 	"github.com/mainstemio/mainstem/record"
 )
 
@@ -32,19 +34,19 @@ type producer struct {
 	owner  txn.Producer // of client.OwnerID: the right to commit
 	w      *broker.EpochWriter
 	pool   *epoch.Pool
-	topics atomic.Uint64 // version of the topics that the pool's limits come from
+	topics atomic.Uint64 // version of the topics that the pool's rules come from
 	closed atomic.Bool
 }
 
 func newProducer(b *broker.Broker, app string, owner txn.Producer) *producer {
 	p := &producer{b: b, app: app, owner: owner, w: b.OpenEpochs(app)}
-	p.pool = epoch.NewPool(p.limit)
+	p.pool = epoch.NewPool(p.rules)
 	return p
 }
 
 // NewEpoch implements client.Producer.
 func (p *producer) NewEpoch() client.Epoch {
-	if v := p.b.Topics().Version; p.topics.Swap(v) != v { // topics or settings changed: limits are looked up again
+	if v := p.b.Topics().Version; p.topics.Swap(v) != v { // topics or settings changed: rules are looked up again
 		p.pool.Forget()
 	}
 	return p.pool.Get()
@@ -53,21 +55,38 @@ func (p *producer) NewEpoch() client.Epoch {
 // Rest implements client.Producer.
 func (p *producer) Rest() { p.pool.Forget() }
 
-// limit is the topic's max.message.bytes, else the broker's.
-func (p *producer) limit(tp record.TopicPartition) (int, error) {
+// rules are the topic's max.message.bytes, else the broker's, and the codec of the application's own topics. One with a compression.type
+// gets that from the broker.
+func (p *producer) rules(tp record.TopicPartition) (epoch.Rules, error) {
+	r := epoch.Rules{MaxBytes: defaultMaxMessageBytes}
 	t := p.b.Topics().ByName[tp.Topic]
 	if t == nil || tp.Partition < 0 || tp.Partition >= t.Partitions {
-		return 0, client.ErrUnknownTopic
+		return r, client.ErrUnknownTopic
 	}
-	if n, err := strconv.Atoi(t.Configs["max.message.bytes"]); err == nil {
-		return n, nil
-	}
+	stored := "producer"
 	for _, c := range p.b.BrokerConfigs() {
-		if n, err := strconv.Atoi(c.Value); err == nil && c.Name == "message.max.bytes" {
-			return n, nil
+		switch c.Name {
+		case "message.max.bytes":
+			r.MaxBytes = number(c.Value, r.MaxBytes)
+		case compressionType:
+			stored = c.Value
 		}
 	}
-	return defaultMaxMessageBytes, nil
+	r.MaxBytes = number(t.Configs["max.message.bytes"], r.MaxBytes)
+	if cmp.Or(t.Configs[compressionType], stored) == "producer" && topology.Internal(p.app, tp.Topic) {
+		r.Codec = batch.Snappy // the cheapest for its size here
+	}
+	return r, nil
+}
+
+const compressionType = "compression.type"
+
+// number is s as a number, or what is to stand in for it.
+func number(s string, otherwise int) int {
+	if n, err := strconv.Atoi(s); err == nil {
+		return n
+	}
+	return otherwise
 }
 
 // Commit implements client.Producer.
@@ -93,7 +112,7 @@ func (p *producer) append(ctx context.Context, batches []epoch.Batch, positions 
 	}
 	e := broker.Epoch{Batches: make([]broker.EpochBatch, len(batches)), Offsets: commits(positions)}
 	for i, b := range batches {
-		e.Batches[i] = broker.EpochBatch{TopicPartition: b.TopicPartition, Bytes: b.Bytes}
+		e.Batches[i] = broker.EpochBatch(b)
 	}
 	r, err := p.w.Append(e).Wait(ctx)
 	if err != nil {

@@ -35,6 +35,7 @@ type input struct {
 	tp     record.TopicPartition
 	ref    broker.TopicRef
 	next   record.Offset
+	swell  int // times the bytes that records were stored in is what the last ones took
 	paused atomic.Bool
 }
 
@@ -52,7 +53,7 @@ func (d *Door) OpenReader(_ context.Context, positions map[record.TopicPartition
 		if t == nil || tp.Partition < 0 || tp.Partition >= t.Partitions {
 			return nil, fmt.Errorf("read %s: %w", tp, client.ErrUnknownTopic)
 		}
-		in := &input{tp: tp, ref: broker.TopicRef{ID: t.ID}, next: next}
+		in := &input{tp: tp, ref: broker.TopicRef{ID: t.ID}, next: next, swell: 1}
 		if err := r.checkPosition(in); err != nil {
 			return nil, err
 		}
@@ -132,7 +133,7 @@ func (r *reader) round(maxBytes int) ([]client.Chunk, error) {
 			}
 			continue
 		}
-		ask.Offset, ask.MaxBytes = in.next, min(share, left)
+		ask.Offset, ask.MaxBytes = in.next, min(share, left)/in.swell
 		f := r.b.Fetch(*ask)
 		if f.Err != nil {
 			return nil, r.failed(in, f.Err)
@@ -140,13 +141,14 @@ func (r *reader) round(maxBytes int) ([]client.Chunk, error) {
 		if len(f.Batches) == 0 {
 			continue
 		}
-		c, err := decode(in.tp, in.next, f)
+		c, bytes, err := decode(in.tp, in.next, f)
 		if err != nil {
 			return nil, fmt.Errorf("read %s at %d: %w", in.tp, in.next, err)
 		}
-		in.next = c.Next
+		bytes = max(bytes, len(f.Batches))
+		in.next, in.swell = c.Next, (bytes+len(f.Batches)-1)/len(f.Batches)
 		chunks = append(chunks, c)
-		if left -= len(f.Batches); left <= 0 {
+		if left -= bytes; left <= 0 {
 			turn = at + 1
 		}
 	}

@@ -8,8 +8,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mainstemio/mainstem/internal/batch"
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/client/epoch"
+	"github.com/mainstemio/mainstem/internal/topology"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -123,13 +125,22 @@ func (d *Door) newProducer(ctx context.Context, app, txnID string) (*producer, e
 	if p.cl, err = d.o.newClient(caps, kgo.RequiredAcks(kgo.AllISRAcks())); err != nil {
 		return nil, err
 	}
-	p.pool = epoch.NewPool(func(record.TopicPartition) (int, error) { return 0, nil }) // the cluster tells when a batch is too large
+	p.pool = epoch.NewPool(p.rules)
 	p.ended, p.cancel = context.WithCancel(context.Background())
 	p.mu.sequences = map[record.TopicPartition]int32{}
 	p.mu.leaders = map[record.TopicPartition]int32{}
 	p.mu.coordinators = newCoordinators(p.cl)
 	p.mu.term = noTerm
 	return p, nil
+}
+
+// rules know no limit: the cluster tells when a batch is too large. The application's own topics get LZ4, which brokers of all kinds can check
+// without libraries outside of the JVM; Snappy, which is cheaper here, and Zstandard fail where those cannot be loaded.
+func (p *producer) rules(tp record.TopicPartition) (r epoch.Rules, err error) {
+	if topology.Internal(p.app, tp.Topic) {
+		r.Codec = batch.LZ4
+	}
+	return r, nil
 }
 
 func finalizedTV2(r *kmsg.ApiVersionsResponse) bool {
