@@ -135,6 +135,7 @@ func (f *flow) next(began time.Duration) <-chan time.Time {
 	defer f.mu.Unlock()
 	f.mu.due = now + wait
 	if now > f.mu.looked+lookedFor {
+		f.mu.due = -sampleEvery // half of it will be forgotten: who looks next needs a new one
 		return nil
 	}
 	return f.node.o.clock.After(wait)

@@ -16,11 +16,14 @@ func TestFiguresAreTakenWhileSomebodyLooks(t *testing.T) {
 	if f.next(clk.Mono()) != nil {
 		t.Error("nobody has looked, but another sample is due")
 	}
-	if f.old() {
-		t.Error("a sample was just taken, and counts as old")
+	if !f.old() {
+		t.Error("figures of which half is forgotten count as new")
 	}
 	if f.next(clk.Mono()) == nil {
 		t.Error("somebody has looked, but no sample is due")
+	}
+	if f.old() {
+		t.Error("a sample was just taken, and counts as old")
 	}
 	clk.Advance(3 * sampleEvery)
 	if !f.old() {
