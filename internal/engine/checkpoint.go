@@ -42,7 +42,7 @@ func (s *session) shorten(replayed int64) {
 // tailLong tells whether a restart would have long to replay. See Options.CheckpointRecords.
 func (s *session) tailLong() bool {
 	tail, rows := s.tail()
-	return tail >= max(s.o.CheckpointRecords, rows/2)
+	return tail >= max(s.o.CheckpointRecords, rows/4)
 }
 
 // tail returns how many changelog records a restart would replay, and how many rows there are.

@@ -54,7 +54,7 @@ type Options struct {
 	// Checkpoints everything stays in memory. Default: one of store.DefaultBudget for this engine.
 	State *store.Budget
 	// CheckpointInterval and CheckpointRecords bound the changelog tail that a restart replays; defaults 30 s and 524,288 records, about half
-	// a second's work. Large tables may have a longer one: up to a record for every other row, so that a checkpoint is worth its price. What
+	// a second's work. Large tables may have a longer one: up to a record for every fourth row, so that a checkpoint is worth its price. What
 	// comes while one is being written is added to it.
 	CheckpointInterval time.Duration
 	CheckpointRecords  int

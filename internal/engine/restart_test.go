@@ -87,6 +87,32 @@ func TestARestartReplaysOnlyTheTailBehindTheCheckpoint(t *testing.T) {
 	}
 }
 
+func TestTheTailOfALargeTableIsAtMostAQuarterOfItsRows(t *testing.T) {
+	inWorld(t, func(w *world) {
+		e := w.engine(counting(t), func(o *Options) { o.CheckpointInterval, o.CheckpointRecords = time.Minute, 3 })
+		l := w.start(e)
+		const rows = 40
+		var all []string
+		for k := range rows {
+			all = append(all, fmt.Sprint("k", k, "=x"))
+		}
+		w.publish("in", 0, all...)
+		time.Sleep(time.Second)
+		for range rows/4 + 5 { // the first is followed by a checkpoint of all
+			w.publish("in", 0, "k0=x")
+			time.Sleep(10 * time.Millisecond)
+		}
+		l.crash()
+		l = w.start(e)
+		time.Sleep(time.Second)
+		fields, n := w.event("state-restored")
+		if replayed, _ := fields["records"].(int64); n != 1 || replayed > rows/4 {
+			t.Errorf("replayed %v in %d restores, want at most %d", fields, n, rows/4)
+		}
+		l.stop()
+	})
+}
+
 func TestALongTailIsFollowedByACheckpoint(t *testing.T) {
 	inWorld(t, func(w *world) {
 		e := w.engine(counting(t), func(o *Options) { o.CheckpointInterval = time.Hour })

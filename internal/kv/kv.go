@@ -3,10 +3,11 @@
 //
 // Callers: package store (checkpoints); the root opens the one database of a process. It calls Pebble and package vfs.
 //
-// Owner and locks: a Store and its Snapshots are safe for concurrent use; a Batch belongs to one goroutine. Everything else
+// Owner and locks: a Store and its Snapshots are safe for concurrent use; a Batch or Run belongs to one goroutine. Everything else
 // must be closed before the Store.
 //
-// Format: Pebble's own, at the fixed format version of pebbleFormat; what the keys mean is the caller's business.
+// Format: Pebble's own, at the fixed format version of pebbleFormat; what the keys mean is the caller's business. Beside its files stands the
+// folder of runs that are being written, which nobody needs after a start.
 //
 // Not here: key layouts, encodings, retries. A storage error is final for the Store that returned it.
 package kv
@@ -44,6 +45,16 @@ type Batch interface {
 	Close() error
 }
 
+// A Run is for many changes: they come in ascending order of their keys, each key once, and go to files as they come. Commit, which comes
+// once at most, makes all of them durable and seen at once. Replace does so, too, and removes whatever else the database has from from to
+// before to, also from snapshots: there must be none that still reads it. Close, which comes in any case, forgets what was not committed.
+type Run interface {
+	Writer
+	Commit() error
+	Replace(from, to []byte) error
+	Close() error
+}
+
 // A Store is an open database. What it reads is the newest state; a Scan sees one state.
 type Store interface {
 	Reader
@@ -51,6 +62,8 @@ type Store interface {
 	// returns. It is the cheaper way to read many at once: neighbours share what is read of the disk. Slices are valid during the call.
 	GetAll(keys [][]byte, fn func(i int, value []byte) error) error
 	NewBatch() Batch
+	// NewRun is for changes beyond a few hundred kB.
+	NewRun() Run
 	// Room tells whether a commit may begin: nil, ErrFull, or why the database takes none any more. A commit that fails for want of
 	// space may end the database, so ask first.
 	Room() error

@@ -208,3 +208,65 @@ func TestRandomBatchesEqualAModel(t *testing.T) {
 		})
 	}
 }
+
+func TestARunIsSeenAsAWholeAndBeforeWhatComesLater(t *testing.T) {
+	each(t, func(t *testing.T, s Store) {
+		put(t, s, "a", "old", "b", "old", "c", "old")
+		r := s.NewRun()
+		must(t, r.Put([]byte("a"), []byte("run")))
+		must(t, r.Delete([]byte("b")))
+		must(t, r.Put([]byte("d"), []byte{}))
+		if diff := cmp.Diff([]string{"a=old", "b=old", "c=old"}, dump(t, s, nil, nil)); diff != "" {
+			t.Error(diff)
+		}
+		must(t, r.Commit())
+		must(t, r.Close())
+		put(t, s, "c", "later")
+		if diff := cmp.Diff([]string{"a=run", "c=later", "d="}, dump(t, s, nil, nil)); diff != "" {
+			t.Error(diff)
+		}
+		forgotten := s.NewRun()
+		must(t, forgotten.Put([]byte("a"), []byte("forgotten")))
+		must(t, forgotten.Close())
+		must(t, s.NewRun().Commit())
+		if diff := cmp.Diff([]string{"a=run", "c=later", "d="}, dump(t, s, nil, nil)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestARunTakesThePlaceOfARange(t *testing.T) {
+	each(t, func(t *testing.T, s Store) {
+		put(t, s, "a", "1", "b", "1", "b2", "1", "c", "1", "d", "1")
+		for round := range 3 { // on what stands in memory, in tables, in a table that was cut
+			value := []byte(fmt.Sprint(round))
+			r := s.NewRun()
+			must(t, r.Put([]byte("b"), value))
+			must(t, r.Put([]byte("c2"), value))
+			must(t, r.Replace([]byte("b"), []byte("d")))
+			must(t, r.Close())
+			want := []string{"a=1", fmt.Sprint("b=", round), fmt.Sprint("c2=", round), "d=1"}
+			if diff := cmp.Diff(want, dump(t, s, nil, nil)); diff != "" {
+				t.Error(diff)
+			}
+			put(t, s, "c", "1", "d", "1")
+		}
+	})
+}
+
+// Each of the tables of a large run is one of the database.
+func TestARunOfSeveralTables(t *testing.T) {
+	each(t, func(t *testing.T, s Store) {
+		r := s.NewRun()
+		value := make([]byte, 1<<20)
+		const rows = 40
+		for i := range rows {
+			must(t, r.Put(fmt.Appendf(nil, "k%02d", i), value))
+		}
+		must(t, r.Commit())
+		must(t, r.Close())
+		if n := len(dump(t, s, nil, nil)); n != rows {
+			t.Errorf("%d rows", n)
+		}
+	})
+}

@@ -138,6 +138,8 @@ func (m *memory) Room() error { return nil }
 
 func (m *memory) NewBatch() Batch { return &memoryBatch{m: m} }
 
+func (m *memory) NewRun() Run { return memoryRun{&memoryBatch{m: m}} }
+
 func (m *memory) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -181,3 +183,19 @@ func (b *memoryBatch) Commit(bool) error {
 }
 
 func (b *memoryBatch) Close() error { return nil }
+
+type memoryRun struct{ *memoryBatch }
+
+func (r memoryRun) Commit() error { return r.memoryBatch.Commit(true) }
+
+func (r memoryRun) Replace(from, to []byte) error {
+	all, err := r.m.current()
+	if err != nil {
+		return err
+	}
+	put := r.changes
+	r.changes = nil
+	err = all.Scan(from, to, func(key, _ []byte) error { return r.Delete(key) })
+	r.changes = append(r.changes, put...) // of two changes of a key the later counts
+	return errors.Join(err, r.Commit())
+}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
+
 	"github.com/mainstemio/mainstem/internal/vfs"
 )
 
@@ -59,9 +61,15 @@ func OpenPebble(dir string, o PebbleOptions) (_ Store, err error) {
 	}()
 	o = o.withDefaults()
 	p := &pebbleStore{fs: o.FS, dir: dir, onError: o.OnError}
-	db, err := pebble.Open(dir, p.options(o))
+	options := p.options(o)
+	options.EnsureDefaults()
+	p.tables = tableOptions(options)
+	db, err := pebble.Open(dir, options)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", dir, err)
+	}
+	if err := p.clearRuns(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", dir, err), db.Close())
 	}
 	p.pebbleReader = pebbleReader{dir, db}
 	p.db = db
@@ -109,6 +117,8 @@ type pebbleStore struct {
 	db      *pebble.DB
 	onError func(error)
 	merges  compactions
+	tables  sstable.WriterOptions // of runs
+	runs    atomic.Uint64         // begun so far
 	// failed is the error after which nothing can be committed any more; background that of the last flush or compaction.
 	failed, background atomic.Pointer[error]
 }
@@ -186,6 +196,17 @@ func (l pebbleLogger) Fatalf(format string, args ...any) {
 	panic(f)
 }
 
+// recovered turns what Pebble calls fatal into the error of the commit that it is deferred by.
+func (*pebbleStore) recovered(err *error) {
+	switch f := recover().(type) {
+	case nil:
+	case *pebbleFatal:
+		*err = fmt.Errorf("commit: %w", f)
+	default:
+		panic(f)
+	}
+}
+
 type pebbleBatch struct {
 	p *pebbleStore
 	b *pebble.Batch
@@ -205,15 +226,7 @@ func (b *pebbleBatch) Commit(sync bool) (err error) {
 	if err := b.p.broken(); err != nil {
 		return fmt.Errorf("commit to database %s: %w", b.p.dir, err)
 	}
-	defer func() {
-		switch f := recover().(type) {
-		case nil:
-		case *pebbleFatal:
-			err = fmt.Errorf("commit: %w", f)
-		default:
-			panic(f)
-		}
-	}()
+	defer b.p.recovered(&err)
 	b.p.merges.begin()
 	if err := b.b.Commit(&pebble.WriteOptions{Sync: sync}); err != nil {
 		return fmt.Errorf("commit to database %s: %w", b.p.dir, err)

@@ -153,3 +153,92 @@ func TestPebbleClosesWhileItMerges(t *testing.T) {
 		must(t, s.Close())
 	}
 }
+
+// A run is there through a crash from its Commit on, and not at all before; its files go with the next start.
+func TestPebbleKeepsRunsThroughACrash(t *testing.T) {
+	for seed := range int64(20) {
+		fs := vfs.NewCrashable()
+		s, err := OpenPebble("db", PebbleOptions{FS: fs, MemTableBytes: 16 << 10})
+		must(t, err)
+		put(t, s, "a", "old", "b", "old")
+		var clone *vfs.MemFS
+		acked := "old"
+		for i := range 6 {
+			r := s.NewRun()
+			must(t, r.Put([]byte("a"), []byte(fmt.Sprint(i))))
+			must(t, r.Put([]byte("b"), []byte(fmt.Sprint(i))))
+			must(t, r.Put([]byte("c"), []byte(strings.Repeat("c", 10000))))
+			if 2*i == int(seed)%12 {
+				clone = fs.CrashClone(pvfs.CrashCloneCfg{UnsyncedDataPercent: int(seed % 101), RNG: rng(seed)})
+			}
+			if i%2 == 0 {
+				must(t, r.Commit())
+			} else {
+				must(t, r.Replace([]byte("a"), []byte("d")))
+			}
+			must(t, r.Close())
+			if clone == nil {
+				acked = fmt.Sprint(i)
+			}
+			if 2*i+1 == int(seed)%12 {
+				clone = fs.CrashClone(pvfs.CrashCloneCfg{UnsyncedDataPercent: int(seed % 101), RNG: rng(seed)})
+			}
+		}
+		must(t, s.Close())
+		s, err = OpenPebble("db", PebbleOptions{FS: clone})
+		must(t, err)
+		for _, k := range []string{"a", "b"} {
+			if v, err := s.Get([]byte(k)); err != nil || string(v) != acked {
+				t.Fatalf("seed %d: %s is %q, %v; acknowledged was %s", seed, k, v, err, acked)
+			}
+		}
+		if left, err := clone.List("db/" + runsDir); err == nil && len(left) > 0 {
+			t.Errorf("seed %d: %q are left", seed, left)
+		}
+		must(t, s.Close())
+	}
+}
+
+// A disk without room fails a run, and nothing else.
+func TestPebbleRunOnAFullDiskChangesNothing(t *testing.T) {
+	disk := vfs.NewSmallDisk(vfs.NewCrashable(), 8<<20)
+	s, err := OpenPebble("db", PebbleOptions{FS: disk, MemTableBytes: 64 << 10})
+	must(t, err)
+	put(t, s, "k000000", "old")
+	r := s.NewRun()
+	value := make([]byte, 1000)
+	random := rng(1)
+	for i := 0; err == nil && i < 20000; i++ {
+		for j := range value {
+			value[j] = byte(random.Uint32())
+		}
+		err = r.Put(fmt.Appendf(nil, "k%06d", i), value)
+	}
+	if err == nil {
+		err = r.Commit()
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("a run of 20 MB on a disk of 8 MB: %v", err)
+	}
+	_ = r.Close()
+	if got := dump(t, s, nil, nil); len(got) != 1 || got[0] != "k000000=old" {
+		t.Errorf("the database has %d keys", len(got))
+	}
+	put(t, s, "k000000", "new")
+	must(t, s.Close())
+}
+
+func TestPebbleRemovesUnfinishedRunsWhenItOpens(t *testing.T) {
+	fs := vfs.NewCrashable()
+	dir := "db/" + runsDir
+	must(t, fs.MkdirAll(dir, 0o755))
+	f, err := fs.Create(dir+"/1-0.sst", vfs.Category)
+	must(t, err)
+	must(t, f.Close())
+	s, err := OpenPebble("db", PebbleOptions{FS: fs})
+	must(t, err)
+	if left, err := fs.List(dir); err == nil && len(left) > 0 {
+		t.Errorf("%q are left", left)
+	}
+	must(t, s.Close())
+}

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/mainstemio/mainstem/record"
@@ -73,4 +74,54 @@ func BenchmarkRestore(b *testing.B) {
 			b.ReportMetric(float64(used()-before)/float64(b.N*keys), "cpu-ns/record")
 		})
 	}
+}
+
+// A payment and its lists are of the kind that an aggregate keeps for each customer.
+type payment struct {
+	ID, Amount int64
+	Time       record.Timestamp
+	Merchant   string
+	Reference  string
+}
+
+type payments struct {
+	Customer int64
+	Last     []payment
+}
+
+// BenchmarkLists is the task's share per payment: each replaces the oldest of the five that a customer has. held/live is what the rows' memory
+// comes to.
+func BenchmarkLists(b *testing.B) {
+	const keys = 100_000
+	tb := NewTable(Options[int64, payments]{Name: "t", Key: serde.Int64, Value: serde.JSON[payments]()})
+	r := rand.New(rand.NewPCG(1, 2))
+	encoded := make([]byte, 700)
+	discard := func(_, _ []byte, _ record.Timestamp) error { return nil }
+	n := 0
+	op := func() {
+		var key [8]byte
+		customer := r.Uint64N(keys)
+		binary.BigEndian.PutUint64(key[:], customer)
+		v, _, _ := tb.Get(key[:])
+		next := payments{Customer: int64(customer), Last: make([]payment, 0, 5)}
+		next.Last = append(next.Last, v.Last[max(len(v.Last)-4, 0):]...)
+		next.Last = append(next.Last, payment{
+			ID: int64(n), Amount: r.Int64N(1e6), Time: 1_790_000_000_000 + record.Timestamp(n),
+			Merchant: fmt.Sprint("merchant of goods ", r.IntN(5000)), Reference: fmt.Sprint("reference ", r.Uint32()),
+		})
+		tb.PutEncoded(key[:], next, 1_790_000_000_000+record.Timestamp(n), encoded)
+		if n++; n%1000 == 0 {
+			must(b, tb.Seal(discard))
+			tb.Commit()
+		}
+	}
+	for range 10 * keys {
+		op()
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for b.Loop() {
+		op()
+	}
+	b.ReportMetric(float64(tb.held())/float64(tb.Bytes()), "held/live")
 }

@@ -212,9 +212,12 @@ func parsePosition(b []byte) (p position, err error) {
 // among the rows: the table, which starts empty, would not know that there is anything to delete, and a later checkpoint's
 // position would make it come back.
 func (c *Checkpoints) removeRows(snap kv.Snapshot, prefix []byte) error {
-	w := &pieces{db: c.db, b: c.db.NewBatch()}
-	defer func() { _ = w.b.Close() }() // committed, or given up
+	w := newPieces(c.db)
+	defer w.close()
 	err := snap.Scan(prefix, prefixEnd(prefix), func(key, _ []byte) error { return w.Delete(key) })
+	if err == nil {
+		err = w.endTable()
+	}
 	if err == nil && w.b.Len() > 0 {
 		err = w.b.Commit(true)
 	}
@@ -239,22 +242,24 @@ type CheckpointPart struct {
 	Done      func() // called when the checkpoint is in the database; nil: nobody needs to know
 }
 
-// pieceBytes bounds what a checkpoint holds in memory on its way to the database.
-const pieceBytes = 4 << 20
-
 // Write makes a checkpoint of the given tables: their dirty rows (functions from Dirty) and positions. It is durable when Write
 // returns, and may run in the background.
 //
 // Rows are written in pieces, the positions with the last one. A crash between pieces leaves rows that are newer than their
 // position: replaying the changelog from there writes each of them again, up to its newest value, so nothing older stays.
 func (c *Checkpoints) Write(parts []CheckpointPart) error {
-	w := &pieces{db: c.db, b: c.db.NewBatch()}
-	defer func() { _ = w.b.Close() }() // committed, or given up
+	w := newPieces(c.db)
+	defer w.close()
 	for _, p := range parts {
-		if p.Rows != nil {
-			if err := p.Rows(&prefixWriter{w, tableKey(spaceRow, c.app, p.Name, p.Partition), nil}); err != nil {
-				return err
-			}
+		if p.Rows == nil {
+			continue
+		}
+		err := p.Rows(&prefixWriter{w, tableKey(spaceRow, c.app, p.Name, p.Partition), nil})
+		if err == nil {
+			err = w.endTable()
+		}
+		if err != nil {
+			return err
 		}
 	}
 	for _, p := range parts {
@@ -272,41 +277,6 @@ func (c *Checkpoints) Write(parts []CheckpointPart) error {
 		}
 	}
 	return nil
-}
-
-// pieces is a writer that commits a batch when it is large and goes on with the next. The last one is the caller's to commit:
-// its sync makes those before it durable too.
-type pieces struct {
-	db   kv.Store
-	b    kv.Batch
-	size int
-}
-
-func (p *pieces) Put(key, value []byte) error {
-	if err := p.room(len(key) + len(value)); err != nil {
-		return err
-	}
-	return p.b.Put(key, value)
-}
-
-func (p *pieces) Delete(key []byte) error {
-	if err := p.room(len(key)); err != nil {
-		return err
-	}
-	return p.b.Delete(key)
-}
-
-func (p *pieces) room(n int) error {
-	p.size += n
-	if p.size <= pieceBytes {
-		return nil
-	}
-	err := p.b.Commit(false)
-	if err == nil {
-		err = p.b.Close()
-	}
-	p.b, p.size = p.db.NewBatch(), n
-	return err
 }
 
 // tableKey is the prefix of a table's rows, or the key of its position. Lengths before the names keep the prefix of one table
@@ -330,6 +300,13 @@ type prefixWriter struct {
 func (p *prefixWriter) full(key []byte) []byte {
 	p.buf = append(append(p.buf[:0], p.prefix...), key...)
 	return p.buf
+}
+
+// replace implements replacer.
+func (p *prefixWriter) replace() {
+	if w, ok := p.w.(*pieces); ok {
+		w.replace(p.prefix)
+	}
 }
 
 func (p *prefixWriter) Put(key, value []byte) error { return p.w.Put(p.full(key), value) }

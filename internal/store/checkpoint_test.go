@@ -2,11 +2,13 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/mainstemio/mainstem/internal/kv"
+	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
 )
 
@@ -203,8 +205,8 @@ func TestRowsOfAnUnfinishedFirstCheckpointDoNotComeBack(t *testing.T) {
 	db := kv.NewMemory()
 	whole, err := OpenCheckpoints(db, "app")
 	must(t, err)
-	one := 1
-	crashing, err := OpenCheckpoints(failingDB{db, &one}, "app")
+	none := 0
+	crashing, err := OpenCheckpoints(failingDB{db, &none}, "app")
 	must(t, err)
 	big := newTable()
 	for _, k := range []string{"deleted", "b", "c", "d", "e", "f"} {
@@ -272,5 +274,100 @@ func TestTheNameOfTheWorkerStays(t *testing.T) {
 	}
 	if tables, err := Inspect(db); len(tables) != 0 || err != nil {
 		t.Errorf("%v: %v", tables, err)
+	}
+}
+
+// A table half of which has changed is written anew: nothing stays of what it does not have, and nothing of others is touched.
+func TestACheckpointOfAWholeTableTakesThePlaceOfTheOneBefore(t *testing.T) {
+	db, err := kv.OpenPebble("db", kv.PebbleOptions{FS: vfs.NewCrashable()})
+	must(t, err)
+	defer func() { must(t, db.Close()) }()
+	c, err := OpenCheckpoints(db, "app")
+	must(t, err)
+	tb, small := newTable(), NewTable(Options[string, string]{Name: "last", Partition: 3, Key: text{}, Value: text{}})
+	small.puts("k", "k", "small", 1)
+	value := strings.Repeat("v", 1000)
+	put := func(from, to int, value string) {
+		for i := from; i < to; i++ {
+			k := fmt.Sprint("key ", i)
+			tb.puts(k, k, value, 1)
+		}
+	}
+	write := func(at record.Offset) {
+		for _, s := range []Store{tb, small} {
+			seal(t, s)
+			s.Commit()
+		}
+		must(t, c.Write([]CheckpointPart{
+			{"last", 2, at, tb.Dirty(), topic, 0, tb.Done()}, {"last", 3, at, small.Dirty(), topic, 0, small.Done()},
+		}))
+	}
+	put(0, 3000, value)
+	write(1)
+	b := db.NewBatch() // a row that nobody knows tells whether the table was written anew
+	must(t, b.Put(append(tableKey(spaceRow, "app", "last", 2), "unknown"...), []byte("\x02x")))
+	must(t, b.Commit(true))
+	must(t, b.Close())
+
+	put(0, 1000, "little")
+	tb.Delete([]byte("key 2999"))
+	write(2)
+	if _, there := contents(t, db)["\x02\x03app\x04last\x00\x00\x00\x02unknown"]; !there {
+		t.Error("a table of which a third has changed was written anew")
+	}
+	put(0, 1600, "changed")
+	tb.Delete([]byte("key 0"))
+	write(3)
+	got := contents(t, db)
+	rows := 0
+	for k := range got {
+		if strings.HasPrefix(k, "\x02\x03app\x04last\x00\x00\x00\x02") {
+			rows++
+		}
+	}
+	if rows != 2998 || got["\x02\x03app\x04last\x00\x00\x00\x02key 1"] != "\x02changed" || got["\x02\x03app\x04last\x00\x00\x00\x02key 2998"] != "\x02"+value {
+		t.Errorf("%d rows, want 2998", rows)
+	}
+	if got["\x02\x03app\x04last\x00\x00\x00\x03k"] != "\x02small" {
+		t.Error("another table has lost its row")
+	}
+	again := newTable()
+	if at, ok, err := c.Load(again); at != 3 || !ok || err != nil || again.Len() != 2998 {
+		t.Error(at, ok, err, again.Len())
+	}
+}
+
+// A checkpoint of a whole table is cut short before its position is written: the one before it, with what is newer, and the changelog from its
+// position on are the table.
+func TestAWholeTableCutShortBeforeItsPosition(t *testing.T) {
+	db := kv.NewMemory()
+	c, err := OpenCheckpoints(db, "app")
+	must(t, err)
+	none := 0
+	crashing, err := OpenCheckpoints(failingDB{db, &none}, "app")
+	must(t, err)
+	tb := newTable()
+	tb.cold.portions.whole = 0
+	for _, k := range []string{"changed", "deleted", "kept"} {
+		tb.puts(k, k, "old", 1)
+	}
+	seal(t, tb)
+	tb.Commit()
+	must(t, c.Write([]CheckpointPart{{"last", 2, 3, tb.Dirty(), topic, 0, tb.Done()}}))
+	tb.puts("changed", "changed", "new", 2)
+	tb.Delete([]byte("deleted"))
+	seal(t, tb)
+	tb.Commit()
+	if err := crashing.Write([]CheckpointPart{{"last", 2, 5, tb.Dirty(), topic, 0, tb.Done()}}); err == nil {
+		t.Fatal("the checkpoint was finished")
+	}
+	again := newTable()
+	if at, ok, err := c.Load(again); at != 3 || !ok || err != nil {
+		t.Fatal(at, ok, err)
+	}
+	must(t, again.Restore([]byte("changed"), []byte("new"), 2))
+	must(t, again.Restore([]byte("deleted"), nil, 2))
+	if get(again, "changed") != "new @2" || get(again, "deleted") != "none" || get(again, "kept") != "old @1" || again.Len() != 2 {
+		t.Errorf("the table holds %s, %s, %s", get(again, "changed"), get(again, "deleted"), get(again, "kept"))
 	}
 }

@@ -39,10 +39,13 @@ type cold struct {
 }
 
 // portions are how many rows of the checkpoint are read at once: before the table is used, so that a start does not take as long as the
-// table is large, and by each Commit after it, in some ms.
-type portions struct{ load, warm int }
+// table is large, and by each Commit after it, in some ms. A table of more than whole bytes may be written as a whole.
+type portions struct {
+	load, warm int
+	whole      int64
+}
 
-var usualPortions = portions{load: 1 << 16, warm: 1 << 13}
+var usualPortions = portions{load: 1 << 16, warm: 1 << 13, whole: 1 << 20}
 
 // keptMissed is how many keys found nowhere are remembered at most.
 const keptMissed = 1 << 11

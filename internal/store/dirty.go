@@ -14,22 +14,22 @@ import (
 var errShortRow = errors.New("row has no timestamp")
 
 // A dirtyRow is a committed row as it stood when Dirty was called.
-type dirtyRow[V any] struct {
+type dirtyRow struct {
 	entry []byte // begins with the row's entry: nothing is written over those in flight
-	v     V      // without a flat form
-	live  bool
 	first uint64 // the first bytes of the key, in its order
+	live  bool
+	at    int // of a live one: where its value stands among those without a flat form
 }
 
 // sortRows puts rows in the order of their keys: the database's files then cover narrow ranges, and are merged with few others.
-func sortRows[V any](rows []dirtyRow[V]) {
+func sortRows(rows []dirtyRow) {
 	for i := range rows {
 		var first [8]byte
 		key, _ := keyAt(rows[i].entry)
 		copy(first[:], key)
 		rows[i].first = binary.BigEndian.Uint64(first[:])
 	}
-	slices.SortFunc(rows, func(a, b dirtyRow[V]) int {
+	slices.SortFunc(rows, func(a, b dirtyRow) int {
 		if c := cmp.Compare(a.first, b.first); c != 0 {
 			return c
 		}
@@ -102,6 +102,31 @@ func (d *dirtyRows) forget() {
 	}
 }
 
+// whole tells whether a checkpoint takes all rows, those included that have not changed: where half of a table has, it costs less to write
+// it anew than to have the database merge the rows with what it has. All of it must be in memory.
+func (t *Table[K, V]) whole() bool {
+	return 2*t.dirty.count >= t.mu.rows.count && t.mu.rows.heap.live > t.cold.portions.whole && !t.Cold()
+}
+
+// known gives the rows that are committed, and the dirty ones.
+func (r *rows) known() iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for id := uint32(1); id < r.used; id++ {
+			if p := r.at(id); (p.live() || p.own&dirty != 0) && !yield(id) {
+				return
+			}
+		}
+	}
+}
+
+// taken are the rows of a checkpoint on their way.
+type taken[V any] struct {
+	whole   bool
+	marks   []byte // nil: there are none, or they are as they were
+	rows    []dirtyRow
+	objects []V // values without a flat form
+}
+
 // Dirty implements Store.
 func (t *Table[K, V]) Dirty() func(w kv.Writer) error {
 	t.tail = 0
@@ -110,27 +135,30 @@ func (t *Table[K, V]) Dirty() func(w kv.Writer) error {
 		return nil
 	}
 	t.depart()
-	rows := make([]dirtyRow[V], 0, t.dirty.count)
+	c := taken[V]{whole: t.whole(), marks: marks}
+	ids, n := t.dirty.each(&t.mu.rows), t.dirty.count
+	if c.whole {
+		ids, n, c.marks = t.mu.rows.known(), t.mu.rows.count, t.marks.whole()
+	}
+	c.rows = make([]dirtyRow, 0, n)
 	t.mu.Lock()
-	for id := range t.dirty.each(&t.mu.rows) {
+	for id := range ids {
 		p := t.mu.rows.at(id)
-		d := dirtyRow[V]{entry: t.mu.rows.heap.at(p.place()), live: p.live()}
+		d := dirtyRow{entry: t.mu.rows.heap.at(p.place()), live: p.live(), at: len(c.objects)}
 		if t.flat == nil && d.live {
-			d.v = t.mu.objects[id]
+			c.objects = append(c.objects, t.mu.objects[id])
 		}
-		rows = append(rows, d)
+		c.rows = append(c.rows, d)
 		t.takeLocked(id, p)
 	}
 	t.mu.Unlock()
-	t.cold.taken = len(rows)
+	t.cold.taken = len(c.rows)
 	t.dirty.forget()
 	return func(w kv.Writer) error {
-		if marks != nil {
-			if err := w.Put([]byte{}, marks); err != nil {
-				return t.wrap("checkpoint", err)
-			}
+		if err := t.write(w, c); err != nil {
+			return t.wrap("checkpoint", err)
 		}
-		return t.writeRows(w, rows)
+		return nil
 	}
 }
 
@@ -148,33 +176,49 @@ func (t *Table[K, V]) takeLocked(id uint32, p *row) {
 	t.forgetLocked(id, t.mu.rows.keyOf(p))
 }
 
-// writeRows runs in any goroutine: it uses nothing of the table but its options and its codec.
-func (t *Table[K, V]) writeRows(w kv.Writer, rows []dirtyRow[V]) error {
-	sortRows(rows)
+// A replacer is a Writer that, asked before the first row, puts what is written in the place of everything that the table had.
+type replacer interface{ replace() }
+
+// write runs in any goroutine: it uses nothing of the table but its options and its codec.
+func (t *Table[K, V]) write(w kv.Writer, c taken[V]) error {
+	anew, replaces := w.(replacer)
+	if replaces = replaces && c.whole; replaces {
+		anew.replace()
+	}
+	if c.marks != nil {
+		if err := w.Put([]byte{}, c.marks); err != nil {
+			return err
+		}
+	}
+	sortRows(c.rows)
 	var value []byte
-	for i := range rows {
-		r := &rows[i]
+	var v, zero V // here, or each would be allocated
+	for _, r := range c.rows {
 		e := parse(r.entry)
 		if !r.live {
+			if replaces {
+				continue
+			}
 			if err := w.Delete(e.key); err != nil {
-				return t.wrap("checkpoint", err)
+				return err
 			}
 			continue
 		}
-		if t.flat != nil {
-			t.flat.Read(e.value, &r.v)
+		if v = zero; t.flat != nil {
+			t.flat.Read(e.value, &v)
+		} else {
+			v = c.objects[r.at]
 		}
-		b, err := t.o.Value.Append(binary.AppendVarint(value[:0], int64(e.ts)), r.v)
+		b, err := t.o.Value.Append(binary.AppendVarint(value[:0], int64(e.ts)), v)
 		if err == nil && b == nil {
 			err = errNullValue
 		}
 		if err != nil {
-			return t.wrap("checkpoint", err)
+			return err
 		}
-		var zero V
-		value, r.v = b, zero
+		value = b
 		if err := w.Put(e.key, value); err != nil {
-			return t.wrap("checkpoint", err)
+			return err
 		}
 	}
 	return nil

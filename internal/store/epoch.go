@@ -91,8 +91,8 @@ func (t *Table[K, V]) fold() int64 {
 		}
 	}
 	written := t.mu.rows.heap.size - before
-	// Twice what was written and a little more: so the heap comes down to its measure and no Commit pays for it all.
-	t.mu.rows.tidy(2 + 2*int(written/maxChunk))
+	// Three times what was written and a little more: so the heap comes down to its measure and no Commit pays for it all.
+	t.mu.rows.tidy(2 + 3*int(written/maxChunk))
 	t.marks.commit()
 	t.mu.Unlock()
 	clear(t.sealed.changes) // old values must not stay reachable

@@ -8,9 +8,10 @@ import (
 )
 
 // A heap keeps the entries of a table's rows in large pieces of memory without pointers. It is written like a log: a row's next entry
-// is appended, and what is left of old chunks is moved to the end in the order of their age (evacuate), so that at most about half of
-// the memory is dead, beside some chunks. Chunks grow with what is in use. Only an entry of the same size may be written over the one before, by whoever knows that nobody holds a slice of it;
-// its key stays as it is. Chunks are not used again, so other slices stay right for as long as somebody holds them.
+// is appended, and what is left of old chunks is moved to the end in the order of their age (evacuate), so that at most about a third of
+// the memory is dead, beside some chunks. Chunks grow with what is in use. Only an entry that takes the same room may be written over the
+// one before, by whoever knows that nobody holds a slice of it; its key stays as it is. Chunks are not used again, so other slices stay
+// right for as long as somebody holds them.
 type heap struct {
 	chunks []chunk // the last one grows
 	first  uint32  // number of chunks[0]
@@ -35,12 +36,23 @@ const (
 	chunkBits = 18
 )
 
-// An entry is: length of the key (uvarint), key, length of the value (uvarint), timestamp (varint), value.
+// An entry is: length of the key (uvarint), key, length of the value (uvarint), timestamp (varint), value. What it takes in a chunk is its
+// room.
 type entry struct {
 	ts    record.Timestamp
 	key   []byte
 	value []byte
-	size  int
+	size  int // of all of it, where it was parsed
+}
+
+// roomOf is what an entry of n bytes takes: up to an eighth more, so that the next value of a row most often fits where the one before
+// stands. The smallest take what they need.
+func roomOf(n int) int {
+	if n < 64 {
+		return n
+	}
+	step := 1 << (bits.Len(uint(n)) - 4)
+	return (n + step - 1) &^ (step - 1)
 }
 
 // parse reads the entry at the start of b.
@@ -67,33 +79,42 @@ func keyAt(b []byte) (key []byte, end int) {
 	return b[at : at+n : at+n], at + n
 }
 
-// appendEntry writes an entry.
-func appendEntry(b []byte, ts record.Timestamp, key, value []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(len(key)))
-	b = append(b, key...)
-	b = binary.AppendUvarint(b, uint64(len(value)))
-	b = binary.AppendVarint(b, int64(ts))
-	return append(b, value...)
+// length is how many bytes an entry has.
+func (e *entry) length() int {
+	return uvarintLen(uint64(len(e.key))) + len(e.key) + uvarintLen(uint64(len(e.value))) + uvarintLen(uint64(e.ts<<1^e.ts>>63)) + len(e.value)
+}
+
+func uvarintLen(n uint64) int { return (bits.Len64(n|1) + 6) / 7 }
+
+// append writes an entry.
+func (e *entry) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(e.key)))
+	b = append(b, e.key...)
+	b = binary.AppendUvarint(b, uint64(len(e.value)))
+	b = binary.AppendVarint(b, int64(e.ts))
+	return append(b, e.value...)
 }
 
 // put appends an entry and returns its place.
-func (h *heap) put(entry []byte) place {
-	c, p := h.room(len(entry))
-	c.entries = append(c.entries, entry...)
+func (h *heap) put(e entry) place {
+	b, p := h.room(roomOf(e.length()))
+	e.append(b)
 	return p
 }
 
-// room returns the chunk whose next n bytes are the caller's, and their place.
-func (h *heap) room(n int) (*chunk, place) {
+// room returns the next n bytes, which are the caller's to append to, and their place.
+func (h *heap) room(n int) ([]byte, place) {
 	last := len(h.chunks) - 1
 	if last < 0 || cap(h.chunks[last].entries)-len(h.chunks[last].entries) < n {
 		h.begin(n)
 		last = len(h.chunks) - 1
 	}
 	c := &h.chunks[last]
+	at := len(c.entries)
+	c.entries = c.entries[:at+n]
 	c.live += n
 	h.live += int64(n)
-	return c, place{h.first + uint32(last), uint32(len(c.entries))}
+	return c.entries[at : at : at+n], place{h.first + uint32(last), uint32(at)}
 }
 
 // chunkSize is how many bytes the next chunk has: as many as are in use, or up to twice as many.
@@ -122,7 +143,7 @@ func (h *heap) begin(n int) {
 // at returns the entry at p and all that follows in its chunk.
 func (h *heap) at(p place) []byte { return h.chunks[p.chunk-h.first].entries[p.at:] }
 
-// free gives up the entry of n bytes at p.
+// free gives up the entry at p, which takes n bytes.
 func (h *heap) free(p place, n int) {
 	i := int(p.chunk - h.first)
 	c := &h.chunks[i]
@@ -151,7 +172,7 @@ func (h *heap) skipEmpty() {
 // evacuate moves the entries in use of the oldest chunks to the end while too much of the memory is dead, for at most limit chunks. keep
 // takes an entry of which nothing else is known.
 func (h *heap) evacuate(limit int, keep func(p place, e entry)) {
-	for ; limit > 0 && len(h.chunks) > 1 && h.size > 2*h.live+2*int64(max(h.chunkSize(), leastDead)); limit-- {
+	for ; limit > 0 && len(h.chunks) > 1 && h.size > h.live+h.live/2+2*int64(max(h.chunkSize(), leastDead)); limit-- {
 		h.sweep(keep)
 	}
 }
@@ -163,7 +184,7 @@ func (h *heap) sweep(keep func(p place, e entry)) {
 	for at := 0; at < len(b) && h.first == number; {
 		e := parse(b[at:])
 		keep(place{number, uint32(at)}, e)
-		at += e.size
+		at += roomOf(e.size)
 	}
 	if h.first == number {
 		h.drop(0)

@@ -65,6 +65,14 @@ func (m *marks) take() []byte {
 	return m.bytes(m.committed)
 }
 
+// whole returns the committed marks, nil where there are none.
+func (m *marks) whole() []byte {
+	if len(m.committed) == 0 {
+		return nil
+	}
+	return m.bytes(m.committed)
+}
+
 // Marks are the table's numbers in the running epoch, which the owner may change.
 func (t *Table[K, V]) Marks() []int64 { return t.marks.now }
 

@@ -26,7 +26,6 @@ type rows struct {
 	seed    maphash.Seed
 	hide    uint64              // of hashes: a test lets them collide
 	fresh   func(p *row) []byte // the key of a row without an entry: it stands in the running epoch. Only the owner calls it
-	entry   []byte              // being written
 }
 
 const (
@@ -221,20 +220,19 @@ func (r *rows) cut() {
 // set gives a row a new entry. The key must be its own; it and the value are copied. over allows to write over the old one.
 func (r *rows) set(id uint32, e entry, over bool) {
 	p := r.at(id)
-	r.entry = appendEntry(r.entry[:0], e.ts, e.key, e.value)
 	if p.chunk == 0 {
-		p.setPlace(r.heap.put(r.entry))
-		return
-	}
-	old := r.heap.at(p.place())
-	size := parse(old).size
-	if over && size == len(r.entry) {
-		copy(old, r.entry)
+		p.setPlace(r.heap.put(e))
 		return
 	}
 	at := p.place()
-	p.setPlace(r.heap.put(r.entry))
-	r.heap.free(at, size)
+	old := r.heap.at(at)
+	had := roomOf(parse(old).size)
+	if over && had == roomOf(e.length()) {
+		e.append(old[:0])
+		return
+	}
+	p.setPlace(r.heap.put(e))
+	r.heap.free(at, had)
 }
 
 // remove gives a row back. The key must be its own.
@@ -250,7 +248,7 @@ func (r *rows) remove(id uint32, key []byte) {
 		r.at(at).next = p.next
 	}
 	if p.chunk != 0 {
-		r.heap.free(p.place(), parse(r.heap.at(p.place())).size)
+		r.heap.free(p.place(), roomOf(parse(r.heap.at(p.place())).size))
 	}
 	*p = row{next: r.spare}
 	r.spare = id
@@ -268,8 +266,11 @@ func (r *rows) keep(at place, e entry) {
 }
 
 func (r *rows) move(p *row, at place, e entry) {
-	p.setPlace(r.heap.put(r.heap.at(at)[:e.size]))
-	r.heap.free(at, e.size)
+	room := roomOf(e.size)
+	b, to := r.heap.room(room)
+	copy(b[:e.size], r.heap.at(at))
+	p.setPlace(to)
+	r.heap.free(at, room)
 }
 
 // each calls fn with every row of the index.

@@ -277,7 +277,7 @@ func runSpill[V any](t *testing.T, seed uint64, w *spillWorld[V]) int {
 	w.db = kv.NewMemory()
 	w.newest, w.committed = map[string]cell{}, map[string]cell{}
 	w.budget = []int64{1, 1, 30 << 10, 1 << 40, 1 << 40}[seed%5]
-	w.portions = []portions{usualPortions, {1, 1}, {3, 2}}[seed%3]
+	w.portions = []portions{usualPortions, {1, 1, 1 << 20}, {3, 2, 0}, {100, 100, 0}}[seed%4]
 	w.start()
 	steps := []func(){
 		w.put, w.put, w.put, w.remove, w.undone, w.seal, w.seal, w.seal, w.commit, w.commit, w.commit, w.commit, w.collect, w.collect, w.write, w.write,
@@ -327,7 +327,7 @@ func TestATableOverItsBudgetHoldsWhatItShould(t *testing.T) {
 // A table that is larger than what is loaded at once is whole again after some commits, also when rows change meanwhile.
 func TestALargeTableComesBackByAndBy(t *testing.T) {
 	w := &spillWorld[string]{
-		t: t, rng: rand.New(rand.NewPCG(1, 7)), db: kv.NewMemory(), budget: 1 << 40, portions: portions{10, 7},
+		t: t, rng: rand.New(rand.NewPCG(1, 7)), db: kv.NewMemory(), budget: 1 << 40, portions: portions{10, 7, 0},
 		o:    Options[string, string]{Name: "texts", Key: serde.String, Value: serde.String},
 		wrap: func(s string) string { return s }, open: func(s string) string { return s },
 		newest: map[string]cell{}, committed: map[string]cell{},
