@@ -123,6 +123,15 @@ func (r Row) At(i int) (v Value) {
 	return v
 }
 
+// TextAt returns the i-th value's text, which is a part of the row's bytes, and whether it is of KindString.
+func (r Row) TextAt(i int) (text string, is bool) {
+	from, to := r.bounds(i)
+	if from == to || Kind(r[from]) != KindString {
+		return "", false
+	}
+	return string(r[from+1 : to]), true
+}
+
 // IsNullAt tells whether the i-th value is null.
 func (r Row) IsNullAt(i int) bool {
 	from, to := r.bounds(i)

@@ -96,16 +96,16 @@ func (b *Builder) AppendTo(dst []byte) []byte {
 	return dst
 }
 
-// Compress is AppendTo with codec c in place of that of the Params, for records that come to half of their bytes with it. For others it
-// appends nothing, is not ok, and the Builder is as it was: compressing them costs more than writing and reading them twice.
-func (b *Builder) Compress(dst []byte, c Codec) (_ []byte, ok bool) {
+// Compress is AppendTo with codec c in place of that of the Params, for records that it makes so many times smaller. For others it appends
+// nothing, is not ok, and the Builder is as it was.
+func (b *Builder) Compress(dst []byte, c Codec, times int) (_ []byte, ok bool) {
 	if b.count == 0 {
 		return dst, false
 	}
 	start, records := len(dst), b.buf[HeaderSize:]
 	dst = append(dst, b.buf[:HeaderSize]...)
 	dst = deflate(dst, c, records)
-	if len(dst)-start-HeaderSize > len(records)/2 {
+	if len(dst)-start-HeaderSize > len(records)/times {
 		return dst[:start], false
 	}
 	b.writeHeader(View(dst[start:]), c)

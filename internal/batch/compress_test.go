@@ -13,12 +13,12 @@ func TestABatchThatDoesNotHalveStaysPlain(t *testing.T) {
 	}
 	for _, c := range codecs[1:] {
 		var b Builder
-		if _, ok := b.Compress(nil, c); ok {
+		if _, ok := b.Compress(nil, c, 2); ok {
 			t.Errorf("%s: a batch of nothing", codecName(c))
 		}
 		b.Append(7, []byte("k"), text, nil)
 		plain := b.Size()
-		packed, ok := b.Compress([]byte("before"), c)
+		packed, ok := b.Compress([]byte("before"), c, 2)
 		v := View(bytes.TrimPrefix(packed, []byte("before")))
 		if !ok || len(v) > plain/2 || v.Codec() != c || v.Validate(testLimit) != nil || b.Count() != 0 {
 			t.Errorf("%s: %v, %d of %d bytes, codec %d, %v", codecName(c), ok, len(v), plain, v.Codec(), v.Validate(testLimit))
@@ -26,7 +26,7 @@ func TestABatchThatDoesNotHalveStaysPlain(t *testing.T) {
 			t.Errorf("%s: %d records", codecName(c), len(r))
 		}
 		b.Append(7, []byte("k"), noise, nil)
-		rest, ok := b.Compress([]byte("before"), c)
+		rest, ok := b.Compress([]byte("before"), c, 2)
 		if ok || string(rest) != "before" || b.Count() != 1 {
 			t.Errorf("%s: noise gave %v, %d bytes, and left %d records", codecName(c), ok, len(rest), b.Count())
 		}

@@ -113,7 +113,7 @@ func (w jsonWriter) append(dst []byte, s *shape, v row.Value) []byte {
 			return append(appendTemporal(append(dst, '"'), v), '"')
 		}
 	}
-	return strconv.AppendInt(dst, v.Int64(), 10)
+	return jsontext.AppendInt(dst, v.Int64())
 }
 
 func appendTemporal(dst []byte, v row.Value) []byte {
@@ -164,10 +164,10 @@ func (w jsonWriter) structure(dst []byte, s *shape, r row.Row) []byte {
 	dst = append(dst, '{')
 	for i, name := range s.names {
 		dst = append(dst, name...)
-		if v := r.At(i); v.Kind() == row.KindString { // most are
-			dst = jsontext.AppendString(dst, v.Text())
+		if text, is := r.TextAt(i); is { // most are
+			dst = jsontext.AppendString(dst, text)
 		} else {
-			dst = w.append(dst, s.parts[i], v)
+			dst = w.append(dst, s.parts[i], r.At(i))
 		}
 	}
 	return append(dst, '}')

@@ -20,7 +20,7 @@ var (
 func compressing() *Pool {
 	return NewPool(func(tp record.TopicPartition) (Rules, error) {
 		if tp == own {
-			return Rules{Codec: batch.Snappy}, nil
+			return Rules{Codec: batch.Snappy, Times: 2}, nil
 		}
 		return Rules{}, nil
 	})

@@ -48,7 +48,8 @@ type Batch struct {
 // Rules are what a partition wants of its batches.
 type Rules struct {
 	MaxBytes int         // largest batch that it takes, before compression; 0: not known
-	Codec    batch.Codec // for batches that come to half of their size with it
+	Codec    batch.Codec // for batches that it makes Times smaller
+	Times    int
 }
 
 // A RulesFunc returns the rules of a partition, or why it takes nothing.
@@ -241,7 +242,7 @@ func (e *Epoch) finish(p *part, b *batch.Builder) Batch {
 	out := Batch{TopicPartition: p.tp, Keyed: b.Keyed()}
 	spare := e.pool.buffer(b.Size())
 	if p.compresses(b) {
-		bytes, ok := b.Compress(spare[:0], p.Codec)
+		bytes, ok := b.Compress(spare[:0], p.Codec, p.Times)
 		if ok {
 			out.Bytes = bytes
 			return out

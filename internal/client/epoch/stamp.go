@@ -48,7 +48,7 @@ func (b Batch) Halve() ([]Batch, error) {
 	for i := 1; r.Next(); i++ {
 		builder.Append(r.Timestamp, r.Key, r.Value, headersOf(&r))
 		if i == n/2 || i == n {
-			half, ok := builder.Compress(nil, b.Bytes.Codec())
+			half, ok := builder.Compress(nil, b.Bytes.Codec(), 1)
 			if !ok {
 				half = builder.AppendTo(nil)
 			}
