@@ -2,6 +2,7 @@ package row
 
 import (
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -10,6 +11,7 @@ type Builder struct {
 	ends []uint32
 	data []byte
 	open []parent // of the nested values that are open, the innermost last
+	head []byte   // of the row that is made
 }
 
 // A parent is how much there was when a nested value was opened.
@@ -88,11 +90,13 @@ func (b *Builder) Close(k Kind) {
 
 // Row returns the row of what was added, and resets b. It costs one allocation.
 func (b *Builder) Row() Row {
-	w := width(len(b.ends), len(b.data))
-	out := appendHead(make([]byte, 0, 1+w+w*len(b.ends)+len(b.data)), b.ends, 0, w)
-	out = append(out, b.data...)
+	b.head = appendHead(b.head[:0], b.ends, 0, width(len(b.ends), len(b.data)))
+	var out strings.Builder // whose memory is not cleared before it is written
+	out.Grow(len(b.head) + len(b.data))
+	out.Write(b.head)
+	out.Write(b.data)
 	b.Reset()
-	return done(out)
+	return Row(out.String())
 }
 
 // builders are those of Make.

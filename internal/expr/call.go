@@ -123,20 +123,16 @@ func (c *compiler) callNode(e *ast.Call, b *function.Bound, nodes []*node, lambd
 	if len(lambdas) > 0 {
 		c.lambdas++
 	}
-	f := func(e env) (row.Value, error) {
+	f := func(e env) (v row.Value, err error) {
 		values := e.frame.args[offset:end:end]
-		for i, arg := range args {
-			v, err := arg(e)
-			if err != nil {
+		for i := range values {
+			if values[i], err = args[i](e); err != nil {
 				return row.Null, err
 			}
-			if !nulls && v.IsNull() && !lambdaArg[i] {
+			if !nulls && values[i].IsNull() && !lambdaArg[i] {
 				return row.Null, nil
 			}
-			values[i] = v
 		}
-		var v row.Value
-		var err error
 		if compute != nil {
 			v, err = compute(values)
 		} else {
