@@ -48,9 +48,15 @@ func (inMemory) Info() ksql.Info { return ksql.Info{Version: "1.2.3", Cluster: "
 
 func serve(t *testing.T) *httptest.Server {
 	t.Helper()
+	return serveAs(t, func(m inMemory) ksql.Server { return m })
+}
+
+// serveAs serves what a test makes of statements in memory.
+func serveAs(t *testing.T, as func(inMemory) ksql.Server) *httptest.Server {
+	t.Helper()
 	mux := http.NewServeMux()
 	lib := builtin.New(builtin.Options{Clock: clock.NewManual(time.UnixMilli(0))})
-	for pattern, handler := range ksql.Paths(inMemory{trial.New(trial.Options{Functions: lib})}, clock.System) {
+	for pattern, handler := range ksql.Paths(as(inMemory{trial.New(trial.Options{Functions: lib})}), clock.System) {
 		mux.HandleFunc(pattern, handler)
 	}
 	s := httptest.NewServer(mux)
@@ -247,13 +253,7 @@ func beside(q session.RunningQuery) session.RunningQuery {
 }
 
 func TestAQueryThatIsBuiltIsOneThatRunsWhereClientsCount(t *testing.T) {
-	mux := http.NewServeMux()
-	lib := builtin.New(builtin.Options{Clock: clock.NewManual(time.UnixMilli(0))})
-	for pattern, handler := range ksql.Paths(building{inMemory{trial.New(trial.Options{Functions: lib})}}, clock.System) {
-		mux.HandleFunc(pattern, handler)
-	}
-	s := httptest.NewServer(mux)
-	t.Cleanup(s.Close)
+	s := serveAs(t, func(m inMemory) ksql.Server { return building{m} })
 	if status, answer := ask(t, s, sale); status != http.StatusOK {
 		t.Fatal(answer)
 	}
@@ -288,13 +288,7 @@ func (p pushing) Exec(ctx context.Context, r ksql.Request) ([]ksql.Result, error
 }
 
 func TestPushQueriesHaveTheFormOfClients(t *testing.T) {
-	mux := http.NewServeMux()
-	lib := builtin.New(builtin.Options{Clock: clock.NewManual(time.UnixMilli(0))})
-	for pattern, handler := range ksql.Paths(pushing{inMemory{trial.New(trial.Options{Functions: lib})}}, clock.System) {
-		mux.HandleFunc(pattern, handler)
-	}
-	s := httptest.NewServer(mux)
-	t.Cleanup(s.Close)
+	s := serveAs(t, func(m inMemory) ksql.Server { return pushing{m} })
 	for statement, wants := range map[string][]string{
 		"LIST QUERIES;":            {`"queryType": "PUSH"`, `"id": "transient_S_1"`, `"statusCount": {"RUNNING": 1}`, `"sinks": []`, `"state": "RUNNING"`},
 		"TERMINATE transient_S_1;": {`"@type": "terminate_query"`, `"queryId": "transient_S_1"`, `"wasTerminated": true`},
