@@ -11,7 +11,7 @@ import (
 	"github.com/mainstemio/mainstem/record"
 )
 
-// ErrNotSealed: Rewrite was asked for segments that are active, not synced yet, or not there any more.
+// ErrNotSealed: Scan or Rewrite was asked for segments that are active, not synced yet, or not there any more.
 var ErrNotSealed = errors.New("segments cannot be rewritten")
 
 const (
@@ -25,13 +25,25 @@ const (
 // A batch is valid during the call only, and may be changed.
 func (l *Log) Scan(base, end record.Offset, fn func(batch.View) error) error {
 	sources, err := l.sealedBetween(base, end)
-	for _, s := range sources {
-		if err = l.scan(s, fn); err != nil {
-			break
-		}
+	if err == nil {
+		err = l.scanAll(sources, fn)
 	}
 	if err != nil {
 		return fmt.Errorf("scan log %s from %d to %d: %w", l.dir, base, end, err)
+	}
+	return nil
+}
+
+// scanAll goes over segments, of which AdvanceStart may take some away meanwhile: that is ErrNotSealed.
+func (l *Log) scanAll(sources []*segment, fn func(batch.View) error) error {
+	for _, s := range sources {
+		err := l.scan(s, fn)
+		if isMissing(err) && !l.has(s) {
+			return fmt.Errorf("the segment at %d was removed meanwhile: %w", s.base, ErrNotSealed)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -148,10 +160,8 @@ func (w *rewriter) write(sources []*segment, transform transformation) error {
 	}
 	w.file, w.index = file, newIndex(w.made.base)
 	w.index.rewritten = true
-	for _, s := range sources {
-		if err := w.log.scan(s, func(v batch.View) error { return w.add(v, transform) }); err != nil {
-			return err
-		}
+	if err := w.log.scanAll(sources, func(v batch.View) error { return w.add(v, transform) }); err != nil {
+		return err
 	}
 	if w.index.next != w.made.end {
 		return fmt.Errorf("the new segment would end at %d: %w", w.index.next, ErrNotSealed)

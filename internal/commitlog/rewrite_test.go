@@ -243,6 +243,27 @@ func TestRewriteRefusesWhatIsNotSealedAndSynced(t *testing.T) {
 	}
 }
 
+func TestSegmentsThatGoWhileTheyAreReadAreNotSealedAnyMore(t *testing.T) {
+	for name, read := range map[string]func(l *Log, end record.Offset, fn func(batch.View) error) error{
+		"scan": func(l *Log, end record.Offset, fn func(batch.View) error) error { return l.Scan(0, end, fn) },
+		"rewrite": func(l *Log, end record.Offset, fn func(batch.View) error) error {
+			_, err := l.Rewrite(0, end, func(dst []byte, v batch.View) ([]byte, error) { return append(dst, v...), fn(v) })
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options(vfs.NewCrashable())
+			l, sealed := sealedLog(t, o, 1000)
+			segments := l.Segments()
+			err := read(l, sealed, func(batch.View) error { return l.AdvanceStart(segments[2].Base) })
+			if !errors.Is(err, ErrNotSealed) || l.Start() != segments[2].Base {
+				t.Fatalf("start %d of %v: %v", l.Start(), segments[:3], err)
+			}
+			rewrite(t, l, segments[2].Base, sealed, 9)
+		})
+	}
+}
+
 func TestCleanedIsRememberedAndNeverAheadOfTheMark(t *testing.T) {
 	o := options(vfs.NewCrashable())
 	l, sealed := sealedLog(t, o, 1000)
