@@ -48,6 +48,14 @@ func (b *Builder) AddFrom(r Row, i int) {
 	b.end()
 }
 
+// AddField adds the at-th part of the i-th value of a row, an array or a struct; of a null it is null.
+func (b *Builder) AddField(r Row, i, at int) {
+	if nested := r.part(i); nested != "" {
+		b.data = append(b.data, Row(nested[1:]).part(at)...)
+	}
+	b.end()
+}
+
 // AddAll adds all values of a row.
 func (b *Builder) AddAll(r Row) { b.AddRange(r, 0, r.Len()) }
 

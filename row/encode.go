@@ -168,6 +168,20 @@ func (r Row) part(i int) string {
 	return string(r[from:to])
 }
 
+// Repeats tells whether two of the values are the same, nulls too. It compares each with each: it is meant for few.
+func (r Row) Repeats() bool {
+	var room [16]string
+	seen := room[:0]
+	for i := range r.Len() {
+		part := r.part(i)
+		if slices.Contains(seen, part) {
+			return true
+		}
+		seen = append(seen, part)
+	}
+	return false
+}
+
 // Slice returns the row of the values from one place to another, that one not included.
 func (r Row) Slice(from, to int) Row {
 	if from == 0 && to == r.Len() {

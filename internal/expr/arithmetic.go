@@ -40,7 +40,7 @@ func (c *compiler) binary(e *ast.Binary) (*node, error) {
 
 func (c *compiler) arithmetic(e *ast.Binary, l, r *node) (*node, error) {
 	if e.Op == ast.Add && l.typ.Is(row.KindString) && r.typ.Is(row.KindString) {
-		c.scratch = max(c.scratch, 1) // texts grow: the frame counts how much
+		c.needFrame() // texts grow: it counts how much
 		return c.fold(newNode(e, row.StringType, concat(l.eval, r.eval)), l, r), nil
 	}
 	if l.typ == nil || r.typ == nil {

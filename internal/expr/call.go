@@ -109,29 +109,63 @@ func (c *compiler) argument(n *node, t *row.Type) (*node, error) {
 	return c.castNode(n.e, n, t)
 }
 
-// callNode makes the node of a call. The arguments have a part of the frame's scratch memory of their own.
-func (c *compiler) callNode(e *ast.Call, b *function.Bound, nodes []*node, lambdas []lambda) *node {
-	offset, end := c.scratch, c.scratch+len(nodes)
-	c.scratch = max(end, 1) // a call without arguments needs a frame, too
-	args, lambdaArg := evals(nodes), make([]bool, len(nodes))
-	for i, a := range e.Args {
-		_, lambdaArg[i] = a.(*ast.Lambda)
+// operands are the arguments of a call that have to be computed for each row. All have a part of the frame's memory of their own, in which
+// constants stand already.
+type operands struct {
+	list      []operand
+	from, end int
+	nulls     bool // the function wants nulls
+}
+
+type operand struct {
+	at     int // which argument it is
+	column int // of the row, -1: it is computed
+	eval   eval
+}
+
+func (c *compiler) operands(e *ast.Call, nodes []*node, nulls bool) *operands {
+	o := &operands{from: len(c.args), nulls: nulls}
+	for i, n := range nodes {
+		_, isLambda := e.Args[i].(*ast.Lambda)
+		c.args = append(c.args, n.value)
+		if !isLambda && (!n.constant || n.value.IsNull() && !nulls) {
+			o.list = append(o.list, operand{i, n.column, n.eval})
+		}
 	}
-	nulls, name := b.Nulls, b.Name
-	compute := b.Eval
+	o.end = len(c.args)
+	c.needFrame()
+	return o
+}
+
+// values computes the arguments; none: one is null, and so is what the function gives.
+func (o *operands) values(e env) (values []row.Value, none bool, err error) {
+	values = e.frame.args[o.from:o.end:o.end]
+	for i := range o.list {
+		var v row.Value
+		if one := &o.list[i]; one.column >= 0 {
+			v = e.row.At(one.column)
+		} else if v, err = one.eval(e); err != nil {
+			return nil, false, err
+		}
+		if v.IsNull() && !o.nulls {
+			return nil, true, nil
+		}
+		values[o.list[i].at] = v
+	}
+	return values, false, nil
+}
+
+// callNode makes the node of a call.
+func (c *compiler) callNode(e *ast.Call, b *function.Bound, nodes []*node, lambdas []lambda) *node {
+	args, name, compute := c.operands(e, nodes, b.Nulls), b.Name, b.Eval
 	at := c.lambdas
 	if len(lambdas) > 0 {
 		c.lambdas++
 	}
-	f := func(e env) (v row.Value, err error) {
-		values := e.frame.args[offset:end:end]
-		for i := range values {
-			if values[i], err = args[i](e); err != nil {
-				return row.Null, err
-			}
-			if !nulls && values[i].IsNull() && !lambdaArg[i] {
-				return row.Null, nil
-			}
+	n := newNode(e, b.Returns, func(e env) (v row.Value, err error) {
+		values, none, err := args.values(e)
+		if err != nil || none {
+			return row.Null, err
 		}
 		if compute != nil {
 			v, err = compute(values)
@@ -145,14 +179,16 @@ func (c *compiler) callNode(e *ast.Call, b *function.Bound, nodes []*node, lambd
 			return row.Null, fmt.Errorf("%s: %w", name, err)
 		}
 		return v, nil
+	})
+	if b.Cut != nil {
+		n.cut = cutting(b.Cut, args)
 	}
-	n := newNode(e, b.Returns, f)
 	if name == "transform" && len(lambdas) == 1 && nodes[0].typ.Is(row.KindArray) {
 		if len(nodes[0].parts) == 1 {
 			n.single = single(name, nodes[0].parts[0].eval, lambdas[0])
 		}
 		if at := fieldOf(e.Args[1], nodes[0].typ.Elem); at >= 0 && nodes[0].typ.Elem.Fields[at].Type.Equal(b.Returns.Elem) {
-			n.eval = fields(name, nodes[0].eval, at)
+			n.eval = fields(name, nodes[0].elements(), at)
 		}
 	}
 	if b.Varies || len(lambdas) > 0 {
@@ -193,21 +229,46 @@ func fieldOf(arg ast.Expr, t *row.Type) int {
 	return t.Field(f.Field.Text)
 }
 
-// fields computes TRANSFORM(x, e => e->field): the fields are cut out of the elements.
-func fields(name string, array eval, at int) eval {
-	return func(e env) (row.Value, error) {
+// A cut computes an array that is a part of r, with the elements from one place to another, that one not included; r is null where it is.
+type cut func(env) (r row.Row, from, to int, err error)
+
+// cutting is the cut that a function makes of its first argument.
+func cutting(f function.Cut, args *operands) cut {
+	return func(e env) (r row.Row, from, to int, err error) {
+		values, none, err := args.values(e)
+		if err != nil || none {
+			return "", 0, 0, err
+		}
+		from, to, ok := f(values)
+		if !ok {
+			return "", 0, 0, nil
+		}
+		return values[0].Row(), from, to, nil
+	}
+}
+
+// elements computes an array without a copy of what it is a part of.
+func (n *node) elements() cut {
+	if n.cut != nil {
+		return n.cut
+	}
+	array := n.eval
+	return func(e env) (row.Row, int, int, error) {
 		v, err := array(e)
-		if err != nil || v.IsNull() {
+		return v.Row(), 0, v.Len(), err
+	}
+}
+
+// fields computes TRANSFORM(x, e => e->field): the fields are cut out of the elements.
+func fields(name string, array cut, at int) eval {
+	return func(e env) (row.Value, error) {
+		r, from, to, err := array(e)
+		if err != nil || r.IsNull() {
 			return row.Null, err
 		}
-		r := v.Row()
-		v = row.FromRow(row.KindArray, row.Make(func(b *row.Builder) {
-			for i := range r.Len() {
-				if elem := r.At(i); elem.IsNull() {
-					b.AddNull()
-				} else {
-					b.AddFrom(elem.Row(), at)
-				}
+		v := row.FromRow(row.KindArray, row.Make(func(b *row.Builder) {
+			for i := from; i < to; i++ {
+				b.AddField(r, i, at)
 			}
 		}))
 		if err := e.frame.did(v); err != nil {

@@ -33,10 +33,10 @@ type Scope interface {
 type Expr struct {
 	node    *node
 	columns []int
-	vars    int  // of lambdas
-	scratch int  // values that calls need for their arguments
-	lambdas int  // calls with lambdas
-	parts   bool // it has constructors, whose parts may fail by themselves
+	vars    int         // of lambdas
+	args    []row.Value // of calls: constants, and room for what is computed
+	lambdas int         // calls with lambdas
+	parts   bool        // it has constructors, whose parts may fail by themselves
 	frames  *sync.Pool
 	lib     *function.Library
 }
@@ -53,18 +53,25 @@ func Compile(e ast.Expr, scope Scope, lib *function.Library) (*Expr, error) {
 
 // finish makes the Expr around its node.
 func (c *compiler) finish(n *node) *Expr {
-	x := &Expr{node: n, columns: c.columnList(), vars: c.maxVars, scratch: c.scratch, lambdas: c.lambdas, parts: c.parts, lib: c.lib}
-	vars, scratch, lambdas := c.maxVars, c.scratch, c.lambdas // not c: it holds the scope, with all of its columns
-	x.frames = &sync.Pool{New: func() any { return newFrame(vars, scratch, lambdas) }}
+	x := &Expr{node: n, columns: c.columnList(), vars: c.maxVars, args: slices.Clip(c.args), lambdas: c.lambdas, parts: c.parts, lib: c.lib}
+	vars, args, lambdas := x.vars, x.args, x.lambdas // not c: it holds the scope, with all of its columns
+	x.frames = &sync.Pool{New: func() any { return newFrame(vars, args, lambdas) }}
 	return x
 }
 
-func newFrame(vars, scratch, lambdas int) *frame {
-	return &frame{vars: make([]row.Value, vars), args: make([]row.Value, scratch), lambdas: make([][]function.Lambda, lambdas)}
+func newFrame(vars int, args []row.Value, lambdas int) *frame {
+	return &frame{vars: make([]row.Value, vars), args: slices.Clone(args), lambdas: make([][]function.Lambda, lambdas)}
+}
+
+// needFrame has a frame made for every evaluation: it counts what calls do.
+func (c *compiler) needFrame() {
+	if len(c.args) == 0 {
+		c.args = make([]row.Value, 1)
+	}
 }
 
 // frame makes memory for what is compiled so far.
-func (c *compiler) frame() *frame { return newFrame(c.maxVars, c.scratch, c.lambdas) }
+func (c *compiler) frame() *frame { return newFrame(c.maxVars, c.args, c.lambdas) }
 
 func (c *compiler) columnList() []int {
 	out := make([]int, 0, len(c.columns))
@@ -95,14 +102,14 @@ func (x *Expr) Eval(r row.Row) (row.Value, error) { return x.EvalReport(r, nil) 
 
 // EvalReport is Eval, and calls report (which may be nil) for each error that made a part of the result null.
 func (x *Expr) EvalReport(r row.Row, report func(error)) (row.Value, error) {
-	if x.vars == 0 && x.scratch == 0 && (report == nil || !x.parts) {
+	if x.vars == 0 && len(x.args) == 0 && (report == nil || !x.parts) {
 		return x.node.eval(env{row: r})
 	}
 	f := x.frames.Get().(*frame)
 	f.row, f.report, f.work = r, report, 0
 	v, err := x.node.eval(env{r, f})
 	f.row, f.report = "", nil
-	clear(f.args) // so that nothing of a row is kept
+	copy(f.args, x.args) // so that nothing of a row is kept
 	clear(f.vars)
 	x.frames.Put(f)
 	return v, err
@@ -117,7 +124,7 @@ func (x *Expr) Test(r row.Row) (bool, error) {
 // Convert returns the expression as one of another type, as values are converted where they are written into a column: numbers to wider
 // ones, literals by their text. The error is an *Error.
 func (x *Expr) Convert(t *row.Type) (*Expr, error) {
-	c := &compiler{lib: x.lib, maxVars: x.vars, scratch: x.scratch, lambdas: x.lambdas, parts: x.parts}
+	c := &compiler{lib: x.lib, maxVars: x.vars, args: x.args, lambdas: x.lambdas, parts: x.parts}
 	n, err := c.convert(x.node, t)
 	if err != nil {
 		return nil, err
@@ -137,7 +144,7 @@ type env struct {
 type frame struct {
 	row     row.Row
 	vars    []row.Value         // of lambdas
-	args    []row.Value         // of calls, each with a part of its own
+	args    []row.Value         // of calls, each with a part of its own; constants stay in it
 	lambdas [][]function.Lambda // of calls, made when they are first called and bound to the frame
 	report  func(error)
 	work    int // done so far: see function.MaxWork

@@ -19,6 +19,7 @@ type node struct {
 	literal  bool      // written as a value: it converts more freely
 	rebuild  rebuilder // makes a constructor of converted parts
 	single   eval      // of TRANSFORM(ARRAY[x], …): its only element
+	cut      cut       // of a call that cuts an array out of another; otherwise nil
 }
 
 // A rebuilder makes a constructor's node anew for a type.
@@ -29,9 +30,9 @@ type compiler struct {
 	lib     *function.Library
 	vars    []variable // of the lambdas around, the innermost last
 	maxVars int
-	scratch int
-	lambdas int  // calls with lambdas
-	parts   bool // constructors were met
+	args    []row.Value // of calls: constants, and room for what is computed
+	lambdas int         // calls with lambdas
+	parts   bool        // constructors were met
 	columns map[int]bool
 }
 

@@ -53,8 +53,20 @@ func (b Binding) Setting(name string) (string, bool) {
 	return v, ok
 }
 
-// Eval computes a value. args is the caller's and valid during the call.
+// Eval computes a value. args is the caller's, is not changed, and valid during the call.
 type Eval func(args []row.Value) (row.Value, error)
+
+// A Cut tells which elements of its first argument, an array, a function gives: those from one place to another, from 0, the latter not
+// included; not ok: the result is null.
+type Cut func(args []row.Value) (from, to int, ok bool)
+
+func (f Cut) eval(args []row.Value) (row.Value, error) {
+	from, to, ok := f(args)
+	if !ok {
+		return row.Null, nil
+	}
+	return row.FromRow(row.KindArray, args[0].Row().Slice(from, to)), nil
+}
 
 // A Lambda is a lambda argument, ready to be called; args is kept no longer than the call.
 type Lambda func(args ...row.Value) (row.Value, error)
@@ -74,7 +86,7 @@ type Scalar struct {
 	Overloads []Overload
 }
 
-// An Overload is a scalar function with one signature. One of Eval, Apply and Bind is set.
+// An Overload is a scalar function with one signature. One of Eval, Cut, Apply and Bind is set.
 type Overload struct {
 	Signature string
 	// Returns gives the result's type where the signature cannot.
@@ -82,6 +94,7 @@ type Overload struct {
 	// Nulls: the function is called for null arguments too. Otherwise a null argument makes the result null.
 	Nulls bool
 	Eval  Eval
+	Cut   Cut
 	// Apply computes with lambdas, in the order in which they stand among the arguments. args has nulls in their places.
 	Apply func(args []row.Value, fns []Lambda) (row.Value, error)
 	// Bind makes an Eval for one expression, for functions that need types or settings, or remember something.

@@ -80,6 +80,7 @@ type Bound struct {
 	Nulls   bool // it wants null arguments too
 	Varies  bool
 	Eval    Eval
+	Cut     Cut                                                     // of functions that cut arrays, besides Eval
 	Apply   func(args []row.Value, fns []Lambda) (row.Value, error) // of functions with lambdas
 }
 
@@ -87,7 +88,10 @@ type Bound struct {
 func (m *Match) Bind() (*Bound, error) {
 	o := m.overload
 	params, returns := bindTypes(&o.sig, m.args, &m.generics, o.Returns)
-	b := &Bound{Name: m.Name, Params: params, Returns: returns, Nulls: o.Nulls, Varies: o.Varies, Eval: o.Eval, Apply: o.Apply}
+	b := &Bound{Name: m.Name, Params: params, Returns: returns, Nulls: o.Nulls, Varies: o.Varies, Eval: o.Eval, Cut: o.Cut, Apply: o.Apply}
+	if o.Cut != nil {
+		b.Eval = o.Cut.eval
+	}
 	if o.Bind != nil {
 		b.Eval = o.Bind(Binding{Args: params, Returns: returns, Settings: m.settings})
 	}

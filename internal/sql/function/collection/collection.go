@@ -97,21 +97,11 @@ const few = 16
 
 // once is an array of the elements, each once: mostly they are it already.
 func once(array row.Value) row.Value {
-	var room [few]row.Value
-	values := array.Row().Append(room[:0])
-	if len(values) <= few && !repeats(values) {
+	r := array.Row()
+	if r.Len() <= few && !r.Repeats() {
 		return array
 	}
-	return distinct(values, func(row.Value) bool { return true })
-}
-
-func repeats(values []row.Value) bool {
-	for i := range values {
-		if slices.Contains(values[:i], values[i]) {
-			return true
-		}
-	}
-	return false
+	return distinct(r.Values(), func(row.Value) bool { return true })
 }
 
 func setOf(array row.Value) map[row.Value]bool {
@@ -276,22 +266,17 @@ func series() function.Scalar {
 
 // slice cuts elements out, counted from 1; null stands for the ends.
 func slice() function.Scalar {
-	return nullable("slice", "The elements from one place to another, both included, counted from 1.", "(ARRAY<T>, INT, INT) ARRAY<T>", func(args []row.Value) (row.Value, error) {
-		if args[0].IsNull() {
-			return row.Null, nil
-		}
-		r := args[0].Row()
-		n := r.Len()
-		from, to := 0, n
-		if !args[1].IsNull() {
-			from = int(args[1].Int64()) - 1
-		}
-		if !args[2].IsNull() {
-			to = int(args[2].Int64())
-		}
-		if from < 0 || to > n || from > to {
-			return row.Null, nil
-		}
-		return row.FromRow(row.KindArray, r.Slice(from, to)), nil
-	})
+	return function.Scalar{Doc: doc("slice", "The elements from one place to another, both included, counted from 1."), Overloads: []function.Overload{{
+		Signature: "(ARRAY<T>, INT, INT) ARRAY<T>", Nulls: true, Cut: func(args []row.Value) (from, to int, ok bool) {
+			n := args[0].Len()
+			from, to = 0, n
+			if !args[1].IsNull() {
+				from = int(args[1].Int64()) - 1
+			}
+			if !args[2].IsNull() {
+				to = int(args[2].Int64())
+			}
+			return from, to, !args[0].IsNull() && from >= 0 && to <= n && from <= to
+		},
+	}}}
 }
