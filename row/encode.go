@@ -123,13 +123,20 @@ func (r Row) At(i int) (v Value) {
 	return v
 }
 
-// TextAt returns the i-th value's text, which is a part of the row's bytes, and whether it is of KindString.
-func (r Row) TextAt(i int) (text string, is bool) {
+// PartAt is At for most kinds, without a Value: n is what Value.Int64 returns for whole numbers and times, text what Value.Text does for
+// texts, bytes and nested values. For the other kinds neither means anything.
+func (r Row) PartAt(i int) (k Kind, text string, n int64) {
 	from, to := r.bounds(i)
-	if from == to || Kind(r[from]) != KindString {
-		return "", false
+	if from == to {
+		return KindNull, "", 0
 	}
-	return string(r[from+1 : to]), true
+	switch k = Kind(r[from]); k {
+	case KindInt, KindBigint, KindDate, KindTime, KindTimestamp:
+		z := r.unpack(from+1, to)
+		return k, "", int64(z>>1 ^ -(z & 1))
+	default:
+		return k, string(r[from+1 : to]), 0
+	}
 }
 
 // IsNullAt tells whether the i-th value is null.

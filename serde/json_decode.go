@@ -1,7 +1,6 @@
 package serde
 
 import (
-	"encoding/binary"
 	"reflect"
 	"unicode/utf8"
 	"unsafe"
@@ -233,27 +232,14 @@ func (d *decoder) members(o *object, p unsafe.Pointer, k, i int, seen *fieldSet)
 			return k, i
 		}
 		next := &o.fields[k+1]
-		if !next.leads(d.b[i:]) {
+		if !next.lead.Begins(d.b[i:]) {
 			return k, i
 		}
-		k, i = k+1, i+len(next.lead)
+		k, i = k+1, i+next.lead.Len()
 		if i < len(d.b) && d.b[i] <= ' ' {
 			i = jsontext.Space(d.b, i)
 		}
 	}
-}
-
-// leads tells whether b begins with the field's lead. Most are compared as a first and a last word, which may overlap.
-func (f *field) leads(b []byte) bool {
-	n := len(f.lead)
-	if len(b) < n {
-		return false
-	}
-	if n < 8 || n > 16 {
-		return string(b[:n]) == f.lead
-	}
-	return binary.LittleEndian.Uint64(b) == binary.LittleEndian.Uint64(f.short[:]) &&
-		binary.LittleEndian.Uint64(b[n-8:]) == binary.LittleEndian.Uint64(f.short[n-8:])
 }
 
 // key reads a field name and its colon at i. It returns the number of the field, -1 for one that is not known, and the index

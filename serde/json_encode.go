@@ -150,7 +150,7 @@ func (e *encoder) object(dst []byte, n *node, p unsafe.Pointer) []byte {
 				continue
 			}
 		}
-		dst = f.appendLead(dst)
+		dst = f.lead.Append(dst)
 		switch f.node.enc {
 		case opString:
 			dst = jsontext.AppendString(dst, *(*string)(at))
@@ -174,16 +174,6 @@ func (e *encoder) object(dst []byte, n *node, p unsafe.Pointer) []byte {
 	}
 	dst[start] = '{' // instead of the first field's comma
 	return append(dst, '}')
-}
-
-// appendLead appends the field's name, with what stands around it: where there is room all at once.
-func (f *field) appendLead(dst []byte) []byte {
-	n := len(dst)
-	if len(f.lead) > len(f.short) || cap(dst)-n < len(f.short) {
-		return append(dst, f.lead...)
-	}
-	*(*[leadRoom]byte)(dst[n : n+leadRoom]) = f.short
-	return dst[:n+len(f.lead)]
 }
 
 // address returns where the field of the struct at p is; false if an embedded pointer on the way there is nil.

@@ -22,9 +22,8 @@ type object struct {
 // A field is one JSON field, possibly one of an embedded struct.
 type field struct {
 	name     string
-	quoted   string         // "name": as it most often stands in the input
-	lead     string         // ,"name": as it is written
-	short    [leadRoom]byte // lead, if it is that short
+	quoted   string // "name": as it most often stands in the input
+	lead     jsontext.Lead
 	node     *node
 	offset   uintptr
 	via      []step // embedded pointers to go through first; offset counts from the last
@@ -32,9 +31,6 @@ type field struct {
 	optional bool // it may be left out when it is written: for omit or for a nil pointer in via
 	required bool
 }
-
-// leadRoom is the length of most leads, or more.
-const leadRoom = 24
 
 // A step leads through an embedded pointer.
 type step struct {
@@ -76,9 +72,7 @@ func (c *compiler) object(typ reflect.Type, path string) *object {
 		if found.quote {
 			f.node = quotedNode(f.node)
 		}
-		text := string(jsontext.AppendString(nil, f.name))
-		f.quoted, f.lead = text+":", ","+text+":"
-		copy(f.short[:], f.lead)
+		f.quoted, f.lead = string(jsontext.AppendString(nil, f.name))+":", jsontext.NewLead(f.name)
 		f.optional = f.omit != omitNever || f.via != nil
 		i := len(o.fields)
 		o.fields = append(o.fields, f)

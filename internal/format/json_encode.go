@@ -27,11 +27,12 @@ func (c *jsonCodec) AppendColumn(dst []byte, i int, v row.Value) []byte {
 	if c.bare {
 		return w.append(dst, c.shape.parts[0], v)
 	}
+	start := len(dst)
+	dst = w.append(c.shape.leads[i].Append(dst), c.shape.parts[i], v)
 	if i == 0 {
-		dst = append(dst, '{')
+		dst[start] = '{'
 	}
-	dst = w.append(append(dst, c.shape.names[i]...), c.shape.parts[i], v)
-	if i == len(c.shape.names)-1 {
+	if i == len(c.shape.leads)-1 {
 		dst = append(dst, '}')
 	}
 	return dst
@@ -39,8 +40,8 @@ func (c *jsonCodec) AppendColumn(dst []byte, i int, v row.Value) []byte {
 
 // A shape is a type as JSON is written of it.
 type shape struct {
-	parts []*shape // of a struct the fields, of an array its elements, of a map its keys and values
-	names []string // of the fields, with the colon, and but for the first with the comma in front
+	parts []*shape        // of a struct the fields, of an array its elements, of a map its keys and values
+	leads []jsontext.Lead // of the fields
 }
 
 // shapeOf returns the shape of a type; nil: it has no parts.
@@ -54,12 +55,8 @@ func shapeOf(t *row.Type) *shape {
 		return &shape{parts: []*shape{shapeOf(t.Key), shapeOf(t.Elem)}}
 	}
 	s := &shape{}
-	for i, f := range t.Fields {
-		name := jsontext.AppendString(nil, f.Name)
-		if i > 0 {
-			name = append([]byte{','}, name...)
-		}
-		s.names, s.parts = append(s.names, string(name)+":"), append(s.parts, shapeOf(f.Type))
+	for _, f := range t.Fields {
+		s.leads, s.parts = append(s.leads, jsontext.NewLead(f.Name)), append(s.parts, shapeOf(f.Type))
 	}
 	return s
 }
@@ -116,6 +113,21 @@ func (w jsonWriter) append(dst []byte, s *shape, v row.Value) []byte {
 	return jsontext.AppendInt(dst, v.Int64())
 }
 
+// part appends the i-th part of a nested value.
+func (w jsonWriter) part(dst []byte, s *shape, r row.Row, i int) []byte {
+	switch k, text, n := r.PartAt(i); k {
+	case row.KindString:
+		return jsontext.AppendString(dst, text)
+	case row.KindInt, row.KindBigint:
+		return jsontext.AppendInt(dst, n)
+	case row.KindStruct:
+		return w.structure(dst, s, row.Row(text))
+	case row.KindArray:
+		return w.array(dst, s, row.Row(text))
+	}
+	return w.append(dst, s, r.At(i))
+}
+
 func appendTemporal(dst []byte, v row.Value) []byte {
 	switch v.Kind() {
 	case row.KindDate:
@@ -132,7 +144,7 @@ func (w jsonWriter) array(dst []byte, s *shape, r row.Row) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = w.append(dst, s.parts[0], r.At(i))
+		dst = w.part(dst, s.parts[0], r, i)
 	}
 	return append(dst, ']')
 }
@@ -161,15 +173,14 @@ func (w jsonWriter) mapping(dst []byte, s *shape, r row.Row) []byte {
 }
 
 func (w jsonWriter) structure(dst []byte, s *shape, r row.Row) []byte {
-	dst = append(dst, '{')
-	for i, name := range s.names {
-		dst = append(dst, name...)
-		if text, is := r.TextAt(i); is { // most are
-			dst = jsontext.AppendString(dst, text)
-		} else {
-			dst = w.append(dst, s.parts[i], r.At(i))
-		}
+	start := len(dst)
+	for i := range s.leads {
+		dst = w.part(s.leads[i].Append(dst), s.parts[i], r, i)
 	}
+	if len(dst) == start {
+		return append(dst, "{}"...)
+	}
+	dst[start] = '{' // instead of the first field's comma
 	return append(dst, '}')
 }
 
