@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unsafe"
 )
 
 // A Builder makes rows. Its zero value is ready; it keeps its memory from row to row and belongs to one goroutine.
@@ -61,21 +62,25 @@ func (b *Builder) AddAll(r Row) { b.AddRange(r, 0, r.Len()) }
 
 // AddRange adds the values of a row from one place to another, that one not included.
 func (b *Builder) AddRange(r Row, from, to int) {
+	b.data = append(b.data, b.addEnds(r, from, to, len(b.data))...)
+}
+
+// addEnds adds the ends of values of a row, of which the first is to begin at some byte, and returns their bytes, which are the caller's to add.
+func (b *Builder) addEnds(r Row, from, to, at int) string {
 	if from >= to {
-		return
+		return ""
 	}
 	w := int(r[0])
 	base, start := 1+w+w*int(r.number(1)), 0
 	if from > 0 {
 		start = int(r.number(1 + w*from))
 	}
-	shift := len(b.data) - start
 	end := start
 	for i := from; i < to; i++ {
 		end = int(r.number(1 + w*(i+1)))
-		b.ends = append(b.ends, uint32(end+shift))
+		b.ends = append(b.ends, uint32(end-start+at))
 	}
-	b.data = append(b.data, r[base+start:base+end]...)
+	return string(r[base+start : base+end])
 }
 
 // Open begins a nested value: what is added until its Close are its parts, as in FromRow.
@@ -98,13 +103,29 @@ func (b *Builder) Close(k Kind) {
 
 // Row returns the row of what was added, and resets b. It costs one allocation.
 func (b *Builder) Row() Row {
-	b.head = appendHead(b.head[:0], b.ends, 0, width(len(b.ends), len(b.data)))
-	var out strings.Builder // whose memory is not cleared before it is written
-	out.Grow(len(b.head) + len(b.data))
-	out.Write(b.head)
-	out.Write(b.data)
+	r := b.around(unsafe.String(unsafe.SliceData(b.data), len(b.data)), "")
 	b.Reset()
+	return r
+}
+
+// around returns the row of values with b's ends, whose bytes are first and second.
+func (b *Builder) around(first, second string) Row {
+	b.head = appendHead(b.head[:0], b.ends, 0, width(len(b.ends), len(first)+len(second)))
+	var out strings.Builder // whose memory is not cleared before it is written
+	out.Grow(len(b.head) + len(first) + len(second))
+	out.Write(b.head)
+	out.WriteString(first)
+	out.WriteString(second)
 	return Row(out.String())
+}
+
+// Join returns the row of the values of x and the first n of y.
+func Join(x, y Row, n int) Row {
+	b := builders.Get().(*Builder)
+	defer builders.Put(b)
+	b.Reset()
+	first := b.addEnds(x, 0, x.Len(), 0)
+	return b.around(first, b.addEnds(y, 0, n, len(first)))
 }
 
 // builders are those of Make.

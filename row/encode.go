@@ -194,7 +194,10 @@ func (r Row) Slice(from, to int) Row {
 	if from == 0 && to == r.Len() {
 		return r
 	}
-	return Make(func(b *Builder) { b.AddRange(r, from, to) })
+	b := builders.Get().(*Builder)
+	defer builders.Put(b)
+	b.Reset()
+	return b.around(b.addEnds(r, from, to, 0), "")
 }
 
 // Append appends all values to dst.

@@ -195,10 +195,43 @@ func TestPartsOfRowsAreCopiedAsTheyAre(t *testing.T) {
 		if want := NewRow(append(append(append([]Value{}, list[:from]...), v), list[to:]...)...); spliced != want {
 			t.Fatalf("%x with %v from %d to %d: %x, want %x", r, v, from, to, spliced, want)
 		}
+		if got, want := Join(r, spliced, from), NewRow(append(append([]Value{}, list...), list[:from]...)...); got != want {
+			t.Fatalf("%x with %d of %x: %x, want %x", r, from, spliced, got, want)
+		}
 		if diff := cmp.Diff(list, r.Append(nil), cmp.AllowUnexported(Value{}), cmpopts.EquateEmpty()); diff != "" {
 			t.Fatal(diff)
 		}
 	})
+}
+
+// TestPartsAreReadWithoutValues: what is read of a row's bytes is what its values say.
+func TestPartsAreReadWithoutValues(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOfN(values, 0, 20).Draw(t, "values")
+		r, seen := NewRow(list...), map[Value]bool{}
+		for i, v := range list {
+			seen[v] = true
+			k, text, n := r.PartAt(i)
+			number := k == KindInt || k == KindBigint || k.IsTemporal()
+			if k != v.Kind() || number && n != v.Int64() || (k == KindString || k == KindBytes || k.IsNested()) && text != v.Text() {
+				t.Fatalf("%v: %v, %q, %d", v, k, text, n)
+			}
+			if !v.Kind().IsNested() {
+				continue
+			}
+			for at, part := range v.Row().Values() {
+				if got := Make(func(b *Builder) { b.AddField(r, i, at) }); got != NewRow(part) {
+					t.Fatalf("part %d of %v: %x", at, v, got)
+				}
+			}
+		}
+		if got, want := r.Repeats(), len(seen) < len(list); got != want {
+			t.Fatalf("%v repeats: %v, want %v", list, got, want)
+		}
+	})
+	if got := Make(func(b *Builder) { b.AddField(NewRow(Null), 0, 3) }); got != NewRow(Null) {
+		t.Errorf("a part of null: %x", got)
+	}
 }
 
 // addOpen adds a value part by part.

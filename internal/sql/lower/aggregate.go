@@ -228,12 +228,7 @@ func (f folding) result(key, states row.Row) row.Row {
 		return ""
 	}
 	if f.plain {
-		out := rowBuilders.Get().(*row.Builder)
-		defer rowBuilders.Put(out)
-		out.Reset()
-		out.AddAll(key)
-		out.AddRange(states, 0, len(f.n.Calls))
-		return out.Row()
+		return row.Join(key, states, len(f.n.Calls))
 	}
 	var room [fewCalls]row.Value
 	return row.NewRow(f.appendResults(room[:0], key, states)...)
