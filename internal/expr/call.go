@@ -181,14 +181,15 @@ func (c *compiler) callNode(e *ast.Call, b *function.Bound, nodes []*node, lambd
 		return v, nil
 	})
 	if b.Cut != nil {
-		n.cut = cutting(b.Cut, args)
+		n.elements = cutting(b.Cut, args)
 	}
 	if name == "transform" && len(lambdas) == 1 && nodes[0].typ.Is(row.KindArray) {
 		if len(nodes[0].parts) == 1 {
-			n.single = single(name, nodes[0].parts[0].eval, lambdas[0])
+			n.single = single(e, name, nodes[0].parts[0].eval, lambdas[0])
 		}
 		if at := fieldOf(e.Args[1], nodes[0].typ.Elem); at >= 0 && nodes[0].typ.Elem.Fields[at].Type.Equal(b.Returns.Elem) {
-			n.eval = fields(name, nodes[0].elements(), at)
+			n.elements = fields(nodes[0], at)
+			n.eval = made(name, n.elements)
 		}
 	}
 	if b.Varies || len(lambdas) > 0 {
@@ -199,18 +200,31 @@ func (c *compiler) callNode(e *ast.Call, b *function.Bound, nodes []*node, lambd
 
 // single computes what a lambda makes of the only element of ARRAY[x], without an array: TRANSFORM(ARRAY[x], v => …)[1] is how SQL gives x a
 // name.
-func single(name string, x eval, l lambda) eval {
-	return func(e env) (row.Value, error) {
-		e.frame.vars[l.slot] = part(x, e, "element of an array")
-		v, err := l.body(e)
+func single(e ast.Expr, name string, x eval, l lambda) *node {
+	bind := func(e env) { e.frame.vars[l.slot] = part(x, e, "element of an array") }
+	named := func(err error) error { return fmt.Errorf("%s: %w", name, err) }
+	n := newNode(e, l.body.typ, func(e env) (row.Value, error) {
+		bind(e)
+		v, err := l.body.eval(e)
 		if err == nil {
 			err = e.frame.did(v)
 		}
 		if err != nil {
-			return row.Null, fmt.Errorf("%s: %w", name, err)
+			return row.Null, named(err)
 		}
 		return v, nil
+	})
+	if l.body.elements != nil {
+		n.elements = func(e env) (row.Elements, error) {
+			bind(e)
+			v, err := l.body.elements(e)
+			if err != nil {
+				return row.Elements{}, named(err)
+			}
+			return v, nil
+		}
 	}
+	return n
 }
 
 // fieldOf is the field that a lambda gives of its parameter, of type t, -1: it gives something else.
@@ -229,48 +243,53 @@ func fieldOf(arg ast.Expr, t *row.Type) int {
 	return t.Field(f.Field.Text)
 }
 
-// A cut computes an array that is a part of r, with the elements from one place to another, that one not included; r is null where it is.
-type cut func(env) (r row.Row, from, to int, err error)
+// elements compute an array without making it.
+type elements func(env) (row.Elements, error)
 
-// cutting is the cut that a function makes of its first argument.
-func cutting(f function.Cut, args *operands) cut {
-	return func(e env) (r row.Row, from, to int, err error) {
+// cutting is what a function cuts out of its first argument.
+func cutting(f function.Cut, args *operands) elements {
+	return func(e env) (row.Elements, error) {
 		values, none, err := args.values(e)
 		if err != nil || none {
-			return "", 0, 0, err
+			return row.Elements{}, err
 		}
 		from, to, ok := f(values)
 		if !ok {
-			return "", 0, 0, nil
+			return row.Elements{}, nil
 		}
-		return values[0].Row(), from, to, nil
-	}
-}
-
-// elements computes an array without a copy of what it is a part of.
-func (n *node) elements() cut {
-	if n.cut != nil {
-		return n.cut
-	}
-	array := n.eval
-	return func(e env) (row.Row, int, int, error) {
-		v, err := array(e)
-		return v.Row(), 0, v.Len(), err
+		return row.Elements{Of: values[0].Row(), From: from, To: to, Part: -1}, e.frame.work(to - from)
 	}
 }
 
 // fields computes TRANSFORM(x, e => e->field): the fields are cut out of the elements.
-func fields(name string, array cut, at int) eval {
+func fields(array *node, at int) elements {
+	return func(e env) (row.Elements, error) {
+		if array.elements == nil {
+			v, err := array.eval(e)
+			if err != nil || v.IsNull() {
+				return row.Elements{}, err
+			}
+			return row.Elements{Of: v.Row(), To: v.Len(), Part: at}, e.frame.work(v.Len())
+		}
+		v, err := array.elements(e)
+		if err == nil && v.Part >= 0 { // a field of a field
+			v = row.ElementsOf(v.Array())
+		}
+		if v.Part = at; err != nil || v.IsNull() {
+			return row.Elements{}, err
+		}
+		return v, e.frame.work(v.To - v.From)
+	}
+}
+
+// made makes the array.
+func made(name string, f elements) eval {
 	return func(e env) (row.Value, error) {
-		r, from, to, err := array(e)
-		if err != nil || r.IsNull() {
+		x, err := f(e)
+		if err != nil {
 			return row.Null, err
 		}
-		v := row.FromRow(row.KindArray, row.Make(func(b *row.Builder) {
-			for i := from; i < to; i++ {
-				b.AddField(r, i, at)
-			}
-		}))
+		v := x.Array()
 		if err := e.frame.did(v); err != nil {
 			return row.Null, fmt.Errorf("%s: %w", name, err)
 		}
@@ -282,7 +301,7 @@ func fields(name string, array cut, at int) eval {
 type lambda struct {
 	slot   int
 	params int
-	body   eval
+	body   *node
 }
 
 // lambda compiles a lambda for the i-th argument of the function that was chosen.
@@ -306,7 +325,7 @@ func (c *compiler) lambda(l *ast.Lambda, m *function.Match, i int) (lambda, erro
 	if err != nil {
 		return lambda{}, err
 	}
-	return lambda{slot, len(l.Params), body.eval}, nil
+	return lambda{slot, len(l.Params), body}, nil
 }
 
 // closures are the lambdas of a call, whose place among such calls is given.
@@ -321,7 +340,7 @@ func (f *frame) closures(at int, lambdas []lambda) []function.Lambda {
 	for i, l := range lambdas {
 		out[i] = func(args ...row.Value) (row.Value, error) {
 			copy(f.vars[l.slot:l.slot+l.params], args)
-			v, err := l.body(env{f.row, f})
+			v, err := l.body.eval(env{f.row, f})
 			if err == nil {
 				err = f.did(v)
 			}

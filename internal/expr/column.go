@@ -71,7 +71,9 @@ func (c *compiler) subscript(e *ast.Subscript) (*node, error) {
 			return nil, errorAt(e.Index, CodeType, "The index of an ARRAY must be an INTEGER, but %s is %s", ast.Format(e.Index), typeName(index.typ))
 		}
 		if first := index.constant && index.value.Int64() == 1; first && base.single != nil {
-			return newNode(e, base.typ.Elem, base.single), nil
+			n := *base.single
+			n.e = e
+			return &n, nil
 		}
 		return c.fold(newNode(e, base.typ.Elem, element(base.eval, index.eval)), base, index), nil
 	case base.typ.Is(row.KindMap):

@@ -105,13 +105,33 @@ func (x *Expr) EvalReport(r row.Row, report func(error)) (row.Value, error) {
 	if x.vars == 0 && len(x.args) == 0 && (report == nil || !x.parts) {
 		return x.node.eval(env{row: r})
 	}
-	f := x.frames.Get().(*frame)
-	f.row, f.report, f.work = r, report, 0
+	f := x.begin(r, report)
 	v, err := x.node.eval(env{r, f})
+	x.end(f)
+	return v, err
+}
+
+func (x *Expr) begin(r row.Row, report func(error)) *frame {
+	f := x.frames.Get().(*frame)
+	f.row, f.report, f.worked = r, report, 0
+	return f
+}
+
+func (x *Expr) end(f *frame) {
 	f.row, f.report = "", nil
 	copy(f.args, x.args) // so that nothing of a row is kept
 	clear(f.vars)
 	x.frames.Put(f)
+}
+
+// ChoosesElements tells whether the expression is an array of what another one has, which EvalElements computes without making it.
+func (x *Expr) ChoosesElements() bool { return x.node.elements != nil }
+
+// EvalElements is EvalReport for an expression that chooses elements.
+func (x *Expr) EvalElements(r row.Row, report func(error)) (row.Elements, error) {
+	f := x.begin(r, report)
+	v, err := x.node.elements(env{r, f})
+	x.end(f)
 	return v, err
 }
 
@@ -147,7 +167,7 @@ type frame struct {
 	args    []row.Value         // of calls, each with a part of its own; constants stay in it
 	lambdas [][]function.Lambda // of calls, made when they are first called and bound to the frame
 	report  func(error)
-	work    int // done so far: see function.MaxWork
+	worked  int // so far: see function.MaxWork
 }
 
 // did counts a call that gave v.
@@ -156,7 +176,12 @@ func (f *frame) did(v row.Value) error {
 	if size > function.MaxBytes {
 		return function.ErrTooLarge
 	}
-	if f.work += 1 + size>>4; f.work > function.MaxWork {
+	return f.work(size >> 4)
+}
+
+// work counts a call and what it did beyond that.
+func (f *frame) work(more int) error {
+	if f.worked += 1 + more; f.worked > function.MaxWork {
 		return function.ErrWork
 	}
 	return nil

@@ -385,3 +385,44 @@ func TestColumnsAreCutOut(t *testing.T) {
 		{"TRANSFORM(TRANSFORM(d, x => STRUCT(y := x)), x => TRANSFORM(ARRAY[STRUCT(y := x)], y => x->y)[1])", "[4, null] ARRAY<INTEGER>"},
 	})
 }
+
+// TestChosenElements: what is computed without making the array is the array.
+func TestChosenElements(t *testing.T) {
+	s := columns(t, "a ARRAY<STRUCT<X INT, Y STRUCT<Z INT>>>, b ARRAY<INT>, c ARRAY<INT>, i INT")
+	r := values(t, s, "ARRAY[STRUCT(X := 1, Y := STRUCT(Z := 2)), NULL, STRUCT(X := 3, Y := NULL), STRUCT(X := 4, Y := STRUCT(Z := 5))]", "ARRAY[6, 7, 8]", "NULL", "2")
+	for text, want := range map[string]string{
+		"SLICE(b, i, 3)":                                                              "[7, 8] ARRAY<INTEGER>",
+		"SLICE(b, NULL, i)":                                                           "[6, 7] ARRAY<INTEGER>",
+		"SLICE(b, i, 1)":                                                              "[] ARRAY<INTEGER>",
+		"SLICE(b, 0, i)":                                                              "null ARRAY<INTEGER>",
+		"SLICE(c, 1, 1)":                                                              "null ARRAY<INTEGER>",
+		"TRANSFORM(a, e => e->X)":                                                     "[1, null, 3, 4] ARRAY<INTEGER>",
+		"TRANSFORM(SLICE(a, i, 3), e => e->X)":                                        "[null, 3] ARRAY<INTEGER>",
+		"TRANSFORM(SLICE(a, 1, 9), e => e->X)":                                        "null ARRAY<INTEGER>",
+		"SLICE(TRANSFORM(a, e => e->X), 3, NULL)":                                     "[3, 4] ARRAY<INTEGER>",
+		"TRANSFORM(TRANSFORM(a, e => e->Y), e => e->Z)":                               "[2, null, null, 5] ARRAY<INTEGER>",
+		"TRANSFORM(SLICE(TRANSFORM(a, e => e->Y), 3, 4), e => e->Z)":                  "[null, 5] ARRAY<INTEGER>",
+		"TRANSFORM(ARRAY[b], e => SLICE(e, 2, ARRAY_LENGTH(e)))[1]":                   "[7, 8] ARRAY<INTEGER>",
+		"TRANSFORM(ARRAY[a], e => TRANSFORM(SLICE(e, i, i + 2), f => f->X))[1]":       "[null, 3, 4] ARRAY<INTEGER>",
+		"TRANSFORM(ARRAY[c], e => SLICE(e, 1, 2))[1]":                                 "null ARRAY<INTEGER>",
+		"TRANSFORM(ARRAY[a], e => TRANSFORM(SLICE(e, 1, 1 / (i - 2)), f => f->X))[1]": "error: transform: division by zero",
+	} {
+		check(t, s, r, [][2]string{{text, want}})
+		x, err := compileText(t, s, text)
+		if err != nil || !x.ChoosesElements() {
+			t.Fatalf("%s: chooses %v, %v", text, err == nil && x.ChoosesElements(), err)
+		}
+		for range 2 { // memory is used again
+			made, failed := x.Eval(r)
+			got, err := x.EvalElements(r, nil)
+			if err == nil && got.Array() != made || (err == nil) != (failed == nil) || err != nil && err.Error() != failed.Error() {
+				t.Errorf("%s: %v, %v, want %v, %v", text, got.Array(), err, made, failed)
+			}
+		}
+	}
+	for _, text := range []string{"b", "SLICE(ARRAY[1, 2], 1, 1)", "TRANSFORM(b, e => e + 1)", "CAST(SLICE(b, 1, 1) AS ARRAY<BIGINT>)", "SLICE(b, 1, 1)[1]"} {
+		if x, err := compileText(t, s, text); err != nil || x.ChoosesElements() {
+			t.Errorf("%s chooses elements, %v", text, err)
+		}
+	}
+}

@@ -18,8 +18,8 @@ type node struct {
 	parts    []*node   // of a constructor: elements, keys and values by turns, fields
 	literal  bool      // written as a value: it converts more freely
 	rebuild  rebuilder // makes a constructor of converted parts
-	single   eval      // of TRANSFORM(ARRAY[x], …): its only element
-	cut      cut       // of a call that cuts an array out of another; otherwise nil
+	single   *node     // of TRANSFORM(ARRAY[x], …): its only element
+	elements elements  // computes an array of what another one has; nil: eval makes it
 }
 
 // A rebuilder makes a constructor's node anew for a type.

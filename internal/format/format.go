@@ -101,6 +101,8 @@ type ColumnWriter interface {
 	Codec
 	// AppendColumn appends the i-th column. All columns in order give what Append gives for the row of them.
 	AppendColumn(dst []byte, i int, v row.Value) []byte
+	// AppendElements is AppendColumn for an array.
+	AppendElements(dst []byte, i int, e row.Elements) []byte
 }
 
 // A Trait is something that a format can do.

@@ -23,14 +23,30 @@ func (c *jsonCodec) Append(dst []byte, r row.Row) ([]byte, error) {
 
 // AppendColumn implements ColumnWriter.
 func (c *jsonCodec) AppendColumn(dst []byte, i int, v row.Value) []byte {
-	w := jsonWriter{pairs: c.pairs}
+	start, part := len(dst), c.shape.parts[i]
+	return c.close(jsonWriter{pairs: c.pairs}.append(c.lead(dst, i), part, v), start, i)
+}
+
+// AppendElements implements ColumnWriter.
+func (c *jsonCodec) AppendElements(dst []byte, i int, e row.Elements) []byte {
+	start, part := len(dst), c.shape.parts[i]
+	return c.close(jsonWriter{pairs: c.pairs}.elements(c.lead(dst, i), part, e), start, i)
+}
+
+// lead appends what stands in front of a column, and close what stands behind it, of which the whole begins at start.
+func (c *jsonCodec) lead(dst []byte, i int) []byte {
 	if c.bare {
-		return w.append(dst, c.shape.parts[0], v)
+		return dst
 	}
-	start := len(dst)
-	dst = w.append(c.shape.leads[i].Append(dst), c.shape.parts[i], v)
+	return c.shape.leads[i].Append(dst)
+}
+
+func (c *jsonCodec) close(dst []byte, start, i int) []byte {
+	if c.bare {
+		return dst
+	}
 	if i == 0 {
-		dst[start] = '{'
+		dst[start] = '{' // instead of the first column's comma
 	}
 	if i == len(c.shape.leads)-1 {
 		dst = append(dst, '}')
@@ -139,12 +155,25 @@ func appendTemporal(dst []byte, v row.Value) []byte {
 }
 
 func (w jsonWriter) array(dst []byte, s *shape, r row.Row) []byte {
+	return w.elements(dst, s, row.Elements{Of: r, To: r.Len(), Part: -1})
+}
+
+func (w jsonWriter) elements(dst []byte, s *shape, e row.Elements) []byte {
+	if e.IsNull() {
+		return append(dst, "null"...)
+	}
 	dst = append(dst, '[')
-	for i := range r.Len() {
-		if i > 0 {
+	for i := e.From; i < e.To; i++ {
+		if i > e.From {
 			dst = append(dst, ',')
 		}
-		dst = w.part(dst, s.parts[0], r, i)
+		if e.Part < 0 {
+			dst = w.part(dst, s.parts[0], e.Of, i)
+		} else if k, nested, _ := e.Of.PartAt(i); k == row.KindNull {
+			dst = append(dst, "null"...)
+		} else {
+			dst = w.part(dst, s.parts[0], row.Row(nested), e.Part)
+		}
 	}
 	return append(dst, ']')
 }

@@ -257,12 +257,40 @@ func TestColumnByColumn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := []byte("x")
+		got, w := []byte("x"), codec.(format.ColumnWriter)
 		for i, v := range values {
-			got = codec.(format.ColumnWriter).AppendColumn(got, i, v)
+			if schema[i].Type.Kind == row.KindArray && rapid.Bool().Draw(t, "elements") {
+				got = w.AppendElements(got, i, chosen(t, v))
+			} else {
+				got = w.AppendColumn(got, i, v)
+			}
 		}
 		if string(got) != string(want) {
 			t.Fatalf("%s, want %s", got, want)
 		}
 	})
+}
+
+// chosen are elements that make the array: all of it, some of a longer one, or a part of each element of another one.
+func chosen(t *rapid.T, array row.Value) row.Elements {
+	if array.IsNull() {
+		return row.Elements{}
+	}
+	between := append([]row.Value{row.Null}, append(array.Row().Values(), row.Null)...)
+	switch rapid.IntRange(0, 2).Draw(t, "way") {
+	case 0:
+		return row.ElementsOf(array)
+	case 1:
+		return row.Elements{Of: row.NewRow(between...), From: 1, To: len(between) - 1, Part: -1}
+	}
+	for i, v := range between {
+		if between[i] = row.NewStruct(row.NewInt(1), v); v.IsNull() && rapid.Bool().Draw(t, "null") {
+			between[i] = row.Null
+		}
+	}
+	e := row.Elements{Of: row.NewRow(between...), From: 1, To: len(between) - 1, Part: 1}
+	if e.Array() != array {
+		t.Fatalf("%v make %v, not %v", e, e.Array(), array)
+	}
+	return e
 }

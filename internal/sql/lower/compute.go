@@ -54,6 +54,16 @@ func (c *computation) value(r row.Row) row.Value {
 	return v
 }
 
+// elements is value for an expression that chooses elements.
+func (c *computation) elements(r row.Row) row.Elements {
+	e, err := c.x.EvalElements(r, c.report)
+	if err != nil {
+		c.report(err)
+		return row.Elements{}
+	}
+	return e
+}
+
 func (c *computation) addTo(out *row.Builder, r row.Row) {
 	if c.column >= 0 {
 		out.AddFrom(r, c.column)
@@ -91,7 +101,11 @@ func (c *columnCodec) Append(dst []byte, r row.Row) ([]byte, error) {
 		return nil, nil
 	}
 	for i := range c.columns {
-		dst = c.AppendColumn(dst, i, c.columns[i].value(r))
+		if column := &c.columns[i]; column.x.ChoosesElements() {
+			dst = c.AppendElements(dst, i, column.elements(r))
+		} else {
+			dst = c.AppendColumn(dst, i, column.value(r))
+		}
 	}
 	return dst, nil
 }
