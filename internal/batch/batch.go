@@ -203,6 +203,11 @@ func (v View) CheckCRC() error {
 	return nil
 }
 
+// Summed cuts v where its CRC begins to count.
+func (v View) Summed() (before, counted []byte, crc uint32) {
+	return v[:posAttributes], v[posAttributes:], binary.BigEndian.Uint32(v[posCRC:])
+}
+
 func (v View) sum() uint32 { return crc32.Checksum(v[posAttributes:], castagnoli) }
 
 func (v View) setCRC() { binary.BigEndian.PutUint32(v[posCRC:], v.sum()) }

@@ -210,8 +210,9 @@ func (c *committer) loseLocked(r *round) {
 	c.release(r.cost)
 }
 
-// fail ends all handing out; the rounds that wait, and r, fail. The first error counts.
+// fail ends all handing out; the rounds that wait, and r, fail, and their batches are not read any more. The first error counts.
 func (c *committer) fail(err error, r *round) {
+	c.journal.Stop(err)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.mu.why == nil {

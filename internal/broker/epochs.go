@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/mainstemio/mainstem/internal/broker/admit"
 	"github.com/mainstemio/mainstem/internal/broker/frame"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
+	"github.com/mainstemio/mainstem/internal/journal"
 	"github.com/mainstemio/mainstem/internal/planted"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -124,12 +126,7 @@ func (s *sequencer) appendEpoch(c *epochCommand) EpochResult {
 	var effects group.Effects
 	if len(c.offsets) > 0 && !planted.Is(planted.PositionsLost) {
 		errs, err, e := s.st.groups.Commit(s.clock.Mono(), s.st.now, c.w.group, group.Member{Generation: -1}, c.offsets)
-		for _, one := range errs {
-			if err == nil {
-				err = one
-			}
-		}
-		if err != nil {
+		if err = cmp.Or(err, cmp.Or(errs...)); err != nil {
 			s.effects(e)
 			return EpochResult{Err: err, Detail: fmt.Sprintf("The offsets of group %s were refused.", c.w.group)}
 		}
@@ -141,15 +138,16 @@ func (s *sequencer) appendEpoch(c *epochCommand) EpochResult {
 // placeEpoch gives the batches their offsets, appends the frame and applies it.
 func (s *sequencer) placeEpoch(items []producing, records [][]byte) []record.Offset {
 	bases := make([]record.Offset, len(items))
-	head := binary.AppendUvarint(s.scratch[:0], uint64(len(items)))
-	cuts := make([]int, 0, len(items)+1)
+	head, from := binary.AppendUvarint(s.scratch[:0], uint64(len(items))), 0
+	s.parts = s.parts[:0]
 	for i, it := range items {
 		bases[i] = it.p.next
 		it.v.SetBaseOffset(bases[i])
 		it.v.SetLeaderEpoch(it.p.epoch())
 		head = frame.AppendBatchHead(head, it.p.number, bases[i])
 		head = binary.AppendUvarint(head, uint64(len(it.v)))
-		cuts = append(cuts, len(head))
+		s.parts = lend(append(s.parts, journal.Part{Bytes: head[from:]}), it.v)
+		from = len(head)
 		s.st.applyBatch(it.p, it.v)
 		s.figures.add(it.p, it.v)
 	}
@@ -157,14 +155,9 @@ func (s *sequencer) placeEpoch(items []producing, records [][]byte) []record.Off
 	for _, r := range records {
 		head = frame.AppendBytes(head, r)
 	}
-	s.scratch, s.pieces = head, s.pieces[:0]
-	from := 0
-	for i, it := range items {
-		s.pieces = append(s.pieces, head[from:cuts[i]], it.v)
-		from = cuts[i]
-	}
-	s.append(frame.KindEpoch, append(s.pieces, head[from:])...)
-	clear(s.pieces[:cap(s.pieces)])
+	s.scratch = head
+	s.parts = append(s.parts, journal.Part{Bytes: head[from:]})
+	s.put(frame.KindEpoch, s.parts)
 	return bases
 }
 

@@ -2,11 +2,13 @@ package broker
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
 	"github.com/mainstemio/mainstem/internal/coordinator/txn"
+	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -123,6 +125,24 @@ func TestEpochLargerThanAJournalFile(t *testing.T) {
 		}
 		if at.committed("app") != 5 {
 			t.Errorf("committed %d", at.committed("app"))
+		}
+	}
+}
+
+func TestLargeBatchesComeBackFromTheJournal(t *testing.T) {
+	o := options(vfs.NewCrashable())
+	o.JournalFileSize = 1 << 20 // so that they need no fragments
+	n := boot(t, o)
+	n.topic("in", 1, nil)
+	n.topic("out", 2, nil)
+	large := func(s string) string { return strings.Repeat(s, 50_000) }
+	n.mustProduce("out", 1, plain(large("a"), "small"))
+	r := get(t, n.OpenEpochs("app").Append(epoch(5, out("out", 0, large("b")), out("out", 1, "little"), out("out", 1, large("c")), out("out", 0, "tiny"))))
+	wantErr(t, r.Err, nil)
+	want := []string{large("b"), "tiny", large("a"), "small", "little", large("c")}
+	for way, at := range n.everyWay() {
+		if got := append(values(at.read("out", 0, true)), values(at.read("out", 1, true))...); !slices.Equal(got, want) || at.committed("app") != 5 {
+			t.Errorf("%s: %d records came back, or others, and the offset %d", way, len(got), at.committed("app"))
 		}
 	}
 }

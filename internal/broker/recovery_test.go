@@ -250,7 +250,7 @@ func TestUnreadableDirectoryIsLeftAlone(t *testing.T) {
 			if _, err := j.Replay(1, func(journal.Frame) error { return nil }); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := j.Append(journal.Kind(frame.KindLast+1), []byte("?")); err != nil {
+			if _, err := j.Append(journal.Kind(frame.KindLast+1), journal.Copied([]byte("?"))...); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := j.Flush(); err != nil {

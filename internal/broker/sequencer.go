@@ -50,7 +50,7 @@ type sequencer struct {
 	full       error         // why the round waits for room in the logs; nil when none does
 
 	scratch []byte
-	pieces  [][]byte
+	parts   []journal.Part
 }
 
 // limits are the parts of Options that decide about requests.
@@ -270,15 +270,22 @@ func (s *sequencer) tick() {
 	}
 }
 
-// append puts one frame into the journal, in fragments when it is long. The parts are copied.
-func (s *sequencer) append(kind frame.Kind, parts ...[]byte) {
+// append is put for parts that are copied.
+func (s *sequencer) append(kind frame.Kind, parts ...[]byte) { s.put(kind, journal.Copied(parts...)) }
+
+// lend appends the parts of v, which keeps its bytes until its round is over. Its CRC was checked when v was admitted.
+func lend(parts []journal.Part, v batch.View) []journal.Part {
+	before, counted, crc := v.Summed()
+	return append(parts, journal.Part{Bytes: before}, journal.Part{Bytes: counted, Lent: true, Sum: crc})
+}
+
+// put puts one frame into the journal, in fragments when it is long, and forgets the parts.
+func (s *sequencer) put(kind frame.Kind, parts []journal.Part) {
+	defer clear(parts)
 	if s.err != nil {
 		return
 	}
-	size := 0
-	for _, p := range parts {
-		size += len(p)
-	}
+	size := journal.Size(parts)
 	s.figures.journal.Add(int64(size))
 	if size > s.frame {
 		s.appendFragments(kind, size, parts)
@@ -293,10 +300,10 @@ func (s *sequencer) append(kind frame.Kind, parts ...[]byte) {
 
 // appendFragments splits a frame that is too long for the journal. The first fragment says so and only the last one names the kind:
 // recovery applies the whole or, when a crash cut the series, nothing.
-func (s *sequencer) appendFragments(kind frame.Kind, size int, parts [][]byte) {
+func (s *sequencer) appendFragments(kind frame.Kind, size int, parts []journal.Part) {
 	whole := make([]byte, 0, size)
-	for _, p := range parts {
-		whole = append(whole, p...)
+	for i := range parts {
+		whole = append(whole, parts[i].Bytes...)
 	}
 	for first := true; len(whole) > 0 && s.err == nil; first = false {
 		n := min(len(whole), s.frame)
@@ -306,7 +313,7 @@ func (s *sequencer) appendFragments(kind frame.Kind, size int, parts [][]byte) {
 		} else {
 			head = append(head, 0)
 		}
-		lsn, err := s.journal.Append(journal.Kind(frame.KindFragment), head, whole[:n])
+		lsn, err := s.journal.Append(journal.Kind(frame.KindFragment), journal.Copied(head, whole[:n])...)
 		if err != nil {
 			s.err = fmt.Errorf("append to the journal: %w", err)
 			return
@@ -321,7 +328,8 @@ func (s *sequencer) appendBatch(p *partition, v batch.View) record.Offset {
 	v.SetBaseOffset(base)
 	v.SetLeaderEpoch(p.epoch())
 	s.scratch = frame.AppendBatchHead(s.scratch[:0], p.number, base)
-	s.append(frame.KindBatch, s.scratch, v)
+	s.parts = lend(append(s.parts[:0], journal.Part{Bytes: s.scratch}), v)
+	s.put(frame.KindBatch, s.parts)
 	s.st.applyBatch(p, v)
 	s.figures.add(p, v)
 	if planted.Is(planted.OffsetReused) && base > 0 {

@@ -43,80 +43,168 @@ const (
 	patience = 64
 )
 
-// formingBlocks are frames on their way: one buffer with one block after the other.
+// A Part is a piece of a frame's body.
+type Part struct {
+	Bytes []byte
+	// Lent says that Bytes need not be copied nor summed: they stay as they are until the frame is durable, and Sum is their CRC-32C.
+	Lent bool
+	Sum  uint32
+}
+
+// Copied are parts whose bytes may change once they were appended.
+func Copied(bytes ...[]byte) []Part {
+	parts := make([]Part, len(bytes))
+	for i, b := range bytes {
+		parts[i].Bytes = b
+	}
+	return parts
+}
+
+// Size is how many bytes the parts have together.
+func Size(parts []Part) (n int) {
+	for i := range parts {
+		n += len(parts[i].Bytes)
+	}
+	return n
+}
+
+// formingBlocks are frames on their way: one buffer with one block after the other, but for the bytes that were lent.
 type formingBlocks struct {
 	buf    []byte
+	lent   []lentPart
 	blocks []formingBlock
 	little int  // resets since the buffer was needed
 	rested bool // the buffer was not needed since the last rest
 }
 
 type formingBlock struct {
-	start int // in buf
+	start int   // in buf
+	lent  int   // its first lent part, if it has any
+	size  int64 // with what was lent
 	first LSN
 	count uint32
+}
+
+// A lentPart belongs between two bytes of a buffer.
+type lentPart struct {
+	at int // in buf
+	Part
 }
 
 type frameToAdd struct {
 	lsn      LSN
 	kind     Kind
-	parts    [][]byte
+	parts    []Part
 	size     int // of all parts
+	minLent  int
 	maxBlock int64
 }
 
 // add appends one frame, in a new block when the last one would grow beyond the limit.
 func (f *formingBlocks) add(a frameToAdd) {
 	n := len(f.blocks)
-	if n == 0 || align(int64(len(f.buf)-f.blocks[n-1].start+frameHeaderSize+a.size)) > a.maxBlock {
+	if n == 0 || align(f.blocks[n-1].size+frameHeaderSize+int64(a.size)) > a.maxBlock {
 		f.pad()
-		f.blocks = append(f.blocks, formingBlock{start: len(f.buf), first: a.lsn})
+		f.blocks = append(f.blocks, formingBlock{start: len(f.buf), lent: len(f.lent), size: blockHeaderSize, first: a.lsn})
 		var header [blockHeaderSize]byte
 		f.buf = append(f.buf, header[:]...)
 		n++
 	}
-	f.buf = slices.Grow(f.buf, frameHeaderSize+a.size+blockAlign) // once, not part by part
+	f.addFrame(a)
+	f.blocks[n-1].size += frameHeaderSize + int64(a.size)
+	f.blocks[n-1].count++
+}
+
+func (f *formingBlocks) addFrame(a frameToAdd) {
+	copied := a.size
+	for _, p := range a.parts {
+		if p.Lent && len(p.Bytes) >= a.minLent {
+			copied -= len(p.Bytes)
+		}
+	}
+	f.buf = slices.Grow(f.buf, frameHeaderSize+copied+blockAlign) // once, not part by part
 	f.buf = binary.BigEndian.AppendUint32(f.buf, uint32(a.size))
 	f.buf = append(f.buf, byte(a.kind))
 	for _, p := range a.parts {
-		f.buf = append(f.buf, p...)
+		if p.Lent && len(p.Bytes) >= a.minLent {
+			f.lent = append(f.lent, lentPart{len(f.buf), p})
+		} else {
+			f.buf = append(f.buf, p.Bytes...)
+		}
 	}
-	f.blocks[n-1].count++
 }
 
 // pad fills the last block up to the alignment.
 func (f *formingBlocks) pad() {
-	var zeros [blockAlign]byte
-	f.buf = append(f.buf, zeros[:align(int64(len(f.buf)))-int64(len(f.buf))]...)
+	if n := len(f.blocks); n > 0 {
+		var zeros [blockAlign]byte
+		last := &f.blocks[n-1]
+		f.buf = append(f.buf, zeros[:align(last.size)-last.size]...)
+		last.size = align(last.size)
+	}
 }
 
 func align(n int64) int64 { return (n + blockAlign - 1) / blockAlign * blockAlign }
 
-// bytes is the i-th block, padded.
-func (f *formingBlocks) bytes(i int) []byte {
+// parts are the i-th block, padded: what stands in the buffer, and between it what was lent.
+func (f *formingBlocks) parts(i int) (bytes []byte, lent []lentPart) {
+	b := &f.blocks[i]
 	if i < len(f.blocks)-1 {
-		return f.buf[f.blocks[i].start:f.blocks[i+1].start]
+		next := &f.blocks[i+1]
+		return f.buf[b.start:next.start], f.lent[b.lent:next.lent]
 	}
 	f.pad()
-	return f.buf[f.blocks[i].start:]
+	return f.buf[b.start:], f.lent[b.lent:]
 }
+
+// size is the bytes of the i-th block, padded.
+func (f *formingBlocks) size(i int) int64 { return align(f.blocks[i].size) }
 
 // lastLSN is the LSN of the i-th block's last frame.
 func (f *formingBlocks) lastLSN(i int) LSN {
 	return f.blocks[i].first + LSN(f.blocks[i].count) - 1
 }
 
-// seal fills the i-th block's header.
-func (f *formingBlocks) seal(i int, salt uint32) []byte {
-	b := f.bytes(i)
+// seal fills the i-th block's header and returns the block in the pieces that it is written in.
+func (f *formingBlocks) seal(i int, salt uint32) (pieces [][]byte) {
+	b, lent := f.parts(i)
+	sum, from := checksum(salt, nil), blockHeaderSize
+	written := 0
+	for _, l := range lent {
+		at := l.at - f.blocks[i].start
+		sum = joinSums(crc32.Update(sum, castagnoli, b[from:at]), l.Sum, len(l.Bytes))
+		pieces = append(pieces, b[written:at], l.Bytes)
+		from, written = at, at
+	}
+	sum = crc32.Update(sum, castagnoli, b[from:])
 	binary.BigEndian.PutUint32(b, blockMagic)
-	binary.BigEndian.PutUint32(b[8:], checksum(salt, b[blockHeaderSize:]))
-	binary.BigEndian.PutUint32(b[12:], uint32(len(b)))
+	binary.BigEndian.PutUint32(b[8:], sum)
+	binary.BigEndian.PutUint32(b[12:], uint32(f.blocks[i].size))
 	binary.BigEndian.PutUint64(b[16:], uint64(f.blocks[i].first))
 	binary.BigEndian.PutUint32(b[24:], f.blocks[i].count)
 	binary.BigEndian.PutUint32(b[28:], 0)
 	binary.BigEndian.PutUint32(b[4:], checksum(salt, b[8:blockHeaderSize]))
-	return b
+	return append(pieces, b[written:])
+}
+
+// joinSums is the CRC-32C of bytes whose first have the sum a and whose last n have the sum b: a, moved by n bytes, and b. Moving by a byte
+// is multiplying by x to the 8th, modulo Castagnoli's polynomial.
+func joinSums(a, b uint32, n int) uint32 {
+	for by := uint32(1 << (31 - 8)); n > 0; n, by = n>>1, multiply(by, by) {
+		if n&1 != 0 {
+			a = multiply(a, by)
+		}
+	}
+	return a ^ b
+}
+
+// multiply is the product of two polynomials, whose highest bits are the coefficients of x to the 0th.
+func multiply(a, b uint32) (product uint32) {
+	for ; a != 0; a <<= 1 {
+		product ^= b & -(a >> 31)
+		b = b>>1 ^ crc32.Castagnoli&-(b&1)
+	}
+	return product
 }
 
 // reset empties f. A large buffer stays as long as the load needs one now and then: growing it anew copies every byte once more.
@@ -127,13 +215,14 @@ func (f *formingBlocks) reset() {
 	if cap(f.buf) > maxKept && f.little > patience {
 		f.buf, f.little = nil, 0
 	}
-	f.buf, f.blocks = f.buf[:0], f.blocks[:0]
+	clear(f.lent)
+	f.buf, f.lent, f.blocks = f.buf[:0], f.lent[:0], f.blocks[:0]
 }
 
 // rest gives up a large buffer that was not needed since the last rest, unless it holds frames.
 func (f *formingBlocks) rest() {
 	if f.rested && len(f.blocks) == 0 && cap(f.buf) > maxKept {
-		f.buf, f.blocks, f.little = nil, nil, 0
+		f.buf, f.lent, f.blocks, f.little = nil, nil, nil, 0
 	}
 	f.rested = true
 }

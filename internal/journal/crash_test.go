@@ -188,7 +188,7 @@ func checkSticky(t *testing.T, j *Journal, n int) {
 			t.Fatalf("operation %d: flush after the error: durable %d, %v", n, durable, err)
 		}
 	}
-	if _, err := j.Append(1, []byte("x")); err == nil {
+	if _, err := j.Append(1, Copied([]byte("x"))...); err == nil {
 		t.Fatalf("operation %d: append after the error succeeded", n)
 	}
 	if err := j.Release(before); err == nil {

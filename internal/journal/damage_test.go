@@ -167,10 +167,10 @@ func TestABlockInsideRecordBytesIsNeverTakenForOne(t *testing.T) {
 
 	// Somebody writes record bytes that are a block of a later LSN, without knowing the salt.
 	var fake formingBlocks
-	fake.add(frameToAdd{lsn: 99, kind: 1, parts: [][]byte{[]byte("evil")}, size: 4, maxBlock: 1000})
-	evil := bytes.Clone(fake.seal(0, 0))
+	fake.add(frameToAdd{lsn: 99, kind: 1, parts: Copied([]byte("evil")), size: 4, maxBlock: 1000})
+	evil := bytes.Join(fake.seal(0, 0), nil)
 	start := j.flush.active.pos
-	if _, err := j.Append(1, make([]byte, 3), evil, make([]byte, 64)); err != nil {
+	if _, err := j.Append(1, Copied(make([]byte, 3), evil, make([]byte, 64))...); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := j.Flush(); err != nil {
@@ -289,7 +289,7 @@ func FuzzReplay(f *testing.F) {
 			}
 			return
 		}
-		if lsn, err := j.Append(9, []byte("next")); err != nil || lsn != r.Last+1 {
+		if lsn, err := j.Append(9, Copied([]byte("next"))...); err != nil || lsn != r.Last+1 {
 			t.Fatalf("append gave %d after %d: %v", lsn, r.Last, err)
 		}
 		if _, err := j.Flush(); err != nil {

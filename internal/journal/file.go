@@ -168,10 +168,10 @@ func (a *activeFile) room() int64 {
 	return a.header.size - a.pos
 }
 
-// write puts one sealed block at the end and syncs it: one write and one fdatasync, and every zeroAhead bytes of a new file
-// one more write. The file's size is final, so no metadata is written for it.
-func (a *activeFile) write(block []byte) error {
-	end := a.pos + int64(len(block))
+// write puts one sealed block of size bytes at the end and syncs it: a write for each of its pieces and one fdatasync, and every zeroAhead
+// bytes of a new file one more write. The file's size is final, so no metadata is written for it.
+func (a *activeFile) write(block [][]byte, size int64) error {
+	end := a.pos + size
 	if end > a.zeroed {
 		zeroed := min(end+zeroAhead, a.header.size)
 		if _, err := a.file.WriteAt(zeros[:zeroed-end], end); err != nil {
@@ -179,8 +179,12 @@ func (a *activeFile) write(block []byte) error {
 		}
 		a.zeroed = zeroed
 	}
-	if _, err := a.file.WriteAt(block, a.pos); err != nil {
-		return fmt.Errorf("journal file %s: write at %d: %w", a.path, a.pos, orFull(err))
+	at := a.pos
+	for _, piece := range block {
+		if _, err := a.file.WriteAt(piece, at); err != nil {
+			return fmt.Errorf("journal file %s: write at %d: %w", a.path, at, orFull(err))
+		}
+		at += int64(len(piece))
 	}
 	if planted.Is(planted.JournalUnsynced) {
 		a.pos = end

@@ -1,12 +1,13 @@
 // Package journal is the shared write-ahead journal: every change of the broker is one frame in it, durable before it is
-// acknowledged. One block write and one fdatasync carry all the frames that gathered while the previous sync ran.
+// acknowledged. One block and one fdatasync carry all the frames that gathered while the previous sync ran.
 //
 // The broker is its caller: it appends under its own sequencing, lets Run or Flush make frames durable, and releases what
 // a checkpoint covers. The journal calls vfs only.
 //
 // A Journal owns its directory. Two locks: flush (held across I/O; guards the file being written) and mu (never held across
 // I/O; guards the forming block, the positions and the list of files); flush is taken before mu. Append takes mu only, so it
-// never waits for the disk. There are no goroutines and no timers here: Run is a loop that the owner starts.
+// never waits for the disk. There are no goroutines and no timers here: Run is a loop that the owner starts. Large parts of frames may be
+// lent: they are written from where they are, and belong to their owner again once their frame is durable or Stop was called.
 //
 // The format is in docs/format/journal.md and file.go, block.go: files journal-<sequence> of a fixed size, a header page,
 // then blocks of frames. Only one block is ever unsynced. So an invalid block at the very end is a torn write that nobody
@@ -61,6 +62,8 @@ type Frame struct {
 const (
 	defaultFileSize = 64 << 20
 	minFileSize     = 16 << 10
+	// minLent is the least size in bytes of a part that is written from where it is: a smaller one costs less to copy than to write apart.
+	minLent = 32 << 10
 )
 
 // Options of Open.
@@ -99,6 +102,7 @@ type Journal struct {
 	fs       vfs.FS
 	dir      string
 	fileSize int64
+	minLent  int // the constant, but in tests
 	newSalt  func() uint32
 
 	// wake has room for one signal: it stands for any number of waiting frames.
@@ -135,7 +139,7 @@ func Open(o Options) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{fs: o.FS, dir: o.Dir, fileSize: o.FileSize, newSalt: randomSalt, wake: make(chan struct{}, 1)}
+	j := &Journal{fs: o.FS, dir: o.Dir, fileSize: o.FileSize, minLent: minLent, newSalt: randomSalt, wake: make(chan struct{}, 1)}
 	j.mu.files = files
 	j.mu.err = errNotReplayed
 	return j, nil
@@ -144,16 +148,13 @@ func Open(o Options) (*Journal, error) {
 // randomSalt cannot be guessed by whoever writes record bytes.
 func randomSalt() uint32 { return uint32(maphash.String(maphash.MakeSeed(), "journal")) }
 
-// Append puts a frame into the forming block and returns its LSN; parts are copied and joined. It does no I/O and may be
-// called by one goroutine at a time, while another runs Flush. The forming frames are bounded by the caller only.
-func (j *Journal) Append(kind Kind, parts ...[]byte) (LSN, error) {
+// Append puts a frame into the forming block and returns its LSN; parts are joined, and copied unless they are lent. It does no I/O and
+// may be called by one goroutine at a time, while another runs Flush. The forming frames are bounded by the caller only.
+func (j *Journal) Append(kind Kind, parts ...Part) (LSN, error) {
 	if kind == 0 {
 		return 0, errors.New("journal append: kind 0 is reserved")
 	}
-	size := 0
-	for _, p := range parts {
-		size += len(p)
-	}
+	size := Size(parts)
 	if limit := j.maxBlock() - blockHeaderSize - frameHeaderSize; int64(size) > limit {
 		return 0, fmt.Errorf("journal append: %d bytes, at most %d: %w", size, limit, ErrTooLarge)
 	}
@@ -163,7 +164,7 @@ func (j *Journal) Append(kind Kind, parts ...[]byte) (LSN, error) {
 		return 0, fmt.Errorf("journal append: %w", j.mu.err)
 	}
 	lsn := j.mu.next
-	j.mu.forming.add(frameToAdd{lsn: lsn, kind: kind, parts: parts, size: size, maxBlock: j.maxBlock()})
+	j.mu.forming.add(frameToAdd{lsn: lsn, kind: kind, parts: parts, size: size, minLent: j.minLent, maxBlock: j.maxBlock()})
 	j.mu.next++
 	select {
 	case j.wake <- struct{}{}:
@@ -249,13 +250,13 @@ func (j *Journal) fail(err error) (LSN, error) {
 
 // writeBlock writes one block and syncs it before the next: only one is ever unsynced.
 func (j *Journal) writeBlock(taken *formingBlocks, i int) error {
-	size := int64(len(taken.bytes(i)))
+	size := taken.size(i)
 	if j.flush.active.room() < size {
 		if err := j.roll(taken.blocks[i].first); err != nil {
 			return err
 		}
 	}
-	return j.flush.active.write(taken.seal(i, j.flush.active.header.salt))
+	return j.flush.active.write(taken.seal(i, j.flush.active.header.salt), size)
 }
 
 // Rest gives back the memory of bursts that was not needed since the last call. The owner calls it now and then, for blocks that would tell
@@ -288,6 +289,14 @@ func (j *Journal) Run(ctx context.Context, synced func(LSN)) error {
 			return nil
 		}
 	}
+}
+
+// Stop lets nothing more be written, for the reason err: frames that are not durable are lost, as in a crash, and what was lent is its
+// owners' again. It waits for a running Flush.
+func (j *Journal) Stop(err error) {
+	j.flush.Lock()
+	defer j.flush.Unlock()
+	_, _ = j.fail(err) // the first error tells more
 }
 
 // Close closes the files; unflushed frames are lost, as in a crash. It waits for a running Flush.

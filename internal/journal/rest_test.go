@@ -10,7 +10,7 @@ import (
 // burst appends a frame of n bytes and flushes it.
 func burst(t *testing.T, j *Journal, n int) {
 	t.Helper()
-	if _, err := j.Append(1, bytes.Repeat([]byte{'b'}, n)); err != nil {
+	if _, err := j.Append(1, Copied(bytes.Repeat([]byte{'b'}, n))...); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := j.Flush(); err != nil {
@@ -92,7 +92,7 @@ func TestBuffersThatAreNeededNowAndThenStay(t *testing.T) {
 func TestARestLosesNoFrames(t *testing.T) {
 	j, fs := newLarge(t)
 	for i := range 4 {
-		if _, err := j.Append(1, bytes.Repeat([]byte{byte('0' + i)}, maxKept)); err != nil {
+		if _, err := j.Append(1, Copied(bytes.Repeat([]byte{byte('0' + i)}, maxKept))...); err != nil {
 			t.Fatal(err)
 		}
 		j.Rest()

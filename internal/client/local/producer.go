@@ -103,7 +103,7 @@ func (p *producer) Commit(ctx context.Context, ce client.Epoch, positions map[re
 	if err := p.append(ctx, batches, positions); err != nil {
 		return fmt.Errorf("commit of %s: %w", p.app, err)
 	}
-	p.pool.Recycle(e, batches) // the journal and the logs have copies
+	p.pool.Recycle(e, batches) // the journal and the logs have written them
 	return nil
 }
 
