@@ -15,11 +15,24 @@ const (
 	maxSpan = math.MaxUint32 - 1
 )
 
-// A slot is one key: 96 bits of hash, since a key taken for another one would lose a record, and its last offset. 0 in at is empty.
+// A hashed is a key as the map knows it: 96 bits of hash, since a key taken for another one would lose a record.
+type hashed struct {
+	hash uint64
+	more uint32
+}
+
+// A slot is one key and its last offset. 0 in at is empty.
 type slot struct {
 	hash uint64
 	more uint32
 	at   uint32 // offset - base + 1
+}
+
+// A looked is what is to be known of a record.
+type looked struct {
+	key             hashed
+	offset          record.Offset
+	null, tombstone bool // without a key, a value
 }
 
 // offsets maps keys to the last offset seen, in 16 bytes a key. It grows up to its limit. The seeds are secrets of the process:
@@ -41,39 +54,49 @@ func newOffsets(base record.Offset, maxBytes int64) *offsets {
 	return &offsets{base: base, slots: make([]slot, minSlots), limit: limit, first: maphash.MakeSeed(), second: maphash.MakeSeed()}
 }
 
-func (m *offsets) hash(key []byte) (hash uint64, more uint32) {
-	return maphash.Bytes(m.first, key), uint32(maphash.Bytes(m.second, key))
+func (m *offsets) hash(key []byte) hashed {
+	return hashed{maphash.Bytes(m.first, key), uint32(maphash.Bytes(m.second, key))}
 }
 
 // find returns the key's slot, or the empty one where it belongs.
-func (m *offsets) find(hash uint64, more uint32) *slot {
+func (m *offsets) find(key hashed) *slot {
 	mask := len(m.slots) - 1
-	for i := int(hash) & mask; ; i = (i + 1) & mask {
+	for i := int(key.hash) & mask; ; i = (i + 1) & mask {
 		s := &m.slots[i]
-		if s.at == 0 || s.hash == hash && s.more == more {
+		if s.at == 0 || s.hash == key.hash && s.more == key.more {
 			return s
 		}
 	}
 }
 
+// touch reads the first slot of each key, all at once. It is no part of its caller, or the reading would be left out.
+//
+//go:noinline
+func (m *offsets) touch(keys []looked) (seen uint32) {
+	mask := len(m.slots) - 1
+	for i := range keys {
+		seen += m.slots[int(keys[i].key.hash)&mask].at
+	}
+	return seen
+}
+
 // put notes that key stands at o; false when there is no room for another key.
-func (m *offsets) put(key []byte, o record.Offset) bool {
+func (m *offsets) put(key hashed, o record.Offset) bool {
 	if o-m.base > maxSpan {
 		return false
 	}
-	hash, more := m.hash(key)
-	s := m.find(hash, more)
+	s := m.find(key)
 	if s.at == 0 {
 		if float64(m.used+1) > maxFill*float64(len(m.slots)) {
 			if len(m.slots) == m.limit {
 				return false
 			}
 			m.grow()
-			s = m.find(hash, more)
+			s = m.find(key)
 		}
 		m.used++
 	}
-	*s = slot{hash, more, uint32(o-m.base) + 1}
+	*s = slot{key.hash, key.more, uint32(o-m.base) + 1}
 	return true
 }
 
@@ -82,13 +105,13 @@ func (m *offsets) grow() {
 	m.slots = make([]slot, 2*len(old))
 	for _, s := range old {
 		if s.at != 0 {
-			*m.find(s.hash, s.more) = s
+			*m.find(hashed{s.hash, s.more}) = s
 		}
 	}
 }
 
 // get returns the last offset of key.
-func (m *offsets) get(key []byte) (o record.Offset, ok bool) {
-	s := m.find(m.hash(key))
+func (m *offsets) get(key hashed) (o record.Offset, ok bool) {
+	s := m.find(key)
 	return m.base + record.Offset(s.at) - 1, s.at != 0
 }

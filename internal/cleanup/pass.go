@@ -41,6 +41,8 @@ type Pass struct {
 	aborted map[int64][]AbortedTxn // by producer, in order
 	reader  batch.Reader
 	writer  batch.Rewriter
+	looked  []looked // see look
+	kept    []bool   // by record of the batch that is being transformed
 
 	// While transforming:
 	filled map[int64]bool         // producers with records since their last marker, outside aborted transactions
@@ -97,17 +99,33 @@ func (p *Pass) learn(v batch.View) error {
 	if err := p.reader.Reset(v, maxInflated); err != nil {
 		return err
 	}
-	for p.reader.Next() {
-		if p.reader.Key == nil || p.reader.Offset < p.o.Plan.Dirty {
-			continue
-		}
-		if !p.offsets.put(p.reader.Key, p.reader.Offset) {
-			p.until = p.reader.Offset
-			return fmt.Errorf("%d keys up to offset %d: %w", p.offsets.used, p.until, ErrFull)
+	for p.look() {
+		for i := range p.looked {
+			l := &p.looked[i]
+			if l.null || l.offset < p.o.Plan.Dirty {
+				continue
+			}
+			if !p.offsets.put(l.key, l.offset) {
+				p.until = l.offset
+				return fmt.Errorf("%d keys up to offset %d: %w", p.offsets.used, p.until, ErrFull)
+			}
 		}
 	}
 	p.Stats.Keys = p.offsets.used
 	return p.reader.Err()
+}
+
+// look reads the next records of the batch that the reader was reset to, some at a time: what the map has of their keys comes into the
+// processor's caches together. It returns false at the end and on an error.
+func (p *Pass) look() bool {
+	const some = 128
+	p.looked = p.looked[:0]
+	for len(p.looked) < some && p.reader.Next() {
+		r := &p.reader
+		p.looked = append(p.looked, looked{p.offsets.hash(r.Key), r.Offset, r.Key == nil, r.Value == nil})
+	}
+	p.offsets.touch(p.looked)
+	return len(p.looked) > 0
 }
 
 // abortedAt returns the listed aborted transaction that v belongs to.
@@ -199,17 +217,23 @@ func (p *Pass) data(dst []byte, v batch.View, last bool) ([]byte, error) {
 	}
 	_, hasHorizon := v.DeleteHorizon()
 	kept, tombstones := int64(0), false
-	for aborted == nil && p.reader.Next() {
-		if p.keeps(v) {
-			kept++
-			tombstones = tombstones || p.reader.Value == nil
+	p.kept = p.kept[:0]
+	for aborted == nil && p.look() {
+		for i := range p.looked {
+			keep := p.keeps(v, &p.looked[i])
+			p.kept = append(p.kept, keep)
+			if keep {
+				kept++
+				tombstones = tombstones || p.looked[i].tombstone
+			}
 		}
 	}
 	if err := p.reader.Err(); err != nil {
 		return dst, err
 	}
 	p.Stats.RecordsAfter += kept
-	mark := tombstones && !hasHorizon
+	mark, next := tombstones && !hasHorizon, -1
+	keep := func() bool { next++; return p.kept[next] }
 	switch {
 	case kept == 0 && !last:
 		return dst, nil
@@ -218,25 +242,24 @@ func (p *Pass) data(dst []byte, v batch.View, last bool) ([]byte, error) {
 	case kept == 0:
 		return p.rewrite(dst, v, record.NoTimestamp, func() bool { return false })
 	case mark:
-		return p.rewrite(dst, v, p.horizon(), func() bool { return p.keeps(v) })
+		return p.rewrite(dst, v, p.horizon(), keep)
 	}
-	return p.rewrite(dst, v, record.NoTimestamp, func() bool { return p.keeps(v) })
+	return p.rewrite(dst, v, record.NoTimestamp, keep)
 }
 
-// keeps tells whether the record that the reader stands at stays.
-func (p *Pass) keeps(v batch.View) bool {
-	r := &p.reader
-	if r.Offset >= p.until {
+// keeps tells whether a record of v stays.
+func (p *Pass) keeps(v batch.View, l *looked) bool {
+	if l.offset >= p.until {
 		return true
 	}
-	if r.Key == nil {
+	if l.null {
 		return false // nothing can ever replace or ask for it, as in Kafka
 	}
-	if at, ok := p.offsets.get(r.Key); ok && at > r.Offset {
+	if at, ok := p.offsets.get(l.key); ok && at > l.offset {
 		return false
 	}
 	horizon, ok := v.DeleteHorizon()
-	return r.Value != nil || !ok || p.o.Now < horizon
+	return !l.tombstone || !ok || p.o.Now < horizon
 }
 
 // rewrite appends v with the records that keep says, of those that the reader, which was reset to v, walks.

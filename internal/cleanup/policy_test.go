@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"github.com/mainstemio/mainstem/record"
 )
@@ -135,7 +136,7 @@ func TestOffsetsAgainstAMap(t *testing.T) {
 	m, want := newOffsets(500, 16<<16), map[string]record.Offset{}
 	for i := range 100_000 {
 		key := fmt.Sprint("key ", i%40_000)
-		if !m.put([]byte(key), 500+record.Offset(i)) {
+		if !m.put(m.hash([]byte(key)), 500+record.Offset(i)) {
 			t.Fatalf("full at %d keys", m.used)
 		}
 		want[key] = 500 + record.Offset(i)
@@ -144,23 +145,23 @@ func TestOffsetsAgainstAMap(t *testing.T) {
 		t.Errorf("%d keys, want %d", m.used, len(want))
 	}
 	for key, o := range want {
-		if got, ok := m.get([]byte(key)); !ok || got != o {
+		if got, ok := m.get(m.hash([]byte(key))); !ok || got != o {
 			t.Fatalf("%s at %d, %v, want %d", key, got, ok, o)
 		}
 	}
-	if _, ok := m.get([]byte("none")); ok {
+	if _, ok := m.get(m.hash([]byte("none"))); ok {
 		t.Error("an unknown key is found")
 	}
 	full := 0
 	for i := range 100_000 {
-		if !m.put(fmt.Append(nil, "other ", i), 500) {
+		if !m.put(m.hash(fmt.Append(nil, "other ", i)), 500) {
 			full++
 		}
 	}
-	if got := len(m.slots) * slotBytes; got > 16<<16 || full == 0 {
+	if got := len(m.slots) * int(unsafe.Sizeof(slot{})); got > 16<<16 || full == 0 {
 		t.Errorf("%d bytes, %d keys refused", got, full)
 	}
-	if m.put([]byte("far"), 500+math.MaxUint32) {
+	if m.put(m.hash([]byte("far")), 500+math.MaxUint32) {
 		t.Error("an offset too far was taken")
 	}
 }

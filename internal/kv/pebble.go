@@ -79,6 +79,9 @@ func OpenPebble(dir string, o PebbleOptions) (_ Store, err error) {
 const (
 	maxMemTables = 3       // with large batches, which take the place of one
 	largeBatch   = 4 << 20 // what writers may collect in a batch
+	// maxRuns is how many runs over the same keys wait to be merged with what is below them. Keys come in any order, so a merge takes nearly all
+	// of a table: Pebble's own measure, two, has each row merged several times, and merges cost more than the filters of more runs do.
+	maxRuns = 8
 )
 
 func (p *pebbleStore) options(o PebbleOptions) *pebble.Options {
@@ -90,6 +93,9 @@ func (p *pebbleStore) options(o PebbleOptions) *pebble.Options {
 		MemTableSize:                o.MemTableBytes,
 		MemTableStopWritesThreshold: maxMemTables,
 		CacheSize:                   o.CacheBytes + maxMemTables*int64(max(o.MemTableBytes, largeBatch)), // Pebble takes memtables out of it
+		L0CompactionThreshold:       2 * maxRuns,
+		L0StopWritesThreshold:       4 * maxRuns,
+		LBaseMaxBytes:               256 << 20, // smaller databases have one level below the runs
 		MaxOpenFiles:                256,
 		FormatMajorVersion:          pebbleFormat,
 		Logger:                      pebbleLogger{p},

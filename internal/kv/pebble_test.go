@@ -242,3 +242,25 @@ func TestPebbleRemovesUnfinishedRunsWhenItOpens(t *testing.T) {
 	}
 	must(t, s.Close())
 }
+
+// A merge of runs over the same keys takes all of them, so it waits until it is worth it.
+func TestRunsWaitToBeMerged(t *testing.T) {
+	fs := vfs.NewCrashable()
+	s, err := OpenPebble("db", PebbleOptions{FS: fs})
+	must(t, err)
+	for range maxRuns { // the first one is below the others
+		r := s.NewRun()
+		for i := range 1000 {
+			must(t, r.Put(fmt.Appendf(nil, "key %04d", i), []byte("value")))
+		}
+		must(t, r.Commit())
+		must(t, r.Close())
+	}
+	must(t, s.Close()) // merges that have begun come to their end
+	s, err = OpenPebble("db", PebbleOptions{FS: fs})
+	must(t, err)
+	if waiting := s.(*pebbleStore).db.Metrics().Levels[0].Sublevels; waiting != maxRuns-1 {
+		t.Errorf("%d runs wait, want %d", waiting, maxRuns-1)
+	}
+	must(t, s.Close())
+}

@@ -19,80 +19,102 @@ func (t *Table[K, V]) Cold() bool { return t.mu.some || t.cold.away > 0 }
 
 // Touch implements Store. Whoever looks for one key after the other waits for the memory several times for each; here it has many of them to
 // bring at once.
-func (t *Table[K, V]) Touch(keys [][]byte) {
-	t.mu.rows.touch(keys)
-	t.mu.rows.touchCuts(len(keys))
-}
+func (t *Table[K, V]) Touch(keys [][]byte) { t.mu.rows.foresee(keys) }
 
 const (
 	touched     = 64      // keys that are on their way through the caches at a time
 	touchedFrom = 1 << 13 // rows: fewer stand in the caches all the time
+	// lead is how many keys are touched before they are looked for. What more of them have does not stay in the caches nearest to the processor
+	// until then, nor do the addresses of its pages.
+	lead = 2 * touched
 )
 
-// touchCuts reads the rows of the chains that are cut next if as many rows are added as since the last call, and at most n.
+// foresee notes the keys that are looked for next, and touches the first of them.
+func (r *rows) foresee(keys [][]byte) {
+	r.coming, r.passed = r.coming[:0], 0
+	if r.count < touchedFrom {
+		return
+	}
+	for _, key := range keys {
+		if key != nil {
+			r.coming = append(r.coming, r.hash(key))
+		}
+	}
+	for at := range lead / touched {
+		r.touchNext(at * touched)
+	}
+}
+
+// pass says that the owner looks for the next key.
+func (r *rows) pass() {
+	if r.passed++; r.passed%touched == 0 {
+		r.touchNext(r.passed - touched + lead)
+	}
+}
+
+// touchNext touches the keys that come from at on, as many as are on their way at a time.
+func (r *rows) touchNext(at int) {
+	if at < len(r.coming) {
+		next := r.coming[at:min(at+touched, len(r.coming))]
+		r.touch(next)
+		r.touchCuts(len(next))
+	}
+}
+
+// touchCuts reads the rows of the chains that are cut next if half as many more rows are added as since the last call, and at most n. Chains that
+// wait to be cut have one to two rows, few have more than four.
 func (r *rows) touchCuts(n int) (seen uint32) {
-	n, r.counted = min(n, r.count-r.counted), r.count
-	if r.count < touchedFrom || r.count+n <= int(r.n) {
+	added := r.count - r.counted
+	n, r.counted = min(n, added+added/2), r.count
+	if r.count+n <= int(r.n) {
 		return 0
 	}
-	for next := r.n; n > 0; {
-		var ids [touched]uint32
-		some := min(n, touched)
-		for i := range ids[:some] {
-			mask := r.mask
-			if next > mask {
-				mask = mask<<1 | 1
-			}
-			from := next & (mask >> 1)
-			ids[i] = r.heads[from/pageRows][from%pageRows]
-			next++
+	var ids [touched]uint32
+	for i := range ids[:max(n, 0)] {
+		next, mask := r.n+uint32(i), r.mask
+		if next > mask {
+			mask = mask<<1 | 1
 		}
-		for range 2 { // rows of the chain
-			for i, id := range ids[:some] {
-				if id == 0 {
-					continue
-				}
-				p := r.at(id)
-				ids[i] = p.next
-				if p.chunk != 0 {
-					seen += uint32(r.heap.at(p.place())[0])
-				}
+		from := next & (mask >> 1)
+		ids[i] = r.heads[from/pageRows][from%pageRows]
+	}
+	for range 4 { // rows of the chain
+		for i, id := range ids[:max(n, 0)] {
+			if id == 0 {
+				continue
+			}
+			p := r.at(id)
+			ids[i] = p.next
+			if p.chunk != 0 {
+				seen += uint32(r.heap.at(p.place())[0])
 			}
 		}
-		n -= some
 	}
 	return seen
 }
 
-// touch reads the chain, the row and the entry of each key. It returns something of all it has read, or else none of it would be.
-func (r *rows) touch(keys [][]byte) (seen uint32) {
-	if r.count < touchedFrom {
-		return 0
+// touch reads the chain, the row and the entry of some keys by their hashes. It returns something of all it has read, or else none of it would
+// be.
+func (r *rows) touch(hashes []uint64) (seen uint32) {
+	var ids [touched]uint32
+	for i, hash := range hashes {
+		ids[i] = *r.chain(hash)
 	}
-	var ids, tags [touched]uint32
-	for len(keys) > 0 {
-		n := min(len(keys), touched)
-		for i, key := range keys[:n] {
-			hash := r.hash(key)
-			ids[i], tags[i] = *r.chain(hash), tagOf(hash)
+	for i, id := range ids[:len(hashes)] {
+		if id == 0 {
+			continue
 		}
-		for i, id := range ids[:n] {
-			if id == 0 {
-				continue
-			}
-			if p := r.at(id); p.bits>>tagFrom != tags[i] && p.next != 0 {
-				ids[i] = p.next
-			}
+		if p := r.at(id); p.bits>>tagFrom != tagOf(hashes[i]) && p.next != 0 {
+			ids[i] = p.next
 		}
-		for _, id := range ids[:n] {
-			if id == 0 {
-				continue
-			}
-			if p := r.at(id); p.chunk != 0 {
-				seen += uint32(r.heap.at(p.place())[0])
-			}
+	}
+	for _, id := range ids[:len(hashes)] {
+		if id == 0 {
+			continue
 		}
-		keys = keys[n:]
+		if p := r.at(id); p.chunk != 0 {
+			seen += uint32(r.heap.at(p.place())[0])
+		}
 	}
 	return seen
 }

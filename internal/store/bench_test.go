@@ -125,3 +125,37 @@ func BenchmarkLists(b *testing.B) {
 	}
 	b.ReportMetric(float64(tb.held())/float64(tb.Bytes()), "held/live")
 }
+
+// BenchmarkAhead looks up and changes batches of a thousand known keys that the table was told of.
+func BenchmarkAhead(b *testing.B) {
+	const batch = 1000
+	discard := func(_, _ []byte, _ record.Timestamp) error { return nil }
+	for _, keys := range []uint64{100_000, 4_000_000} {
+		b.Run(fmt.Sprint(keys), func(b *testing.B) {
+			tb := smallKeys(b, int(keys), 8, 1)
+			r := rand.New(rand.NewPCG(1, 2))
+			var bytes [8 * batch]byte
+			var next [batch][]byte
+			var cpu int64
+			n := 0
+			for b.Loop() {
+				for i := range next {
+					next[i] = bytes[8*i : 8*i+8 : 8*i+8]
+					binary.BigEndian.PutUint64(next[i], r.Uint64N(keys)*0x9e3779b97f4a7c15)
+				}
+				before := used()
+				tb.Ahead(next[:])
+				for _, key := range next {
+					v, _, _ := tb.Get(key)
+					tb.Put(key, v+1, 1_790_000_000_000)
+				}
+				cpu += used() - before
+				if n++; n%5 == 0 {
+					must(b, tb.Seal(discard))
+					tb.Commit()
+				}
+			}
+			b.ReportMetric(float64(cpu)/float64(n*batch), "cpu-ns/record")
+		})
+	}
+}

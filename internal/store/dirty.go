@@ -2,42 +2,14 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"iter"
-	"slices"
 
 	"github.com/mainstemio/mainstem/internal/kv"
 )
 
 var errShortRow = errors.New("row has no timestamp")
-
-// A dirtyRow is a committed row as it stood when Dirty was called.
-type dirtyRow struct {
-	entry []byte // begins with the row's entry: nothing is written over those in flight
-	first uint64 // the first bytes of the key, in its order
-	live  bool
-	at    int // of a live one: where its value stands among those without a flat form
-}
-
-// sortRows puts rows in the order of their keys: the database's files then cover narrow ranges, and are merged with few others.
-func sortRows(rows []dirtyRow) {
-	for i := range rows {
-		var first [8]byte
-		key, _ := keyAt(rows[i].entry)
-		copy(first[:], key)
-		rows[i].first = binary.BigEndian.Uint64(first[:])
-	}
-	slices.SortFunc(rows, func(a, b dirtyRow) int {
-		if c := cmp.Compare(a.first, b.first); c != 0 {
-			return c
-		}
-		x, _ := keyAt(a.entry)
-		y, _ := keyAt(b.entry)
-		return bytes.Compare(x, y)
-	})
-}
 
 // dirtyRows are the rows whose committed value changed since Dirty: those marked so (row.own). The list of them is there for the sake of large
 // tables of which little changes. It is given up when it would grow beyond a sixteenth of the rows: to look at all of them is as fast then,
@@ -119,14 +91,6 @@ func (r *rows) known() iter.Seq[uint32] {
 	}
 }
 
-// taken are the rows of a checkpoint on their way.
-type taken[V any] struct {
-	whole   bool
-	marks   []byte // nil: there are none, or they are as they were
-	rows    []dirtyRow
-	objects []V // values without a flat form
-}
-
 // Dirty implements Store.
 func (t *Table[K, V]) Dirty() func(w kv.Writer) error {
 	t.tail = 0
@@ -135,20 +99,20 @@ func (t *Table[K, V]) Dirty() func(w kv.Writer) error {
 		return nil
 	}
 	t.depart()
-	c := taken[V]{whole: t.whole(), marks: marks}
+	c := newTaken[V](&t.mu.rows.heap)
+	c.whole, c.marks = t.whole(), marks
 	ids, n := t.dirty.each(&t.mu.rows), t.dirty.count
 	if c.whole {
 		ids, n, c.marks = t.mu.rows.known(), t.mu.rows.count, t.marks.whole()
 	}
-	c.rows = make([]dirtyRow, 0, n)
+	c.rows = make([]takenRow, 0, n)
 	t.mu.Lock()
 	for id := range ids {
 		p := t.mu.rows.at(id)
-		d := dirtyRow{entry: t.mu.rows.heap.at(p.place()), live: p.live(), at: len(c.objects)}
-		if t.flat == nil && d.live {
+		c.add(&t.mu.rows.heap, p)
+		if t.flat == nil && p.live() {
 			c.objects = append(c.objects, t.mu.objects[id])
 		}
-		c.rows = append(c.rows, d)
 		t.takeLocked(id, p)
 	}
 	t.mu.Unlock()
@@ -180,7 +144,7 @@ func (t *Table[K, V]) takeLocked(id uint32, p *row) {
 type replacer interface{ replace() }
 
 // write runs in any goroutine: it uses nothing of the table but its options and its codec.
-func (t *Table[K, V]) write(w kv.Writer, c taken[V]) error {
+func (t *Table[K, V]) write(w kv.Writer, c *taken[V]) error {
 	anew, replaces := w.(replacer)
 	if replaces = replaces && c.whole; replaces {
 		anew.replace()
@@ -190,11 +154,14 @@ func (t *Table[K, V]) write(w kv.Writer, c taken[V]) error {
 			return err
 		}
 	}
-	sortRows(c.rows)
+	c.sort()
 	var value []byte
 	var v, zero V // here, or each would be allocated
-	for _, r := range c.rows {
-		e := parse(r.entry)
+	for i, r := range c.rows {
+		if i%touched == 0 {
+			c.touch(c.rows[i:min(i+touched, len(c.rows))])
+		}
+		e := parse(c.at(r.place))
 		if !r.live {
 			if replaces {
 				continue
@@ -207,7 +174,7 @@ func (t *Table[K, V]) write(w kv.Writer, c taken[V]) error {
 		if v = zero; t.flat != nil {
 			t.flat.Read(e.value, &v)
 		} else {
-			v = c.objects[r.at]
+			v = c.objects[r.object]
 		}
 		b, err := t.o.Value.Append(binary.AppendVarint(value[:0], int64(e.ts)), v)
 		if err == nil && b == nil {

@@ -1,7 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
+	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/mainstemio/mainstem/internal/kv"
@@ -63,4 +66,59 @@ func TestACheckpointHasAllOfManyChanges(t *testing.T) {
 	put(7, "newest")
 	remove(60)
 	checkpoint(true)
+}
+
+// orderedWriter sees that keys come in their order.
+type orderedWriter struct {
+	t    *testing.T
+	last []byte
+	rows map[string]string
+}
+
+func (w *orderedWriter) Put(key, value []byte) error {
+	if w.last != nil && bytes.Compare(w.last, key) >= 0 {
+		w.t.Fatalf("%q comes after %q", key, w.last)
+	}
+	w.last = bytes.Clone(key)
+	w.rows[string(key)] = string(value[1:]) // behind the time
+	return nil
+}
+
+func (w *orderedWriter) Delete([]byte) error { return nil }
+
+// A checkpoint's rows come in the order of their keys, with their own values: whatever the keys begin with, and where they differ.
+func TestACheckpointIsInTheOrderOfTheKeys(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	text := func(most, letters int) string {
+		b := make([]byte, r.IntN(most+1))
+		for i := range b {
+			b[i] = byte(r.IntN(letters)) * 0x7f
+		}
+		return string(b)
+	}
+	for _, shared := range []string{"", "c", "eight by", "customers of one shop "} {
+		for _, most := range []int{2, 8, 20} {
+			tb, want := newTable(), map[string]string{}
+			for i := range 3000 {
+				key := shared + text(most, 3)
+				if r.IntN(100) == 0 {
+					key = shared[:r.IntN(len(shared)+1)]
+				}
+				want[key] = fmt.Sprint("value ", i, strings.Repeat(".", r.IntN(30)))
+				tb.Put([]byte(key), want[key], 1)
+			}
+			seal(t, tb)
+			tb.Commit()
+			w := &orderedWriter{t: t, rows: map[string]string{}}
+			must(t, tb.Dirty()(w))
+			if len(w.rows) != len(want) {
+				t.Errorf("%d rows come, want %d", len(w.rows), len(want))
+			}
+			for key, value := range want {
+				if w.rows[key] != value {
+					t.Fatalf("%q has %q, want %q", key, w.rows[key], value)
+				}
+			}
+		}
+	}
 }

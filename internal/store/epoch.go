@@ -105,6 +105,7 @@ func (t *Table[K, V]) fold() int64 {
 // Restore implements Store. The checkpoint is not asked: the record's value is the one that counts.
 func (t *Table[K, V]) Restore(key, value []byte, ts record.Timestamp) error {
 	t.tail++
+	t.mu.rows.pass()
 	if t.marks.holds(key) {
 		if err := t.restoreMarks(value); err != nil {
 			return t.wrap("restore", err)

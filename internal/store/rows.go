@@ -23,6 +23,8 @@ type rows struct {
 	spare   uint32     // first of the rows that were given back
 	count   int        // rows in the chains
 	counted int        // count when touchCuts was called last
+	coming  []uint64   // hashes of the keys that the owner looks for next, as Touch was told
+	passed  int        // how many of them it has looked for
 	seed    maphash.Seed
 	hide    uint64              // of hashes: a test lets them collide
 	fresh   func(p *row) []byte // the key of a row without an entry: it stands in the running epoch. Only the owner calls it

@@ -266,6 +266,7 @@ func (t *Table[K, V]) remove(key []byte, silent bool) {
 
 // find returns key's row, or 0: it is brought back if it must be. The owner is the only writer: it needs no lock to read.
 func (t *Table[K, V]) find(key []byte) uint32 {
+	t.mu.rows.pass()
 	if id := t.resident(key); id != 0 || !t.mu.some {
 		return id
 	}
