@@ -399,3 +399,37 @@ func TestNoSpaceAtAnyOperationLosesNothing(t *testing.T) {
 		t.Errorf("the node went on after %d of %d errors only", survived, n)
 	}
 }
+
+// TestNothingIsReadOfABatchOnceItIsAnswered: its bytes are its producer's again, also after an error, and the journal does not copy large ones.
+func TestNothingIsReadOfABatchOnceItIsAnswered(t *testing.T) {
+	var broken atomic.Bool
+	failure, answered, writing := errors.New("the disk is gone"), make(chan struct{}), make(chan struct{}, 1)
+	n := boot(t, options(vfs.FailOp(vfs.NewCrashable(), func(op, path string) error {
+		switch {
+		case !broken.Load() || op != "write-at" && op != "write":
+		case strings.HasSuffix(path, ".log"):
+			<-writing // the journal is about to write the batch
+			return failure
+		case strings.Contains(path, "journal"):
+			select {
+			case writing <- struct{}{}:
+			default:
+			}
+			select {
+			case <-answered:
+				t.Error("the journal writes what was answered already")
+			case <-time.After(200 * time.Millisecond): // it is waited for
+			}
+		}
+		return nil
+	})))
+	n.topic("a", 1, nil)
+	broken.Store(true)
+	first := n.Produce(Produce{Items: []ProduceItem{item("a", 0, plain(strings.Repeat("x", 100_000)))}})
+	wantErr(t, get(t, first)[0].Err, kerr.KafkaStorageError)
+	close(answered)
+	if err := <-n.ended; !errors.Is(err, failure) {
+		t.Errorf("Run returns %v", err)
+	}
+	n.ended <- nil
+}
