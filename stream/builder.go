@@ -83,6 +83,7 @@ type options struct {
 	maxBytes     int64
 	stopWhenFull bool
 	onClose      bool
+	tellOld      bool
 
 	joinName   string
 	keptAs     string

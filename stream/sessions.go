@@ -83,9 +83,18 @@ func AggregateSessionsWithKey[K, V, A any](
 	}, opts)
 }
 
+const optTellOld optionKind = "TellOld"
+
+// TellOld has sessions tell their old value also when another record of their only moment changes them. Kafka Streams tells it just
+// where a cache stands behind them, and so do sessions without this option, to give what it gives: a filter behind them then does not
+// take back what no longer passes, and groups of their rows keep what they should give up.
+func TellOld() Option {
+	return func(o *options) { o.tellOld, o.given = true, append(o.given, optTellOld) }
+}
+
 func aggregateSessions[K, V, A any](g SessionGroup[K, V], k kind, op window.Sessions[K, A], opts []Option) Table[Windowed[K], A] {
-	n, o := g.group.stateful(k, opts, optEmitOnClose)
-	op.Store, op.Key, op.Final = n.Stores[0], g.group.key, o.onClose
+	n, o := g.group.stateful(k, opts, optEmitOnClose, optTellOld)
+	op.Store, op.Key, op.Final, op.TellOld = n.Stores[0], g.group.key, o.onClose, o.tellOld
 	at := g.group.placed(op.Store)
 	n.Inputs = []topology.NodeID{at.node}
 	return sessionTable(at, n, g.windows, op)

@@ -28,6 +28,8 @@ type Sessions[K, A any] struct {
 	Gap record.Timestamp
 	// Merge joins the aggregates of two sessions, the earlier first.
 	Merge func(K, A, A) A
+	// TellOld: a session that stays where it is has an old value, too. In Kafka Streams it has one only with a cache.
+	TellOld bool
 }
 
 // ClosesAfter returns how long after their end sessions are closed.
@@ -45,6 +47,7 @@ type sessions[K, A any] struct {
 	*aggregation[K, A]
 	gap   record.Timestamp
 	merge func(K, A, A) A
+	tells bool         // see TellOld
 	null  func(A) bool // nil: an aggregate is never null
 	keys  serde.Serde[windowed.Key[K]]
 
@@ -77,7 +80,7 @@ func (c Sessions[K, A]) Instance(s *operator.Site) (any, error) {
 	}
 	t := &sessions[K, A]{
 		aggregation: &aggregation[K, A]{Aggregation: c.Aggregation, out: out, env: s.Env, node: s.Node, rowWise: s.RowWise, cached: s.Cached},
-		gap:         c.Gap, merge: c.Merge, null: operator.NullTest[A](), keys: keys, earliest: unknownEnd, day: c.expiryDay(),
+		gap:         c.Gap, merge: c.Merge, tells: c.TellOld || s.Cached, null: operator.NullTest[A](), keys: keys, earliest: unknownEnd, day: c.expiryDay(),
 	}
 	t.rows = operator.NewState(s, store.Options[windowed.Key[K], A]{
 		Name: c.Store, Partition: s.Partition, Key: keys, Value: c.Value, Ordered: true,
@@ -194,7 +197,7 @@ func (s *sessions[K, A]) replace(r *row[K, A], w windowed.Key[K], agg A) error {
 	c := operator.Change[windowed.Key[K], A]{
 		Key: w, KeyBytes: key, New: agg, NewAbsent: encoded == nil, NewBytes: encoded, OldAbsent: true, Timestamp: w.End,
 	}
-	if s.cached && len(s.found) > 0 && w.Start == w.End { // it was not retracted
+	if s.tells && len(s.found) > 0 && w.Start == w.End { // it was not retracted
 		c.Old, c.OldAbsent = s.found[0].value, false
 	}
 	return s.out.Add(c, r.rows, r.i)

@@ -67,7 +67,7 @@ func (b *builder) overWindows(n *plan.Aggregate, f folding, g stream.Grouped[row
 		if n.Over.HasRetention {
 			w = w.Retention(ms(n.Over.Retention))
 		}
-		t = stream.AggregateSessions(stream.WindowedBySessions(g, w), f.initial, f.add, f.merge, format.Internal{}, opts...)
+		t = stream.AggregateSessions(stream.WindowedBySessions(g, w), f.initial, f.add, f.merge, format.Internal{}, append(opts, stream.TellOld())...)
 	default:
 		w := stream.Hopping(ms(n.Over.Size), ms(n.Over.Advance), ms(grace))
 		if n.Over.HasRetention {

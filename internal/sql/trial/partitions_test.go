@@ -2,6 +2,7 @@ package trial_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -51,5 +52,25 @@ func TestGroupsOfSeveralExpressionsKeepAllOfThem(t *testing.T) {
 	got := tr.Drain("T")
 	if want := `{"A":2,"B":3,"C":1,"D":5}`; len(got) != 1 || string(got[0].Key) != want {
 		t.Errorf("%d records, the first is %s; should be one with the key %s", len(got), got, want)
+	}
+}
+
+// A session whose only moment has several records is taken back by HAVING as any other.
+func TestHavingTakesBackASessionOfOneMoment(t *testing.T) {
+	tr := trial.New(trial.Options{Functions: builtin.New(builtin.Options{Clock: clock.NewManual(time.UnixMilli(0))})})
+	exec(t, tr, `
+		CREATE STREAM s (k INT KEY, x INT) WITH (KAFKA_TOPIC='s', KEY_FORMAT='KAFKA', VALUE_FORMAT='JSON', PARTITIONS=1);
+		CREATE TABLE t AS SELECT k, COUNT(*) AS n FROM s WINDOW SESSION (1 SECOND) GROUP BY k HAVING COUNT(*) < 3;`)
+	for range 4 {
+		if err := tr.Pipe(tr.Queries()[0].ID, "s", record.Record{Key: []byte("\x00\x00\x00\x01"), Value: []byte(`{"x":1}`), Timestamp: 5000}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for _, r := range tr.Drain("T") {
+		got = append(got, string(r.Value))
+	}
+	if want := []string{`{"N":1}`, `{"N":2}`, ""}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
