@@ -401,6 +401,7 @@ func TestChosenElements(t *testing.T) {
 		"TRANSFORM(SLICE(a, 1, 9), e => e->X)":                                        "null ARRAY<INTEGER>",
 		"SLICE(TRANSFORM(a, e => e->X), 3, NULL)":                                     "[3, 4] ARRAY<INTEGER>",
 		"TRANSFORM(TRANSFORM(a, e => e->Y), e => e->Z)":                               "[2, null, null, 5] ARRAY<INTEGER>",
+		"TRANSFORM(TRANSFORM(SLICE(a, 3, 4), e => e->Y), e => e->Z)":                  "[null, 5] ARRAY<INTEGER>",
 		"TRANSFORM(SLICE(TRANSFORM(a, e => e->Y), 3, 4), e => e->Z)":                  "[null, 5] ARRAY<INTEGER>",
 		"TRANSFORM(ARRAY[b], e => SLICE(e, 2, ARRAY_LENGTH(e)))[1]":                   "[7, 8] ARRAY<INTEGER>",
 		"TRANSFORM(ARRAY[a], e => TRANSFORM(SLICE(e, i, i + 2), f => f->X))[1]":       "[null, 3, 4] ARRAY<INTEGER>",
