@@ -358,19 +358,17 @@ func TestRunMakesEveryFrameDurableUntilItsContextEnds(t *testing.T) {
 	j := open(t, fs)
 	replayAll(t, j, 0)
 	ctx, cancel := context.WithCancel(t.Context())
-	durable := make(chan LSN, 1)
+	const frames = 501
+	durable := make(chan LSN, frames+1) // a call a frame and the last one: none of them waits
 	done := make(chan error, 1)
 	var last LSN
 	go func() {
 		done <- j.Run(ctx, func(lsn LSN) {
 			last = lsn
-			select {
-			case durable <- lsn:
-			default:
-			}
+			durable <- lsn
 		})
 	}()
-	for lsn := LSN(1); lsn <= 500; lsn++ {
+	for lsn := LSN(1); lsn < frames; lsn++ {
 		if err := appendFrame(j, lsn); err != nil {
 			t.Fatal(err)
 		}
@@ -380,11 +378,11 @@ func TestRunMakesEveryFrameDurableUntilItsContextEnds(t *testing.T) {
 			}
 		}
 	}
-	if err := appendFrame(j, 501); err != nil {
+	if err := appendFrame(j, frames); err != nil {
 		t.Fatal(err)
 	}
 	cancel()
-	if err := <-done; err != nil || last != 501 {
+	if err := <-done; err != nil || last != frames {
 		t.Fatalf("durable %d: %v", last, err)
 	}
 	replayAll(t, open(t, fs), 0)
