@@ -122,7 +122,7 @@ func (n *Node) open(ctx context.Context) error {
 	}
 	n.memory = store.NewBudget(n.o.stateBytes)
 	var err error
-	if n.state, err = kv.OpenPebble(filepath.Join(n.dir, "state"), kv.PebbleOptions{}); err != nil {
+	if n.state, err = kv.OpenPebble(filepath.Join(n.dir, "state"), kv.PebbleOptions{CacheBytes: n.memory.CacheBytes()}); err != nil {
 		return fmt.Errorf("open %s: %w", filepath.Join(n.dir, "state"), err)
 	}
 	return nil

@@ -117,8 +117,9 @@ func WithMinFreeDisk(bytes int64) Option {
 }
 
 // WithStateBytes bounds the memory that the tables of all pipelines take, in bytes. What there is no room for stays in the data directory
-// and is read when it is needed; tables that are read in order or by time keep their keys in memory. Buffers and what the garbage collector
-// has not taken yet come on top of it. Default: half of GOMEMLIMIT where that is set, or else 1 GiB.
+// and is read when it is needed; tables that are read in order or by time keep their keys in memory. Buffers, what the garbage collector has
+// not taken yet, and a cache of what is read (a sixteenth of n, 8 to 128 MiB) come on top of it. Default: half of GOMEMLIMIT where that is set,
+// or else 1 GiB.
 func WithStateBytes(n int64) Option {
 	return func(o *options) error { o.stateBytes = n; return nil }
 }

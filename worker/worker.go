@@ -55,8 +55,9 @@ type Config struct {
 	// restart reads the whole changelogs.
 	Dir string
 	// StateBytes bounds the memory that the tables take. What there is no room for stays in Dir and is read when it is needed; tables that
-	// are read in order or by time keep their keys in memory, and without Dir everything does. Buffers and what the garbage collector has
-	// not taken yet come on top of it. Default: half of GOMEMLIMIT where that is set, or else 1 GiB.
+	// are read in order or by time keep their keys in memory, and without Dir everything does. Buffers, what the garbage collector has not
+	// taken yet, and a cache of what is read (a sixteenth of it, 8 to 128 MiB) come on top. Default: half of GOMEMLIMIT where that is set, or
+	// else 1 GiB.
 	StateBytes int64
 	// Shared: other processes may run the application too, all of them with Shared, and share its tasks. Repartitions then run over topics,
 	// <App>-<name>-repartition.
@@ -135,7 +136,7 @@ func Open(ctx context.Context, t *stream.Topology, c Config) (w *Worker, err err
 	}()
 	o := c.options(t)
 	if c.Dir != "" {
-		if opened.state, err = kv.OpenPebble(c.Dir, kv.PebbleOptions{}); err != nil {
+		if opened.state, err = kv.OpenPebble(c.Dir, kv.PebbleOptions{CacheBytes: o.State.CacheBytes()}); err != nil {
 			return nil, fmt.Errorf("open state in %s: %w", c.Dir, err)
 		}
 		o.Checkpoints = opened.state

@@ -47,7 +47,7 @@ type Batch interface {
 
 // A Run is for many changes: they come in ascending order of their keys, each key once, and go to files as they come. Commit, which comes
 // once at most, makes all of them durable and seen at once. Replace does so, too, and removes whatever else the database has from from to
-// before to, also from snapshots: there must be none that still reads it. Close, which comes in any case, forgets what was not committed.
+// before to. Close, which comes in any case, forgets what was not committed.
 type Run interface {
 	Writer
 	Commit() error

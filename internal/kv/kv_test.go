@@ -179,6 +179,37 @@ func TestSnapshotStandsStill(t *testing.T) {
 	})
 }
 
+// Whoever reads a snapshot may come to a range after a run has taken its place.
+func TestSnapshotStandsStillWhenARunTakesThePlaceOfARange(t *testing.T) {
+	each(t, func(t *testing.T, s Store) {
+		r := s.NewRun()
+		must(t, r.Put([]byte("a"), []byte("1")))
+		must(t, r.Put([]byte("b"), []byte("1")))
+		must(t, r.Commit())
+		must(t, r.Close())
+		snap, err := s.Snapshot()
+		must(t, err)
+		r = s.NewRun()
+		must(t, r.Put([]byte("b"), []byte("2")))
+		must(t, r.Replace([]byte("a"), []byte("z")))
+		must(t, r.Close())
+		if diff := cmp.Diff([]string{"b=2"}, dump(t, s, nil, nil)); diff != "" {
+			t.Error(diff)
+		}
+		for range 2 {
+			if diff := cmp.Diff([]string{"a=1", "b=1"}, dump(t, snap, nil, nil)); diff != "" {
+				t.Error(diff)
+			}
+			for key, want := range map[string]string{"a": "1", "b": "1"} {
+				if v, err := snap.Get([]byte(key)); err != nil || string(v) != want {
+					t.Errorf("%s is %q, %v", key, v, err)
+				}
+			}
+		}
+		must(t, snap.Close())
+	})
+}
+
 func TestRandomBatchesEqualAModel(t *testing.T) {
 	for _, st := range stores {
 		t.Run(st.name, func(t *testing.T) {

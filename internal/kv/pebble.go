@@ -21,7 +21,7 @@ const pebbleFormat = pebble.FormatColumnarBlocks
 type PebbleOptions struct {
 	FS            vfs.FS      // default vfs.Default
 	MemTableBytes uint64      // default 2 MiB; up to three exist while flushes lag
-	CacheBytes    int64       // block cache; default 8 MiB. What memtables and large batches on their way do not take comes on top
+	CacheBytes    int64       // cache of blocks, also of filters: 1.25 bytes for a key; default 8 MiB. Memtables and large batches come on top
 	OnError       func(error) // told of errors in the background: failing flushes and compactions, slow disks
 }
 
@@ -157,8 +157,11 @@ func (p *pebbleStore) Room() error {
 func (p *pebbleStore) NewBatch() Batch { return &pebbleBatch{p: p, b: p.db.NewBatch()} }
 
 func (p *pebbleStore) Snapshot() (Snapshot, error) {
-	s := p.db.NewSnapshot()
-	return pebbleSnapshot{pebbleReader{p.dir, s}, s}, nil
+	it, err := p.db.NewIter(nil)
+	if err != nil {
+		return nil, fmt.Errorf("snapshot of database %s: %w", p.dir, err)
+	}
+	return pebbleSnapshot{p.dir, it}, nil
 }
 
 // Close implements Store. After a failed commit Pebble's state cannot be trusted to close: the files stay open.
@@ -262,19 +265,28 @@ func (r pebbleReader) Scan(from, to []byte, fn func(key, value []byte) error) (e
 	if to != nil && len(to) == 0 {
 		return nil // Pebble takes an empty bound for none
 	}
-	it, err := r.r.NewIter(&pebble.IterOptions{LowerBound: bytes.Clone(from), UpperBound: bytes.Clone(to)})
+	it, err := r.r.NewIter(between(from, to))
 	if err != nil {
 		return fmt.Errorf("scan database %s: %w", r.dir, err)
 	}
+	return scan(r.dir, it, fn)
+}
+
+func between(from, to []byte) *pebble.IterOptions {
+	return &pebble.IterOptions{LowerBound: bytes.Clone(from), UpperBound: bytes.Clone(to)}
+}
+
+// scan goes over all that it shows, and closes it.
+func scan(dir string, it *pebble.Iterator, fn func(key, value []byte) error) (err error) {
 	defer func() {
 		if cerr := it.Close(); err == nil && cerr != nil {
-			err = fmt.Errorf("scan database %s: %w", r.dir, cerr)
+			err = fmt.Errorf("scan database %s: %w", dir, cerr)
 		}
 	}()
 	for ok := it.First(); ok; ok = it.Next() {
 		v, err := it.ValueAndErr()
 		if err != nil {
-			return fmt.Errorf("scan database %s: %w", r.dir, err)
+			return fmt.Errorf("scan database %s: %w", dir, err)
 		}
 		if err := fn(it.Key(), v); err != nil {
 			return err
@@ -283,9 +295,10 @@ func (r pebbleReader) Scan(from, to []byte, fn func(key, value []byte) error) (e
 	return it.Error()
 }
 
-// GetAll implements Store: one iterator goes from key to key, each time by way of the filters.
+// GetAll implements Store: one iterator goes from key to key, each time by way of the filters of the upper levels. Those of the lowest one are
+// as large as its keys are many: keys that are there need none, and one that is not costs a block.
 func (p *pebbleStore) GetAll(keys [][]byte, fn func(i int, value []byte) error) (err error) {
-	it, err := p.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
+	it, err := p.db.NewIter(nil)
 	if err != nil {
 		return fmt.Errorf("read database %s: %w", p.dir, err)
 	}
@@ -311,9 +324,34 @@ func (p *pebbleStore) GetAll(keys [][]byte, fn func(i int, value []byte) error) 
 	return nil
 }
 
+// A pebbleSnapshot is an iterator that stays where it began, and is cloned by whoever reads: one holds on to the tables that it saw. Pebble's
+// own snapshots do not, and would lose what Replace cuts.
 type pebbleSnapshot struct {
-	pebbleReader
-	s *pebble.Snapshot
+	dir string
+	it  *pebble.Iterator
 }
 
-func (s pebbleSnapshot) Close() error { return s.s.Close() }
+func (s pebbleSnapshot) Get(key []byte) ([]byte, error) {
+	var v []byte
+	err := s.Scan(key, append(bytes.Clone(key), 0), func(_, value []byte) error {
+		v = append([]byte{}, value...)
+		return nil
+	})
+	if err == nil && v == nil {
+		err = ErrNotFound
+	}
+	return v, err
+}
+
+func (s pebbleSnapshot) Scan(from, to []byte, fn func(key, value []byte) error) error {
+	if to != nil && len(to) == 0 {
+		return nil // Pebble takes an empty bound for none
+	}
+	it, err := s.it.Clone(pebble.CloneOptions{IterOptions: between(from, to)})
+	if err != nil {
+		return fmt.Errorf("scan database %s: %w", s.dir, err)
+	}
+	return scan(s.dir, it, fn)
+}
+
+func (s pebbleSnapshot) Close() error { return s.it.Close() }

@@ -337,6 +337,53 @@ func TestACheckpointOfAWholeTableTakesThePlaceOfTheOneBefore(t *testing.T) {
 	}
 }
 
+// Rows that are on the disk only are seen though a checkpoint writes the table anew before the scan comes to them.
+func TestAScanSeesTheTableThatItBeganWith(t *testing.T) {
+	db, err := kv.OpenPebble("db", kv.PebbleOptions{FS: vfs.NewCrashable()})
+	must(t, err)
+	defer func() { must(t, db.Close()) }()
+	c, err := OpenCheckpoints(db, "app")
+	must(t, err)
+	c = c.Within(NewBudget(1 << 30).Share())
+	const rows = 100
+	write := func(tb *Table[string, string], value string) {
+		for i := range rows {
+			k := fmt.Sprint("key ", i)
+			tb.puts(k, k, value, 1)
+		}
+		seal(t, tb)
+		tb.Commit()
+		must(t, c.Write([]CheckpointPart{{"last", 2, 1, tb.Dirty(), topic, 0, tb.Done()}}))
+	}
+	load := func() *Table[string, string] {
+		tb := newTable()
+		tb.cold.portions = portions{load: 10, warm: rows, whole: 0}
+		_, _, err := c.Load(tb)
+		must(t, err)
+		return tb
+	}
+	write(load(), "before")
+	tb := load()
+	if tb.Len() != 10 {
+		t.Fatalf("%d rows are loaded at once", tb.Len())
+	}
+	seen := map[string]string{}
+	must(t, NewView(tb).Scan(func(k, v string) bool {
+		if len(seen) == 0 {
+			if write(tb, "anew"); tb.Cold() {
+				t.Error("the table was not written as a whole")
+			}
+		}
+		seen[k] = v
+		return true
+	}))
+	for i := range rows {
+		if k := fmt.Sprint("key ", i); seen[k] != "before" {
+			t.Errorf("%s is %q", k, seen[k])
+		}
+	}
+}
+
 // A checkpoint of a whole table is cut short before its position is written: the one before it, with what is newer, and the changelog from its
 // position on are the table.
 func TestAWholeTableCutShortBeforeItsPosition(t *testing.T) {

@@ -40,6 +40,7 @@ func smallKeys(t failer, n, size, rounds int) *Table[[]byte, int64] {
 // A million small keys take three times their own bytes at most, also when they change.
 func TestSmallKeysTakeThreeTimesTheirBytes(t *testing.T) {
 	const n, valueBytes = 200_000, 8
+	const others = 64 << 10 // what the rest of the process may have allocated meanwhile: threads, timers
 	for _, size := range []int{8, 12, 16} {
 		for _, rounds := range []int{1, 3} {
 			before := heapBytes()
@@ -47,7 +48,7 @@ func TestSmallKeysTakeThreeTimesTheirBytes(t *testing.T) {
 			after := heapBytes()
 			took, own := after-before, int64(n*(size+valueBytes))
 			t.Logf("keys of %d bytes, written %d times: %.1f bytes each, %.2f times their own", size, rounds, float64(took)/n, float64(took)/float64(own))
-			if took > 3*own {
+			if took > 3*own+others {
 				t.Errorf("keys of %d bytes, written %d times: %d bytes for %d", size, rounds, took, own)
 			}
 			if diff := tb.held() - took; diff > took/10 || diff < -took/10 {
