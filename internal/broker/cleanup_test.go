@@ -20,9 +20,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// cleaningNode is a broker with small segments that cleans only when the test says so.
-func cleaningNode(t *testing.T) *node {
-	o := options(vfs.NewCrashable())
+// cleaningNode is a broker with small segments that cleans when the test says so, and by itself once, 30 s after its start.
+func cleaningNode(t *testing.T) *node { return cleaningNodeOn(t, vfs.NewCrashable()) }
+
+func cleaningNodeOn(t *testing.T, fs vfs.FS) *node {
+	o := options(fs)
 	o.SegmentBytes = 4 << 10
 	o.Cleanup = cleanup.CleanerOptions{CheckInterval: 1000 * time.Hour, Backoff: 1000 * time.Hour}
 	return boot(t, o)
@@ -31,7 +33,7 @@ func cleaningNode(t *testing.T) *node {
 // eventually waits for what another goroutine of the broker does soon.
 func (n *node) eventually(what string, ok func() bool) {
 	n.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); runtime.Gosched() {
+	for deadline := time.Now().Add(patience); !ok(); runtime.Gosched() {
 		if time.Now().After(deadline) {
 			n.t.Fatalf("still not: %s", what)
 		}
@@ -103,13 +105,13 @@ func TestRetentionByTimeRemovesExpiredSegments(t *testing.T) {
 	for i := range 30 {
 		n.mustProduce("t", 0, keyed(noProducer, testTime.Add(time.Duration(i)*time.Second), fmt.Sprintf("k=%d-%0500d", i, 0)))
 	}
+	size := n.LogSize(at) // before the clock moves, with which the cleaner looks by itself
 	n.clock.Advance(60 * time.Second)
 	n.cleaner.Retain()
 	if got := n.start(at); got != 0 {
 		t.Fatalf("the log starts at %d after exactly the retention time", got)
 	}
 	n.clock.Advance(15 * time.Second)
-	size := n.LogSize(at)
 	n.cleaner.Retain()
 	start := n.start(at)
 	if start == 0 || start > 15 || len(n.read("t", 0, false)) != 30-int(start) {
@@ -382,6 +384,35 @@ func TestCompactionStaysBelowAnOpenTransaction(t *testing.T) {
 	}
 }
 
+// Retention and DeleteRecords go on beside a compaction: the next look finds what they have left.
+func TestACompactionWhoseSegmentsGoMeanwhileIsRepeated(t *testing.T) {
+	var meanwhile atomic.Pointer[func()]
+	n := cleaningNodeOn(t, vfs.OnOp(vfs.NewCrashable(), func(op, path string) {
+		if op == "create" && strings.HasSuffix(path, ".log.tmp") {
+			if f := meanwhile.Swap(nil); f != nil {
+				(*f)()
+			}
+		}
+	}))
+	n.topic("t", 1, map[string]string{"cleanup.policy": "compact,delete", "min.cleanable.dirty.ratio": "0"})
+	for i := range 40 {
+		n.mustProduce("t", 0, keyed(noProducer, testTime, fmt.Sprintf("k=%d-%0500d", i, 0)))
+	}
+	n.checkpoint()
+	log := n.view.Load().byName["t"].parts[0].log.Load()
+	goes := func() {
+		if err := log.AdvanceStart(log.Segments()[1].Base); err != nil {
+			t.Error(err)
+		}
+	}
+	meanwhile.Store(&goes)
+	n.cleaner.Compact()
+	n.cleaner.Compact()
+	if n.events.count("compaction-failed") != 0 || n.events.count("compacted") != 1 || meanwhile.Load() != nil {
+		t.Errorf("%+v", n.events.seen)
+	}
+}
+
 func TestOldSegmentsEndByAge(t *testing.T) {
 	n := cleaningNode(t)
 	n.topic("t", 1, map[string]string{"segment.ms": "60000", "retention.ms": "-1"})
@@ -528,7 +559,7 @@ func TestFilesGoLaterWhenThereIsNoRoomToNoteIt(t *testing.T) {
 		t.Fatal(r.Err)
 	}
 	n.checkpoint()
-	n.events.await("removal-postponed")
+	n.events.await(t, "removal-postponed")
 	if got := n.start(tp("a", 0)); got != 50 || segments() != before {
 		t.Errorf("start %d, %d segments of %d", got, segments(), before)
 	}

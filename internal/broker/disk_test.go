@@ -85,10 +85,11 @@ func TestALowDiskRefusesWritingAndKeepsTheRestGoing(t *testing.T) {
 	if r := get(t, n.DeleteTopics([]TopicRef{{Name: "large"}}))[0]; r.Err != nil {
 		t.Fatal(r.Err)
 	}
-	for n.events.count("disk-has-room") == 0 { // the keeper removes the files behind the answer
+	n.eventually("the disk has room", func() bool { // the keeper removes the files behind the answer
 		n.clock.Advance(time.Second)
 		get(t, n.ListGroups())
-	}
+		return n.events.count("disk-has-room") > 0
+	})
 	n.mustProduce("small", 0, plain("after"))
 	if r := n.txnProduce("t", true, "txn", 0, txnSent(who, 0, "after")); r.Err != nil {
 		t.Error(r.Err)
@@ -103,7 +104,7 @@ func TestADiskFilledByOthersStallsAndHeals(t *testing.T) {
 	disk.Resize(0)
 	value := strings.Repeat("y", 50_000)
 	f := n.Produce(Produce{Items: []ProduceItem{item("a", 0, plain(value))}})
-	n.events.await("disk-full")
+	n.events.await(t, "disk-full")
 	if got := values(n.read("a", 0, false)); len(got) != 1 || got[0] != "first" {
 		t.Errorf("readers see %d values", len(got))
 	}
@@ -113,14 +114,15 @@ func TestADiskFilledByOthersStallsAndHeals(t *testing.T) {
 	default:
 	}
 	disk.Resize(8 << 20)
-	for done := false; !done; {
+	n.eventually("it is acknowledged", func() bool {
 		n.clock.Advance(time.Second)
 		select {
 		case <-f.Done():
-			done = true
+			return true
 		case <-time.After(time.Millisecond):
+			return false
 		}
-	}
+	})
 	if r := f.Value()[0]; r.Err != nil || r.BaseOffset != 1 {
 		t.Errorf("%+v", r)
 	}

@@ -46,9 +46,13 @@ func (l *eventLog) add(e Event) {
 	}
 }
 
+// patience is for how long something is waited for that must come, however busy the machine is: a hang must not wait for go test's own timeout.
+const patience = 3 * time.Minute
+
 // await returns once an event of that kind has come.
-func (l *eventLog) await(kind string) {
-	for {
+func (l *eventLog) await(t testing.TB, kind string) {
+	t.Helper()
+	for late := time.After(patience); ; {
 		l.mu.Lock()
 		if slices.ContainsFunc(l.seen, func(e Event) bool { return e.Kind == kind }) {
 			l.mu.Unlock()
@@ -59,7 +63,11 @@ func (l *eventLog) await(kind string) {
 		}
 		added := l.added
 		l.mu.Unlock()
-		<-added
+		select {
+		case <-added:
+		case <-late:
+			t.Fatalf("no event %s after %s", kind, patience)
+		}
 	}
 }
 
@@ -149,8 +157,8 @@ func get[T any](t testing.TB, f *Future[T]) T {
 	t.Helper()
 	select {
 	case <-f.Done():
-	case <-time.After(20 * time.Second): // a hang must not wait for go test's own timeout
-		t.Fatal("no result after 20 s")
+	case <-time.After(patience):
+		t.Fatalf("no result after %s", patience)
 	}
 	return f.Value()
 }

@@ -147,12 +147,10 @@ func TestTopicDeletedBehindTheCheckpointNeedsNoFiles(t *testing.T) {
 	n.mustProduce("b", 0, plain("y"))
 	get(t, n.DeleteTopics([]TopicRef{{Name: "b"}}))
 	dir := n.o.FS.PathJoin("data", logsName)
-	for {
-		if names, err := n.o.FS.List(dir); err != nil || len(names) == 1 {
-			break
-		}
-		get(t, n.ListGroups()) // the files go in the background
-	}
+	n.eventually("the files are gone", func() bool {
+		names, err := n.o.FS.List(dir)
+		return err == nil && len(names) == 1
+	})
 	n = n.crash()
 	if n.Topics().ByName["b"] != nil || len(n.read("a", 0, false)) != 1 {
 		t.Error("the topics are not as they were")

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -143,10 +142,14 @@ func TestTransactionTimesOut(t *testing.T) {
 	n.topic("a", 1, nil)
 	p := n.producer("tx")
 	wantErr(t, n.txnProduce("tx", true, "a", 0, txnSent(p, 0, "x")).Err, nil)
-	for n.stable("a", 0) == 0 { // the sequencer's timer alone must bring the abort
-		n.clock.Advance(30 * time.Second)
-		runtime.Gosched()
-	}
+	n.eventually("it is aborted", func() bool { // the sequencer's timer alone must bring that; then time stands still, or the id is forgotten, too
+		d, _ := n.DescribeTransaction("tx")
+		if d.State == "Ongoing" {
+			n.clock.Advance(30 * time.Second)
+		}
+		return d.State != "Ongoing"
+	})
+	n.eventually("the abort is shown", func() bool { return n.stable("a", 0) > 0 })
 	if got := values(n.read("a", 0, true)); len(got) != 0 {
 		t.Errorf("committed reader sees %v", got)
 	}

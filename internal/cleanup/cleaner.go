@@ -188,9 +188,10 @@ func (c *Cleaner) retain() {
 	var all []Trimming
 	seen := make(map[uint32]sighting, len(c.mu.born))
 	for p := range c.e.Node.Partitions {
+		first := p.Segments()[0].Base
 		t, err := c.look(p, seen)
 		if err != nil {
-			c.failed("retention-failed", p, err)
+			c.failed("retention-failed", p, first, err)
 			continue
 		}
 		if t.Roll >= 0 || t.Keep > p.Start() {
@@ -261,10 +262,11 @@ func (c *Cleaner) compact(enough func() bool) {
 		if at, failed := c.mu.again[p.Number()]; !p.Rules().Compact || failed && c.e.Clock.Mono() < at {
 			continue
 		}
+		first := p.Segments()[0].Base
 		plan, waits, err := c.plan(p)
 		switch {
 		case err != nil:
-			c.failed("compaction-failed", p, err)
+			c.failed("compaction-failed", p, first, err)
 		case plan.Due:
 			due = append(due, compaction{p, plan})
 		}
@@ -307,7 +309,7 @@ func (c *Cleaner) compactOne(one compaction) {
 		Plan: one.plan, MapBytes: c.o.MapBytes, Now: c.now(), DeleteRetention: one.Rules().DeleteRetention, Aborted: one.Aborted(),
 	}})
 	if err != nil {
-		c.failed("compaction-failed", one, err)
+		c.failed("compaction-failed", one, one.plan.Base, err)
 		return
 	}
 	if len(result.EmptyAborts) > 0 {
@@ -317,9 +319,10 @@ func (c *Cleaner) compactOne(one compaction) {
 		"bytes_before", before, "bytes_after", one.Size())
 }
 
-// failed reports an error, unless the partition went away or we did, and leaves the partition alone for a while.
-func (c *Cleaner) failed(what string, p Partition, err error) {
-	if _, exists := p.Bounds(); !exists || errors.Is(err, ErrStopped) {
+// failed reports an error, unless the partition went away or we did, and leaves the partition alone for a while. When its first segment, which
+// began at first, was removed meanwhile the error is no wonder: the next look finds what is left.
+func (c *Cleaner) failed(what string, p Partition, first record.Offset, err error) {
+	if _, exists := p.Bounds(); !exists || errors.Is(err, ErrStopped) || p.Segments()[0].Base != first {
 		return
 	}
 	c.mu.again[p.Number()] = c.e.Clock.Mono() + compactAgain
