@@ -41,7 +41,7 @@ var finders = map[Bug][2]string{
 // run runs one test of a package with a bug planted, or none, and returns what it says.
 func run(t *testing.T, binary, pkg, test string, bug Bug) (output string, passes bool) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary, "-test.run", "^"+test+"$", "-test.timeout", "60s")
+	cmd := exec.CommandContext(t.Context(), binary, "-test.run", "^"+test+"$", "-test.timeout", "5m")
 	cmd.Dir = filepath.Join("..", pkg)
 	cmd.Env = append(os.Environ(), "MAINSTEM_PLANTED_BUG="+string(bug))
 	var out bytes.Buffer

@@ -100,7 +100,7 @@ func (c *clients) step() {
 	case k < 93:
 		c.recreate()
 	case k < 97:
-		c.clk.Advance(16 * time.Second) // the cleaner comes by
+		c.pass(16*time.Second, c.rng.IntN(2) == 0) // for the cleaner
 	case k < 99:
 		c.settle()
 		if !c.isCrashed() {
@@ -115,7 +115,7 @@ func (c *clients) step() {
 // sleep lets everything expire that nobody uses for long.
 func (c *clients) sleep() {
 	c.settle()
-	c.clk.Advance(8 * 24 * time.Hour)
+	c.pass(8*24*time.Hour, false)
 	c.count("expired")
 	for name, reg := range c.ledger {
 		if strings.HasPrefix(name, "shared ") {
@@ -267,7 +267,7 @@ func (c *clients) transact() {
 		return
 	}
 	if c.rng.IntN(20) == 0 {
-		c.clk.Advance(2 * time.Minute)
+		c.pass(2*time.Minute, false)
 		c.count("timed out")
 	}
 	c.end(op, id, c.rng.IntN(4) > 0, implicit)

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/mainstemio/mainstem/internal/coordinator/assign"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
@@ -27,7 +28,7 @@ func (c *clients) share(m *member) {
 	expr := wide + "|" + narrow
 	h := consumer.Heartbeat{Group: sharing, MemberID: m.id, Epoch: m.epoch, RebalanceTimeout: -1, ClientID: m.id, ClientHost: "/127.0.0.1", Owned: m.owned}
 	if m.epoch == 0 {
-		h.Owned, h.Regex, h.RebalanceTimeout = assign.Partitions{}, &expr, patience
+		h.Owned, h.Regex, h.RebalanceTimeout = assign.Partitions{}, &expr, 20*time.Second
 	}
 	r := wait(c.past, c.broker.ConsumerHeartbeat(h, ""))
 	held := c.heard(func() {

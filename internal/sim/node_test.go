@@ -20,8 +20,9 @@ import (
 
 var simTime = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// patience ends a test that hangs, long before go test would.
-const patience = 20 * time.Second
+// patience ends a test that hangs, long before go test would. Much may come first: each operation of a workload waits until a crash state is
+// judged.
+const patience = 3 * time.Minute
 
 // A node is what the root joins: broker, local door, engine and the checkpoints' database, all on one file system.
 type node struct {

@@ -10,10 +10,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	pebblevfs "github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/mainstemio/mainstem/internal/broker"
+	"github.com/mainstemio/mainstem/internal/cleanup"
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/client/local"
 	"github.com/mainstemio/mainstem/internal/clock"
@@ -33,6 +35,7 @@ type past struct {
 	door   client.Door
 	stop   context.CancelFunc
 	ended  chan error
+	rests  chan struct{} // of the node's cleaner
 
 	mu      sync.Mutex
 	mem     *vfs.MemFS
@@ -110,8 +113,10 @@ func (p *past) live() {
 
 // open starts the node on what there is.
 func (p *past) open() error {
+	p.rests = make(chan struct{}, 1)
 	b, err := broker.Open(broker.Options{
-		FS: vfs.OnOp(p.mem, p.operation), Dir: "broker", Clock: p.clk, JournalFileSize: 32 << 10, SegmentBytes: 4 << 10,
+		FS: vfs.OnOp(p.mem, p.operation), Dir: "broker", Clock: cleanersClock{p.clk, p.rests}, JournalFileSize: 32 << 10, SegmentBytes: 4 << 10,
+		Cleanup: cleanup.CleanerOptions{Backoff: cleanerBackoff},
 		Events: func(e broker.Event) {
 			if e.Kind == "compacted" {
 				p.count("compacted")
@@ -126,6 +131,41 @@ func (p *past) open() error {
 	p.broker, p.door, p.stop, p.ended = b, local.New(b, p.clk), cancel, make(chan error, 1)
 	go func() { p.ended <- b.Run(ctx) }()
 	return nil
+}
+
+// cleanerBackoff is less than anybody but the cleaner waits for: so it comes by whenever time passes, and is known to have done so.
+const cleanerBackoff = time.Millisecond
+
+// A cleanersClock tells when the cleaner waits for time to pass.
+type cleanersClock struct {
+	*clock.Manual
+	rests chan struct{} // capacity 1: the cleaner only wakes when pass has taken what it said before
+}
+
+func (c cleanersClock) After(d time.Duration) <-chan time.Time {
+	after := c.Manual.After(d)
+	if d == cleanerBackoff {
+		c.rests <- struct{}{}
+	}
+	return after
+}
+
+// pass lets time go by. The cleaner then looks at what there is, beside the clients, or before they go on.
+func (p *past) pass(d time.Duration, before bool) {
+	p.cleanerRests()
+	p.clk.Advance(d)
+	if before {
+		p.cleanerRests()
+		p.rests <- struct{}{} // it still does
+	}
+}
+
+func (p *past) cleanerRests() {
+	select {
+	case <-p.rests:
+	case <-time.After(patience):
+		p.t.Fatalf("the cleaner does not come to an end within %s", patience)
+	}
 }
 
 func (p *past) close() {
