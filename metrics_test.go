@@ -44,6 +44,22 @@ func scrapeNode(t *testing.T, address string) map[string]float64 {
 	return out
 }
 
+// scrapeUntil reads the metrics as of new samples until they show what must come: a request counts a moment after its answer has left, and a
+// busy machine may have no new sample in time.
+func scrapeUntil(ctx context.Context, t *testing.T, n *Node, address string, shown func(map[string]float64) bool) map[string]float64 {
+	t.Helper()
+	for {
+		n.flow.refresh(ctx)
+		now := scrapeNode(t, address)
+		if shown(now) {
+			return now
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("the metrics stay %v", now)
+		}
+	}
+}
+
 func loopback(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -55,7 +71,9 @@ func loopback(t *testing.T) net.Listener {
 
 func TestMetricsHaveTheNamesThatKafkaUsersKnowAndStayConsistentWhileTrafficRuns(t *testing.T) {
 	kafka, page := loopback(t), loopback(t)
-	n, err := Open(t.Context(), t.TempDir(), WithKafka(kafka), WithHTTP(page))
+	limit, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	n, err := Open(limit, t.TempDir(), WithKafka(kafka), WithHTTP(page))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,26 +87,28 @@ func TestMetricsHaveTheNamesThatKafkaUsersKnowAndStayConsistentWhileTrafficRuns(
 	send := func(from, to int) {
 		t.Helper()
 		for i := from; i < to; i++ {
-			if err := cl.ProduceSync(t.Context(), kgo.StringRecord(fmt.Sprintf("record %d", i))).FirstErr(); err != nil {
+			if err := cl.ProduceSync(limit, kgo.StringRecord(fmt.Sprintf("record %d", i))).FirstErr(); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	send(0, 10)
 	for left := 4; left > 0; {
-		fs := cl.PollRecords(t.Context(), left)
+		fs := cl.PollRecords(limit, left)
 		if len(fs.Errors()) > 0 {
 			t.Fatal(fs.Errors())
 		}
 		left -= fs.NumRecords()
 	}
-	if err := cl.CommitUncommittedOffsets(t.Context()); err != nil {
+	if err := cl.CommitUncommittedOffsets(limit); err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
+	ctx, stop := context.WithCancel(limit)
 	done := make(chan struct{})
-	n.flow.refresh(t.Context())
-	first := scrapeNode(t, page.Addr().String())
+	first := scrapeUntil(limit, t, n, page.Addr().String(), func(m map[string]float64) bool {
+		return m[`kafka_network_requestmetrics_requests_total{request="Produce"}`] >= 10 &&
+			m[`kafka_consumergroup_lag_sum{consumergroup="billing",topic="orders"}`] > 0
+	})
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
@@ -97,7 +117,7 @@ func TestMetricsHaveTheNamesThatKafkaUsersKnowAndStayConsistentWhileTrafficRuns(
 	}()
 	before := first
 	for range 5 {
-		n.flow.refresh(t.Context())
+		n.flow.refresh(limit)
 		now := scrapeNode(t, page.Addr().String())
 		checkMonotonic(t, before, now)
 		before = now

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -46,7 +48,7 @@ type cluster struct {
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{t: t, dir: t.TempDir(), addr: "127.0.0.1:0"}
+	c := &cluster{t: t, dir: t.TempDir()}
 	c.up()
 	t.Cleanup(func() {
 		c.client.Close()
@@ -59,14 +61,31 @@ func newCluster(t *testing.T) *cluster {
 	return c
 }
 
+// listen listens on c.addr again, or at the first time on a port that systems give to no outgoing connection: a worker that tries to connect
+// while nobody listens could have it otherwise when the node wants it back.
+func (c *cluster) listen() net.Listener {
+	c.t.Helper()
+	for {
+		addr := c.addr
+		if addr == "" {
+			addr = fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
+		}
+		l, err := net.Listen("tcp", addr)
+		if c.addr == "" && errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		c.addr = addr
+		return l
+	}
+}
+
 func (c *cluster) up() {
 	c.t.Helper()
-	l, err := net.Listen("tcp", c.addr)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	c.addr = l.Addr().String()
-	if c.node, err = mainstem.Open(within(c.t), c.dir, mainstem.WithKafka(l)); err != nil {
+	var err error
+	if c.node, err = mainstem.Open(within(c.t), c.dir, mainstem.WithKafka(c.listen())); err != nil {
 		c.t.Fatal(err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mainstemio/mainstem/internal/client"
@@ -81,8 +82,12 @@ func (l *load) check() {
 	l.w.counted("out", l.values)
 }
 
-// settled waits as long as the longest retry takes, several times.
-func settled() { time.Sleep(time.Minute) }
+// settled waits as long as the longest retry takes, several times. What the workers have written by then may be read: a sleep alone orders
+// nothing for the race detector.
+func settled() {
+	time.Sleep(time.Minute)
+	synctest.Wait()
+}
 
 func TestWorkersShareTheTasksAndHandThemOver(t *testing.T) {
 	inSharedWorld(t, func(w *world, g *group) {

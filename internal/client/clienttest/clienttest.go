@@ -24,7 +24,7 @@ import (
 )
 
 // patience bounds what the kit waits for: a working door needs milliseconds, a busy machine with a real Kafka seconds.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // A Harness is a broker seen through the door under test and, for what the door cannot do, by other means.
 type Harness struct {

@@ -13,10 +13,14 @@ import (
 	"github.com/mainstemio/mainstem/record"
 )
 
+// longSession ends behind every test: nobody is expelled because a busy machine lets no heartbeat out, and nothing that comes about has waited
+// for the end of one.
+const longSession = 2 * patience
+
 func number(n record.Offset) string { return fmt.Sprint(n) }
 
 // await waits until ok; the kit's patience bounds it.
-func (w *world) await(t *testing.T, what string, ok func() bool) time.Duration {
+func (w *world) await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	began := clock.System.Mono()
 	for !ok() {
@@ -26,7 +30,15 @@ func (w *world) await(t *testing.T, what string, ok func() bool) time.Duration {
 		case <-clock.System.After(5 * time.Millisecond):
 		}
 	}
-	return clock.System.Mono() - began
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 func (c *copier) has(n int) func() bool {
@@ -34,9 +46,9 @@ func (c *copier) has(n int) func() bool {
 }
 
 // share waits until the copiers have all partitions among them, evenly.
-func (j *job) share(t *testing.T, cs ...*copier) time.Duration {
+func (j *job) share(t *testing.T, cs ...*copier) {
 	t.Helper()
-	return j.w.await(t, fmt.Sprintf("%d workers share", len(cs)), func() bool {
+	j.w.await(t, fmt.Sprintf("%d workers share", len(cs)), func() bool {
 		all := 0
 		for _, c := range cs {
 			granted, _, _, _ := c.state()
@@ -135,6 +147,7 @@ func (j *job) claim(t *testing.T, p client.Producer) error {
 var memberTests = map[string]func(*testing.T, *world){
 	"AMemberAloneRunsEverything": func(t *testing.T, w *world) {
 		j := w.job(t, 3, 20)
+		j.session = longSession
 		if names, err := w.Door.Workers(w.ctx, w.app); len(names) != 0 || err != nil {
 			t.Errorf("workers %q before there is one: %v", names, err)
 		}
@@ -148,6 +161,7 @@ var memberTests = map[string]func(*testing.T, *world){
 
 	"MembersComeAndGoWhileAllIsCommittedOnce": func(t *testing.T, w *world) {
 		j := w.job(t, 4, 300)
+		j.session = longSession
 		a := j.start(t, w.Second(t), "a")
 		j.reach(t, 5)
 		b := j.start(t, w.Second(t), "b")
@@ -170,13 +184,11 @@ var memberTests = map[string]func(*testing.T, *world){
 
 	"ALeaverHandsOverAtOnce": func(t *testing.T, w *world) {
 		j := w.job(t, 4, 10)
-		j.session = 10 * w.Session
+		j.session = longSession
 		a, b := j.start(t, w.Second(t), "a"), j.start(t, w.Second(t), "b")
 		j.share(t, a, b)
 		a.close()
-		if took := j.share(t, b); took > j.session/2 {
-			t.Errorf("it took %v of a session of %v", took, j.session)
-		}
+		j.share(t, b)
 		j.check(t)
 	},
 
@@ -192,7 +204,7 @@ var memberTests = map[string]func(*testing.T, *world){
 
 	"WorkGoesOnWhileADeadMemberHoldsUpARound": func(t *testing.T, w *world) {
 		j := w.job(t, 4, 1<<20)
-		j.session = 3 * w.Session
+		j.session = longSession
 		p := w.Process(t)
 		dead, b := j.start(t, p.Door(), "dead"), j.start(t, w.Second(t), "b")
 		j.share(t, dead, b)
@@ -200,7 +212,7 @@ var memberTests = map[string]func(*testing.T, *world){
 		j.start(t, w.Second(t), "c") // its round waits for the dead one
 		granted, _, _, _ := b.state()
 		before := j.progress()
-		took := w.await(t, "commits while the round waits", func() bool {
+		w.await(t, "commits while the round waits", func() bool {
 			now := j.progress()
 			for p := range granted {
 				if now[j.in[p]] < before[j.in[p]]+20 {
@@ -209,43 +221,37 @@ var memberTests = map[string]func(*testing.T, *world){
 			}
 			return true
 		})
-		if took > j.session/2 {
-			t.Errorf("20 commits took %v of a session of %v", took, j.session)
-		}
 	},
 
 	"ARestartedMemberGetsItsPlaceBack": func(t *testing.T, w *world) {
 		j := w.job(t, 4, 200)
-		j.session = 10 * w.Session
+		j.session = longSession
 		p := w.Process(t)
 		a, b := j.start(t, p.Door(), "a"), j.start(t, w.Second(t), "b")
 		j.share(t, a, b)
 		j.reach(t, 5)
 		p.Kill()
 		again := j.start(t, w.Second(t), "a")
-		if took := j.share(t, again, b); took > j.session/2 {
-			t.Errorf("it took %v of a session of %v", took, j.session)
-		}
+		j.share(t, again, b)
 		j.check(t)
 		b.undisturbed(t)
 	},
 
 	"AProcessJoinsAgain": func(t *testing.T, w *world) {
 		j := w.job(t, 4, 100)
-		j.session = 10 * w.Session
+		j.session = longSession
 		d := w.Second(t)
 		a, b := j.start(t, d, "a"), j.start(t, w.Second(t), "b")
 		j.share(t, a, b)
 		a.abandon() // as after an error: it is back at once
 		a = j.start(t, d, "a")
-		if took := j.share(t, a, b); took > j.session/2 {
-			t.Errorf("it took %v of a session of %v", took, j.session)
-		}
+		j.share(t, a, b)
 		j.check(t)
 	},
 
 	"AnotherProcessOfTheSameNameFencesTheFirst": func(t *testing.T, w *world) {
 		j := w.job(t, 2, 100)
+		j.session = longSession
 		p := w.Process(t)
 		old := j.start(t, p.Door(), "a")
 		j.reach(t, 3)
@@ -266,7 +272,10 @@ var memberTests = map[string]func(*testing.T, *world){
 		once := sync.OnceFunc(func() {
 			p.Stop() // with an epoch in hand
 			close(stopped)
-			<-held
+			select {
+			case <-held:
+			case <-w.ctx.Done(): // the test has failed
+			}
 		})
 		j.slow = func(c *copier) {
 			if c.name == "z" && c.at[0]+c.at[1] > 5 {
@@ -274,13 +283,13 @@ var memberTests = map[string]func(*testing.T, *world){
 			}
 		}
 		zombie := j.start(t, p.Door(), "z")
-		<-stopped
+		w.await(t, "it is in the middle", func() bool { return isClosed(stopped) })
 		b := j.start(t, w.Second(t), "b")
 		w.await(t, "the other one has all", b.has(2))
 		j.reach(t, 20)
 		p.Continue()
 		close(held)
-		w.await(t, "it is told", func() bool { _, _, lost, _ := zombie.state(); return len(lost) == 1 })
+		w.await(t, "it is told", func() bool { _, _, lost, _ := zombie.state(); return len(lost) > 0 })
 		j.share(t, zombie, b)
 		j.check(t)
 	},
@@ -340,7 +349,7 @@ var settleTests = map[string]func(*testing.T, *world){
 		}()
 		select {
 		case m := <-ends:
-			t.Errorf("%v while the transaction was open", m)
+			t.Fatalf("%v while the transaction was open", m)
 		case <-clock.System.After(100 * time.Millisecond):
 		}
 		f.End(t, true)

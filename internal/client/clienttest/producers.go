@@ -71,7 +71,11 @@ var producerTests = map[string]func(*testing.T, *world){
 				}
 			}
 		}()
-		<-started
+		select {
+		case <-started:
+		case err := <-stopped:
+			t.Fatalf("the old instance ended with %v before it was replaced", err)
+		}
 		young := w.producer(t, w.Second(t), w.app)
 		done, err := w.Door.Committed(w.ctx, w.app)
 		must(t, err)

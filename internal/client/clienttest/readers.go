@@ -20,7 +20,10 @@ var readerTests = map[string]func(*testing.T, *world){
 		r := w.reader(t, at(0, tp))
 		for _, v := range numbered(5) {
 			got := make(chan log, 1)
-			go func() { got <- w.readUntil(t, r, 1<<20, func(l log, _ positions) bool { return len(l[tp]) > 0 }) }()
+			go func() {
+				defer close(got) // also where Poll fails
+				got <- w.readUntil(t, r, 1<<20, func(l log, _ positions) bool { return len(l[tp]) > 0 })
+			}()
 			w.commit(t, p, tp, v)
 			equal(t, "record", log{tp: {v}}, <-got)
 		}

@@ -82,7 +82,7 @@ func (j *job) start(t *testing.T, d client.Door, name string) *copier {
 	c := &copier{job: j, name: name, d: d, stirred: make(chan struct{}, 1), at: map[int32]record.Offset{}}
 	c.mu.owned, c.mu.granted = map[int32]bool{}, map[int32]bool{}
 	m, err := d.Join(j.w.ctx, client.Membership{
-		App: j.w.app, Worker: name, Topics: []string{j.in[0].Topic}, Session: j.session,
+		App: j.w.app, Worker: name, Topics: []string{j.in[0].Topic}, Session: j.session, Heartbeat: j.w.Session / 15, // also of a long session
 		Metadata: c.metadata, Assign: j.assign,
 	})
 	must(t, err)

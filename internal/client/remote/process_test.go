@@ -56,7 +56,10 @@ func (p *process) start(t *testing.T, more []kgo.Opt, brokers ...string) *proces
 	if p.door, err = remote.Open(ctx, remote.Options{Brokers: brokers, TransactionTimeout: 5 * time.Second, CommitTimeout: 4 * time.Second, Connection: append([]kgo.Opt{kgo.Dialer(p.gate.dial)}, more...)}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = p.door.Close() })
+	t.Cleanup(func() {
+		p.Continue()
+		_ = p.door.Close()
+	})
 	return p
 }
 
@@ -71,7 +74,11 @@ func (p *process) Stop() {
 func (p *process) Continue() {
 	p.gate.mu.Lock()
 	defer p.gate.mu.Unlock()
-	close(p.gate.mu.open)
+	select {
+	case <-p.gate.mu.open: // it goes on already
+	default:
+		close(p.gate.mu.open)
+	}
 }
 
 // Kill leaves the process running without connections: what it still thinks reaches nobody.

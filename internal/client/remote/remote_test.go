@@ -9,6 +9,7 @@ import (
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/client/clienttest"
 	"github.com/mainstemio/mainstem/internal/client/remote"
+	"github.com/mainstemio/mainstem/internal/clock"
 	"github.com/mainstemio/mainstem/record"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -92,8 +93,7 @@ func harness(t *testing.T, brokers ...string) clienttest.Harness {
 		},
 		Settle: func(t *testing.T, topics ...string) {
 			for _, topic := range topics {
-				for !settled(t, adm, topic) {
-				}
+				settle(t, adm, topic)
 			}
 		},
 		Foreign: func(t *testing.T, o clienttest.ForeignOptions) clienttest.Foreign {
@@ -159,10 +159,20 @@ func (f *foreign) End(t *testing.T, commit bool) {
 		t.Fatal(err)
 	}
 	for topic := range f.open {
-		for !settled(t, f.adm, topic) {
-		}
+		settle(t, f.adm, topic)
 	}
 	f.begin(t)
+}
+
+// settle waits until no transaction is open in topic; brokers abort one that is forgotten after a minute.
+func settle(t *testing.T, adm *kadm.Client, topic string) {
+	t.Helper()
+	const patience = 2 * time.Minute
+	for began := clock.System.Mono(); !settled(t, adm, topic); {
+		if clock.System.Mono()-began > patience {
+			t.Fatalf("a transaction in %s is open after %s", topic, patience)
+		}
+	}
 }
 
 // settled tells whether no transaction is open in topic.

@@ -2,9 +2,13 @@ package remote_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,23 +25,47 @@ import (
 
 // A node is an embedded broker that can lose its power.
 type node struct {
-	t    *testing.T
 	fs   *vfs.MemFS
 	addr string
 	stop func()
 }
 
-// start serves on n.addr again, or on a new port at the first time.
-func (n *node) start() {
+func newNode(t *testing.T) *node {
+	t.Helper()
+	n := &node{fs: vfs.NewCrashable()}
+	if err := n.start(); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// listen listens on n.addr again, or at the first time on a port that systems give to no outgoing connection: one of the clients, which try
+// to connect while nobody listens, could have it otherwise when the broker wants it back.
+func (n *node) listen() (net.Listener, error) {
+	for {
+		addr := n.addr
+		if addr == "" {
+			addr = fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
+		}
+		l, err := net.Listen("tcp", addr)
+		if n.addr == "" && errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		n.addr = addr
+		return l, err
+	}
+}
+
+// start serves on n.addr.
+func (n *node) start() error {
 	b, err := broker.Open(broker.Options{FS: n.fs, Dir: "broker", Clock: clock.System, JournalFileSize: 1 << 20, Group: group.Options{MinSession: shortSession}})
 	if err != nil {
-		n.t.Fatal(err)
+		return err
 	}
-	ln, err := net.Listen("tcp", n.addr)
+	ln, err := n.listen()
 	if err != nil {
-		n.t.Fatal(err)
+		return errors.Join(err, b.Close())
 	}
-	n.addr = ln.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{}, 2)
 	go func() { _ = b.Run(ctx); ended <- struct{}{} }()
@@ -48,19 +76,19 @@ func (n *node) start() {
 		<-ended
 		_ = b.Close()
 	}
+	return nil
 }
 
 // crash keeps what was synced at this moment, ends the broker and starts it on that.
-func (n *node) crash() {
+func (n *node) crash() error {
 	clone := n.fs.CrashClone(pvfs.CrashCloneCfg{})
 	n.stop()
-	n.fs = clone
-	n.start()
+	n.fs, n.stop = clone, func() {}
+	return n.start()
 }
 
 func TestACrashOfTheBrokerLeavesEachEpochOnce(t *testing.T) {
-	n := &node{t: t, fs: vfs.NewCrashable(), addr: "127.0.0.1:0"}
-	n.start()
+	n := newNode(t)
 	defer func() { n.stop() }()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -76,7 +104,10 @@ func TestACrashOfTheBrokerLeavesEachEpochOnce(t *testing.T) {
 		defer close(crashed)
 		for range crashes {
 			<-due
-			n.crash()
+			if err := n.crash(); err != nil {
+				t.Error(err)
+				cancel() // the pipeline need not try
+			}
 		}
 	}()
 	ask := each
@@ -133,14 +164,15 @@ func count(ctx context.Context, d client.Door, tp record.TopicPartition, seen, a
 }
 
 func TestMembersGoOnAfterACrashOfTheBroker(t *testing.T) {
-	n := &node{t: t, fs: vfs.NewCrashable(), addr: "127.0.0.1:0"}
-	n.start()
+	n := newNode(t)
 	t.Cleanup(func() { n.stop() }) // after the doors are closed, which leave their groups
 	h := harness(t, n.addr)
 	h.Session = shortSession
 	clienttest.ShareWork(t, h, func() {
 		for range 3 {
-			n.crash()
+			if err := n.crash(); err != nil {
+				t.Error(err)
+			}
 		}
 	}, open(t, n.addr), open(t, n.addr), open(t, n.addr))
 }

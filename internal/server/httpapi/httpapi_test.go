@@ -338,34 +338,40 @@ func TestAReaderThatStopsReadingIsDropped(t *testing.T) {
 }
 
 func TestServeEndsItsStreams(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	served := make(chan error, 1)
-	go func() { served <- Serve(ctx, l, handler(nil)) }()
-	client := &http.Client{Transport: &http.Transport{}}
-	defer client.CloseIdleConnections()
-	r, err := client.Get("http://" + l.Addr().String() + "/v1/events")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	if line, err := bufio.NewReader(r.Body).ReadString('\n'); err != nil || !strings.HasPrefix(line, "data: {") {
-		t.Fatal(line, err)
-	}
-	began := time.Now()
-	cancel()
-	if err := <-served; err != nil {
-		t.Error(err)
-	}
-	if took := time.Since(began); took > 1900*time.Millisecond { // the drain's patience
-		t.Errorf("ended after %s: the stream was cut, not ended", took)
-	}
-	if _, err := client.Get("http://" + l.Addr().String() + "/livez"); err == nil {
-		t.Error("the listener is still open")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		l := &pipes{make(chan net.Conn), make(chan struct{})}
+		served := make(chan error, 1)
+		go func() { served <- Serve(ctx, l, handler(nil)) }()
+		ours, theirs := net.Pipe()
+		defer ours.Close()
+		l.conns <- theirs
+		if _, err := io.WriteString(ours, "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.ReadResponse(bufio.NewReader(ours), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events := bufio.NewReader(r.Body)
+		if line, err := events.ReadString('\n'); err != nil || !strings.HasPrefix(line, "data: {") {
+			t.Fatal(line, err)
+		}
+		began := time.Now()
+		cancel()
+		if _, err := io.Copy(io.Discard, events); err != nil {
+			t.Errorf("the stream was cut, not ended: %v", err)
+		}
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 100*time.Millisecond {
+			t.Errorf("ended after %s", took)
+		}
+		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the listener is still open: %v", err)
+		}
+	})
 }
 
 func TestServeReportsAListenerThatBreaks(t *testing.T) {

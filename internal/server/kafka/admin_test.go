@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 func TestTrap9RefusedRecordsAreNamed(t *testing.T) {
 	s := serve(t, Options{})
 	s.topic(t, "compact", 1, map[string]string{"cleanup.policy": "compact"})
-	s.topic(t, "strict", 1, map[string]string{"message.timestamp.before.max.ms": "1000"})
+	s.topic(t, "strict", 1, map[string]string{"message.timestamp.before.max.ms": fmt.Sprint(time.Hour.Milliseconds())})
 	c := s.dial(t)
 	now := time.Now().UnixMilli()
 	var b batch.Builder
@@ -24,7 +25,7 @@ func TestTrap9RefusedRecordsAreNamed(t *testing.T) {
 		if key != "" {
 			k = []byte(key)
 		}
-		b.Append(record.Timestamp(now-int64(i)*10_000), k, []byte("v"), nil)
+		b.Append(record.Timestamp(now-int64(i)*2*time.Hour.Milliseconds()), k, []byte("v"), nil)
 	}
 	keyless := b.AppendTo(nil)
 	for _, x := range []struct {

@@ -26,7 +26,7 @@ func (s *testServer) client(t testing.TB, opts ...kgo.Opt) *kgo.Client {
 }
 
 func testContext(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// patience is how long a test waits for what must come; nothing takes that long.
-const patience = 20 * time.Second
+// patience is how long a test waits for what must come, and how long a rawClient lives; nothing takes that long.
+const patience = time.Minute
 
 // newBroker runs a broker on an in-memory file system until the test ends.
 func newBroker(t testing.TB, o broker.Options) *broker.Broker {

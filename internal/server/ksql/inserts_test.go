@@ -60,12 +60,13 @@ func TestInserts(t *testing.T) {
 		"no key":         {body: "{\"target\": \"s\"}\n{\"n\": 1}\n", want: "200 " + refused(0, 40000, "Key field must be specified: ID"), target: "S"},
 		"a column twice": {body: "{\"target\": \"s\"}\n{\"id\": \"a\", \"n\": 1, \"N\": 2}\n", want: "200 " + refused(0, 40000, "Found multiple values for the same column N"), target: "S"},
 		"no JSON":        {body: "{\"target\": \"s\"}\n[1]\n", want: "200 " + refused(0, 40000, "Invalid JSON in inserts stream"), target: "S"},
-		"a long row":     {body: "{\"target\": \"s\"}\n{\"id\": \"" + strings.Repeat("a", 5<<20) + "\"}\n", want: "200 " + refused(0, 40000, "a row of more than 4194304 bytes"), target: "S"},
+		"a long row":     {body: "{\"target\": \"s\"}\n{\"id\": \"" + strings.Repeat("a", 4<<20) + "\"}\n", want: "200 " + refused(0, 40000, "a row of more than 4194304 bytes"), target: "S"},
 		"not written":    {body: "{\"target\": \"s\"}\n{\"id\": \"a\"}\n", lost: errors.New("the disk is full"), want: "200 " + refused(0, 50000, "the disk is full"), target: "S"},
 		"no target":      {body: "{}\n", want: `400 {"@type":"generic_error","error_code":40000,"message":"Missing required creator property 'target'"}`},
 		"no first line":  {body: "", want: `400 {"@type":"generic_error","error_code":40000,"message":"The first line is not JSON`},
 		"unknown stream": {body: "{\"target\": \"s\"}\n", refuse: errors.New("no such stream"), want: `500 {"@type":"generic_error","error_code":50000,"message":"no such stream"}`, target: "S"},
 	} {
+		// What is too long is so by a few bytes: behind an answer that leaves much of the request unread the connection is reset.
 		for _, version := range []int{1, 2} {
 			t.Run(fmt.Sprintf("%s, HTTP/%d", name, version), func(t *testing.T) {
 				s := &sink{fake: fake{refuse: tt.refuse}, lost: tt.lost}

@@ -118,7 +118,7 @@ func TestBadRequests(t *testing.T) {
 		"another form":  {`[]`, "not JSON"},
 		"nothing":       {``, "not JSON"},
 		"no statements": {`{"ksql": " "}`, "must be populated"},
-		"too large":     {`{"ksql": "` + strings.Repeat(" ", 17<<20) + `"}`, "larger than the 16 MiB"},
+		"too large":     {`{"ksql": "` + strings.Repeat(" ", 16<<20) + `"}`, "larger than the 16 MiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, answer := ask(t, s, tt.body)

@@ -326,7 +326,7 @@ func TestErrorsOfQueries(t *testing.T) {
 		"no token yet":    {body: `{"ksql": "SELECT 1;", "requestProperties": {"request.ksql.query.push.continuation.token": ""}}`, refuse: errors.New("lost"), want: generic},
 		"no JSON":         {body: `{"ksql"`, want: `400 {"@type":"generic_error","error_code":40000,"message":"The request body is not JSON of the form that this path takes: unexpected end of JSON input"}`},
 		"no query":        {body: `{"sql": "SELECT 1;"}`, want: `400 {"@type":"generic_error","error_code":40000,"message":"\"ksql\" field must be populated"}`},
-		"too large":       {body: `{"ksql": "` + strings.Repeat(" ", 17<<20) + `"}`, want: `413 {"@type":"generic_error","error_code":41300,"message":"The request body is larger than the 16 MiB that are allowed"}`},
+		"too large":       {body: `{"ksql": "` + strings.Repeat(" ", 16<<20) + `"}`, want: `413 {"@type":"generic_error","error_code":41300,"message":"The request body is larger than the 16 MiB that are allowed"}`},
 		"not in HTML":     {accept: "text/html", want: `406 {"@type":"generic_error","error_code":40600,`},
 		"not in Protobuf": {accept: "application/vnd.ksql.v1+protobuf", rows: &result{header: query.Header{ID: "q", Columns: []query.Column{{Name: "a b", Type: row.Int}}}, closed: make(chan struct{})}, want: `406 {"@type":"generic_error","error_code":40600,"message":"rows in Protobuf: `},
 	} {

@@ -60,7 +60,7 @@ func TestAQueryOverAWebSocket(t *testing.T) {
 	}
 	select {
 	case <-s.rows.closed:
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("the query was not closed")
 	}
 }

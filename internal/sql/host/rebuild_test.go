@@ -63,9 +63,25 @@ func (p *brittleProducer) Commit(ctx context.Context, e client.Epoch, at map[rec
 // pauseABit leaves the processor to what is waited for.
 func pauseABit() { <-clock.System.After(time.Millisecond) }
 
+// patience bounds what a test waits for.
+const patience = time.Minute
+
+// within tells, in a loop that waits for something, when it has waited too long.
+func (l *living) within() (still func(missing string, args ...any)) {
+	began := clock.System.Mono()
+	return func(missing string, args ...any) {
+		l.t.Helper()
+		if clock.System.Mono()-began > patience {
+			l.t.Fatalf("after %s "+missing, append([]any{patience}, args...)...)
+		}
+		pauseABit()
+	}
+}
+
 // rebuilt waits until no query is built beside another one, or ended says so.
 func (l *living) rebuilt(ended <-chan struct{}) (switched bool) {
-	for {
+	l.t.Helper()
+	for still := l.within(); ; {
 		beside := false
 		for _, q := range l.Queries() {
 			beside = beside || q.Beside != ""
@@ -82,7 +98,7 @@ func (l *living) rebuilt(ended <-chan struct{}) (switched bool) {
 		case <-ended:
 			return false
 		default:
-			pauseABit()
+			still("a query is built, or its topic is there: %q", names)
 		}
 	}
 }
@@ -90,17 +106,17 @@ func (l *living) rebuilt(ended <-chan struct{}) (switched bool) {
 // pull reads a table, again while its query is not up yet.
 func (l *living) pull(statement string) []string {
 	l.t.Helper()
-	for {
+	for still := l.within(); ; {
 		rows, err := l.Query(l.t.Context(), statement, host.QueryOptions{})
 		if err == nil {
-			out, err := drain(l.t.Context(), rows)
-			if err == nil {
+			var out []string
+			if out, err = drain(l.t.Context(), rows); err == nil {
 				return out
 			}
 		} else if !strings.Contains(err.Error(), "not run") && !strings.Contains(err.Error(), "not restored yet") {
 			l.t.Fatal(err)
 		}
-		pauseABit()
+		still("%s: %v", statement, err)
 	}
 }
 
@@ -121,11 +137,15 @@ func drain(ctx context.Context, rows query.Rows) (out []string, err error) {
 	}
 }
 
-// eventually reads a table until it is as wanted; the test's own limit ends it otherwise.
+// eventually reads a table until it is as wanted.
 func (l *living) eventually(statement string, want ...string) {
 	l.t.Helper()
-	for !slices.Equal(l.pull(statement), want) {
-		pauseABit()
+	for still := l.within(); ; {
+		got := l.pull(statement)
+		if slices.Equal(got, want) {
+			return
+		}
+		still("%s gives %q, want %q", statement, got, want)
 	}
 }
 
@@ -183,11 +203,11 @@ func cutShort(t *testing.T, commits int64, done bool) bool {
 	l := w.liveOn(t, b, state)
 	l.exec(pages)
 	l.want("SELECT page, n FROM pages;", "/ 2", "/robots.txt 1", "/x 2")
+	b.left.Store(1 + commits) // the first is the statement's own; what follows may come before this goroutine goes on
+	b.armed.Store(true)
 	if _, err := l.Exec(t.Context(), betterPages, rebuild); err != nil {
 		t.Fatal(err)
 	}
-	b.left.Store(commits)
-	b.armed.Store(true)
 	switched := l.rebuilt(b.failed)
 	l.end()
 
@@ -242,7 +262,7 @@ CREATE STREAM priced AS SELECT o.item AS item, o.id AS id, i.price AS price FROM
 	priced := func(i int) string { return fmt.Sprintf(`{"ID":"%d","PRICE":5}`, i) }
 	without := func(i int) string { return fmt.Sprintf(`{"ID":"-%d","PRICE":null}`, i) }
 	seen := map[string]int{}
-	for there := false; !there; pauseABit() {
+	for still := l.within(); ; still("not all rows are there: %v", seen) {
 		clear(seen)
 		for p := range int32(2) {
 			err := client.ReadAll(t.Context(), l.door, record.TopicPartition{Topic: "PRICED", Partition: p}, func(c client.Chunk) error {
@@ -255,9 +275,12 @@ CREATE STREAM priced AS SELECT o.item AS item, o.id AS id, i.price AS price FROM
 				t.Fatal(err)
 			}
 		}
-		there = true
+		there := true
 		for i := 1; i < 80; i++ {
 			there = there && seen[priced(i)] > 0 && (i < 60 || seen[without(i)] > 0)
+		}
+		if there {
+			break
 		}
 	}
 	for i := 1; i < 80; i++ {
