@@ -3,11 +3,14 @@ package payments_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http/httptest"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,7 +44,7 @@ func newSystem(t *testing.T) *system {
 		t.Fatal(err)
 	}
 	s := &system{t: t, dir: t.TempDir(), source: source, written: make(chan struct{}, 1)}
-	s.startBroker("127.0.0.1:0")
+	s.startBroker()
 	t.Cleanup(s.stopBroker)
 	if s.service, err = customer.NewService(s.database(), func(err error) { t.Error(err) }); err != nil {
 		t.Fatal(err)
@@ -50,16 +53,30 @@ func newSystem(t *testing.T) *system {
 	return s
 }
 
-// startBroker runs a node that is nothing but a broker.
-func (s *system) startBroker(address string) {
+// startBroker runs a node that is nothing but a broker, always at the same address.
+func (s *system) startBroker() {
 	s.t.Helper()
-	listener, err := net.Listen("tcp", address)
+	listener, err := s.listen()
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.bootstrap = listener.Addr().String()
 	if s.broker, err = mainstem.Open(context.Background(), filepath.Join(s.dir, "broker"), mainstem.WithKafka(listener)); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// listen draws an address the first time, below the ports that systems give to outgoing connections: one of those may be taken when the broker
+// comes back, by its own clients that looked for it.
+func (s *system) listen() (net.Listener, error) {
+	if s.bootstrap != "" {
+		return net.Listen("tcp", s.bootstrap)
+	}
+	for {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(4000)))
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return l, err
+		}
 	}
 }
 
@@ -250,7 +267,7 @@ func TestTheBrokerIsRestarted(t *testing.T) {
 	if err := s.differences(s.source.Expected(100)); err != nil {
 		t.Errorf("the Customer Service needs the broker: %v", err)
 	}
-	s.startBroker(s.bootstrap) // the others were not told
+	s.startBroker() // the others were not told
 	s.publishBoth(100, 300)
 	s.await(s.source.Expected(300))
 }
