@@ -16,7 +16,7 @@ import (
 // command runs one command line and returns its exit code and what it wrote.
 func command(t *testing.T, stdin string, args ...string) (code int, out, errs string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var o, e bytes.Buffer
 	code = Run(ctx, Env{In: strings.NewReader(stdin), Out: &o, Err: &e}, args)

@@ -66,8 +66,8 @@ func TestAWorkerRunsTheSQLOfACluster(t *testing.T) {
 		t.Errorf("the worker ends with %d", code)
 	}
 	address, stop = worker(t, "--bootstrap", n.Kafka(), "--data", data)
-	code, out, errs := command(t, "", "sql", "--server", address, "-e", "LIST QUERIES; SELECT * FROM counts EMIT CHANGES LIMIT 1;", "--json")
-	if code != 0 || !strings.Contains(out, `"state":"RUNNING"`) {
+	code, out, errs := command(t, "", "sql", "--server", address, "-e", "SET 'auto.offset.reset'='earliest'; LIST QUERIES; SELECT * FROM counts EMIT CHANGES LIMIT 1;", "--json")
+	if code != 0 || !strings.Contains(out, `"state":"RUNNING"`) || !strings.Contains(out, `{"PAGE":"/","N":1}`) {
 		t.Errorf("%d: %s%s", code, out, errs)
 	}
 	stop()

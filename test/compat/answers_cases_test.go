@@ -44,7 +44,7 @@ var plainBatch = batch.Params{ProducerID: -1, ProducerEpoch: -1, BaseSequence: -
 func produceCases(topic string, add func(string, int16, kmsg.Request)) {
 	produce := func(topic string, partition int32, acks int16, records []byte) *kmsg.ProduceRequest {
 		req := kmsg.NewPtrProduceRequest()
-		req.Acks, req.TimeoutMillis = acks, 5000
+		req.Acks, req.TimeoutMillis = acks, 60_000
 		p := kmsg.NewProduceRequestTopicPartition()
 		p.Partition, p.Records = partition, records
 		t := kmsg.NewProduceRequestTopic()
@@ -124,7 +124,7 @@ func offsetCases(topic string, add func(string, int16, kmsg.Request)) {
 	epochs.Topics = []kmsg.OffsetForLeaderEpochRequestTopic{et}
 	add("offsets of leader epochs", 4, epochs)
 	del := kmsg.NewPtrDeleteRecordsRequest()
-	del.TimeoutMillis = 5000
+	del.TimeoutMillis = 60_000
 	dt := kmsg.NewDeleteRecordsRequestTopic()
 	dt.Topic = topic
 	for _, x := range [][2]int64{{0, 1 << 40}, {1, -1}, {9, 0}} {
@@ -140,7 +140,7 @@ func topicCases(topic string, add func(string, int16, kmsg.Request)) {
 	text := kmsg.StringPtr
 	create := func(name string, partitions int32, replicas int16, configs ...string) *kmsg.CreateTopicsRequest {
 		req := kmsg.NewPtrCreateTopicsRequest()
-		req.TimeoutMillis, req.ValidateOnly = 5000, true
+		req.TimeoutMillis, req.ValidateOnly = 60_000, true
 		ct := kmsg.NewCreateTopicsRequestTopic()
 		ct.Topic, ct.NumPartitions, ct.ReplicationFactor = name, partitions, replicas
 		for i := 0; i+1 < len(configs); i += 2 {
@@ -162,15 +162,15 @@ func topicCases(topic string, add func(string, int16, kmsg.Request)) {
 	twice.Topics = append(twice.Topics, twice.Topics[0])
 	add("create twice", 7, twice)
 	del := kmsg.NewPtrDeleteTopicsRequest()
-	del.TimeoutMillis = 5000
+	del.TimeoutMillis = 60_000
 	del.Topics = []kmsg.DeleteTopicsRequestTopic{{Topic: text("nowhere")}, {TopicID: [16]byte{9}}, {Topic: text("nowhere"), TopicID: [16]byte{9}}}
 	add("delete by name and id", 6, del)
 	named := kmsg.NewPtrDeleteTopicsRequest()
-	named.TimeoutMillis, named.TopicNames = 5000, []string{"nowhere"}
+	named.TimeoutMillis, named.TopicNames = 60_000, []string{"nowhere"}
 	add("delete an unknown topic", 5, named)
 	for name, count := range map[string]int32{"fewer": 1, "as many": 2, "none": 0, "far too many": 1 << 30} {
 		grow := kmsg.NewPtrCreatePartitionsRequest()
-		grow.TimeoutMillis, grow.ValidateOnly = 5000, true
+		grow.TimeoutMillis, grow.ValidateOnly = 60_000, true
 		pt := kmsg.NewCreatePartitionsRequestTopic()
 		pt.Topic, pt.Count = topic, count
 		grow.Topics = []kmsg.CreatePartitionsRequestTopic{pt}
@@ -387,7 +387,7 @@ func clusterCases(topic string, add func(string, int16, kmsg.Request)) {
 	cluster.EndpointType = 2
 	add("describe the controllers of a broker", 1, cluster)
 	elect := kmsg.NewPtrElectLeadersRequest()
-	elect.TimeoutMillis = 5000
+	elect.TimeoutMillis = 60_000
 	elect.Topics = []kmsg.ElectLeadersRequestTopic{{Topic: topic, Partitions: []int32{0, 9}}}
 	add("elect leaders", 2, elect)
 	moves := kmsg.NewPtrAlterPartitionAssignmentsRequest()
@@ -400,7 +400,7 @@ func clusterCases(topic string, add func(string, int16, kmsg.Request)) {
 		}
 		mt.Partitions = []kmsg.AlterPartitionAssignmentsRequestTopicPartition{p}
 		one := *moves
-		one.TimeoutMillis, one.Topics = 5000, []kmsg.AlterPartitionAssignmentsRequestTopic{mt}
+		one.TimeoutMillis, one.Topics = 60_000, []kmsg.AlterPartitionAssignmentsRequestTopic{mt}
 		add("reassign", 0, &one)
 	}
 	dirs := kmsg.NewPtrAlterReplicaLogDirsRequest()
@@ -408,7 +408,7 @@ func clusterCases(topic string, add func(string, int16, kmsg.Request)) {
 	add("move to a directory that is not there", 2, dirs)
 	for version := int16(0); version <= 2; version++ {
 		features := kmsg.NewPtrUpdateFeaturesRequest()
-		features.TimeoutMillis = 5000
+		features.TimeoutMillis = 60_000
 		features.FeatureUpdates = []kmsg.UpdateFeaturesRequestFeatureUpdate{{Feature: "invented.version", MaxVersionLevel: 1, UpgradeType: 1}}
 		add("update an unknown feature", version, features)
 	}

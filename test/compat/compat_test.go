@@ -110,7 +110,7 @@ func (n *node) stop() error {
 	if err := n.cmd.Process.Signal(os.Interrupt); err != nil {
 		return fmt.Errorf("the node has ended by itself: %w", err)
 	}
-	patience := time.AfterFunc(20*time.Second, func() { _ = n.cmd.Process.Kill() })
+	patience := time.AfterFunc(2*time.Minute, func() { _ = n.cmd.Process.Kill() })
 	defer patience.Stop()
 	<-n.ended
 	if err := n.cmd.Wait(); err != nil {
@@ -131,7 +131,7 @@ type run struct {
 func output(t *testing.T, r run) string {
 	t.Helper()
 	if r.limit == 0 {
-		r.limit = 90 * time.Second
+		r.limit = 5 * time.Minute
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), r.limit)
 	defer cancel()

@@ -45,15 +45,15 @@ func TestJavaTools(t *testing.T) {
 			tool(t, in.String(), "ConsoleProducer", "--topic", topic, "--reader-property", "parse.key=true", "--compression-codec", "zstd")
 		}},
 		{"consume", func(t *testing.T) {
-			got := tool(t, "", "consumer.ConsoleConsumer", "--topic", topic, "--from-beginning", "--max-messages", "300", "--timeout-ms", "30000")
+			got := tool(t, "", "consumer.ConsoleConsumer", "--topic", topic, "--from-beginning", "--max-messages", "300", "--timeout-ms", "120000")
 			records(t, got, 300)
 		}},
 		{"consume in a group", func(t *testing.T) {
-			got := tool(t, "", "consumer.ConsoleConsumer", "--topic", topic, "--from-beginning", "--max-messages", "300", "--timeout-ms", "30000", "--group", group)
+			got := tool(t, "", "consumer.ConsoleConsumer", "--topic", topic, "--from-beginning", "--max-messages", "300", "--timeout-ms", "120000", "--group", group)
 			records(t, got, 300)
 		}},
 		{"consume in a group of the consumer protocol", func(t *testing.T) {
-			got := tool(t, "", "consumer.ConsoleConsumer", "--topic", topic, "--from-beginning", "--max-messages", "300", "--timeout-ms", "30000",
+			got := tool(t, "", "consumer.ConsoleConsumer", "--topic", topic, "--from-beginning", "--max-messages", "300", "--timeout-ms", "120000",
 				"--group", group+"-848", "--command-property", "group.protocol=consumer")
 			records(t, got, 300)
 		}},

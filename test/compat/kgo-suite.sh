@@ -13,7 +13,8 @@ scratch=$(mktemp -d -t kgo-suite.XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
 go mod init kgosuite > /dev/null 2>&1
-go get -t "github.com/twmb/franz-go/pkg/kgo@$version" > get.out 2>&1 || { cat get.out >&2; exit 1; }
+retry() { for _ in 1 2 3; do "$@" && return || sleep 10; done; "$@"; } # what comes from other machines
+retry go get -t "github.com/twmb/franz-go/pkg/kgo@$version" > get.out 2>&1 || { cat get.out >&2; exit 1; }
 
 status=0
 KGO_SEEDS=$address KGO_TEST_RF=1 go test -count=1 -timeout "${KGO_SUITE_TIMEOUT:-15m}" -v -run "$pattern" github.com/twmb/franz-go/pkg/kgo > "$log" 2>&1 || status=$?

@@ -131,6 +131,6 @@ func TestKgoSuiteLogsIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := output(t, run{path: script, args: []string{s.address, "^TestSCRAM"}, limit: 5 * time.Minute})
+	got := output(t, run{path: script, args: []string{s.address, "^TestSCRAM"}, limit: 20 * time.Minute})
 	contains(t, got, "2 passed, 0 failed, 0 skipped")
 }

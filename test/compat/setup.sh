@@ -4,6 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
+retry() { for _ in 1 2 3; do "$@" && return || sleep 10; done; "$@"; } # what comes from other machines
+
 packages=()
 command -v kcat > /dev/null || packages+=(kcat)
 command -v java > /dev/null || packages+=(default-jre-headless)
@@ -18,14 +20,16 @@ command -v initdb > /dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >
 if [ ${#packages[@]} -gt 0 ]; then
   as_root=()
   [ "$(id -u)" = 0 ] || as_root=(sudo)
-  "${as_root[@]}" apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}"
+  locked=(-o DPkg::Lock::Timeout=600) # a new machine may be updating itself
+  retry "${as_root[@]}" apt-get "${locked[@]}" update -qq
+  export DEBIAN_FRONTEND=noninteractive
+  retry "${as_root[@]}" apt-get "${locked[@]}" install -y -qq --no-install-recommends "${packages[@]}"
 fi
 
 if ! cmp -s python/requirements.txt .venv/requirements.done; then
   rm -rf .venv
   python3 -m venv .venv
-  .venv/bin/pip install --quiet --disable-pip-version-check -r python/requirements.txt
+  retry .venv/bin/pip install --quiet --disable-pip-version-check -r python/requirements.txt
   cp python/requirements.txt .venv/requirements.done
 fi
 

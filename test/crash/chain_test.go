@@ -7,9 +7,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // A chain is the payments system as separate programs: a broker, the pipeline, the Customer Service.
@@ -79,7 +76,7 @@ func (c *chain) movesOn() time.Duration {
 	if err != nil {
 		before = nil // not made yet, or just being recovered
 	}
-	c.await("customer.db moves on", time.Minute, func() error {
+	c.await("customer.db moves on", 2*time.Minute, func() error {
 		for _, p := range []*process{c.broker, c.pipeline, c.customer} {
 			if p != nil {
 				p.mustLive()
@@ -112,7 +109,7 @@ func (c *chain) acksOn(n int64, services ...*service) {
 	c.Helper()
 	for i, s := range services {
 		from := s.acks.Load()
-		c.await(fmt.Sprintf("acknowledgements of payment service %d", i), 30*time.Second, func() error {
+		c.await(fmt.Sprintf("acknowledgements of payment service %d", i), 2*time.Minute, func() error {
 			if got := s.acks.Load() - from; got < n {
 				return fmt.Errorf("%d of %d", got, n)
 			}
@@ -124,7 +121,7 @@ func (c *chain) acksOn(n int64, services ...*service) {
 // answersCustomer demands that the Customer Service shows a customer's payments.
 func (c *chain) answersCustomer(id int64) {
 	c.Helper()
-	ctx, cancel := context.WithTimeout(c.ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(c.ctx, time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/customers/%d/payments", c.http, id), nil)
 	if err != nil {
@@ -145,31 +142,14 @@ func (c *chain) end(topic string) (int64, error) { return ended(c.ctx, c.bootstr
 
 // committed returns an application's positions in a topic.
 func (c *chain) committed(app, topic string) (map[int32]int64, error) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.bootstrap))
-	if err != nil {
-		return nil, err
-	}
-	defer cl.Close()
-	ctx, cancel := context.WithTimeout(c.ctx, 10*time.Second)
-	defer cancel()
-	all, err := kadm.NewClient(cl).FetchOffsets(ctx, app)
-	if err != nil {
-		return nil, err
-	}
-	at := map[int32]int64{}
-	all.Offsets().Each(func(o kadm.Offset) {
-		if o.Topic == topic {
-			at[o.Partition] = o.At
-		}
-	})
-	return at, all.Error()
+	return committed(c.ctx, c.bootstrap, app, topic)
 }
 
 // grows waits until a topic has at least n offsets more.
 func (c *chain) grows(topic string, n int64) {
 	c.Helper()
 	from := int64(-1)
-	c.await("growth of "+topic, 30*time.Second, func() error {
+	c.await("growth of "+topic, 2*time.Minute, func() error {
 		now, err := c.end(topic)
 		if err == nil && from < 0 {
 			from = now

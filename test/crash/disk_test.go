@@ -29,8 +29,8 @@ func newLedger(topic string) *ledger {
 // client produces idempotently; closing it is the way to end what nobody answers.
 func (l *ledger) client(t *trial, bootstrap string) *kgo.Client {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.DefaultProduceTopic(l.topic), kgo.RecordDeliveryTimeout(30*time.Second),
-		kgo.RetryTimeout(30*time.Second), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }), kgo.ProducerLinger(0), kgo.UnknownTopicRetries(20), kgo.MetadataMinAge(100*time.Millisecond), kgo.AllowAutoTopicCreation())
+	cl, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.DefaultProduceTopic(l.topic), kgo.RecordDeliveryTimeout(2*time.Minute),
+		kgo.RetryTimeout(2*time.Minute), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }), kgo.ProducerLinger(0), kgo.UnknownTopicRetries(1000), kgo.MetadataMinAge(100*time.Millisecond), kgo.AllowAutoTopicCreation())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func (t *trial) syncFails(strace string, nth int) {
 	}, "mainstem", args...)
 	l := newLedger("a")
 	cl := l.client(t, addrs[0])
-	ctx, cancel := context.WithTimeout(t.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(t.ctx, 5*time.Minute)
 	defer cancel()
 	go func() {
 		select {
@@ -120,7 +120,7 @@ func (t *trial) syncFails(strace string, nth int) {
 	}
 	select {
 	case <-p.done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("the node goes on after a failed sync\n%s", p.tail())
 	}
 	var exit *exec.ExitError

@@ -3,6 +3,7 @@ package crash
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/mainstemio/mainstem/examples/payments"
 )
@@ -83,7 +84,7 @@ func TestChannelJoins(tt *testing.T) {
 	c.movesOn()
 	joined := t.start("ewallet", "-bootstrap", c.bootstrap, "-rate", "100", "-count", fmt.Sprint(wallets), "-dir", "ewallet")
 	c.grows(payments.LastFiveTopic, 100)
-	c.await("wallet payments", 30e9, func() error {
+	c.await("wallet payments", 2*time.Minute, func() error {
 		joined.mustLive()
 		n, err := c.end(walletTopic)
 		if err == nil && n < wallets {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -73,7 +74,7 @@ func (p *process) stop() {
 		if p.err != nil {
 			p.t.Fatalf("%s, asked to stop: %v\n%s", p.name, p.err, p.tail())
 		}
-	case <-time.After(20 * time.Second * p.t.patience()):
+	case <-time.After(2 * time.Minute * p.t.patience()):
 		p.t.Fatalf("%s does not stop\n%s", p.name, p.tail())
 	}
 }
@@ -125,4 +126,30 @@ func (t *trial) ports(n int) []string {
 		out = append(out, l.Addr().String())
 	}
 	return out
+}
+
+// portPair draws an address whose next port is free, too: there an Apache Kafka puts its controller.
+func (t *trial) portPair() (addr, port string) {
+	t.Helper()
+	for range 1000 {
+		addr := t.ports(1)[0]
+		host, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := strconv.Atoi(port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(n+1)))
+		if err != nil {
+			continue
+		}
+		if err := next.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return addr, port
+	}
+	t.Fatal("no free ports")
+	return "", ""
 }

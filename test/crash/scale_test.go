@@ -38,7 +38,7 @@ func (p *process) memory() int64 {
 // ready waits until the node answers: its port takes connections before that.
 func (t *trial) ready(addr string) {
 	t.Helper()
-	t.await("the node to answer", time.Minute, func() error {
+	t.await("the node to answer", 2*time.Minute, func() error {
 		c, err := hello(addr)
 		if err != nil {
 			return err
@@ -175,7 +175,7 @@ func TestManyConnections(tt *testing.T) {
 
 // hello opens a connection and gets one answer.
 func hello(addr string) (net.Conn, error) {
-	c, err := net.DialTimeout("tcp", addr, time.Second)
+	c, err := net.DialTimeout("tcp", addr, 20*time.Second)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +186,7 @@ func hello(addr string) (net.Conn, error) {
 }
 
 func exchange(c net.Conn) error {
-	if err := c.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		return err
 	}
 	if _, err := c.Write(request(kmsg.NewPtrApiVersionsRequest())); err != nil {
@@ -222,7 +222,7 @@ func (t *trial) connect(addr string, n int) []net.Conn {
 
 func (t *trial) oneRecord(cl *kgo.Client) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.ctx, time.Minute)
 	defer cancel()
 	if err := cl.ProduceSync(ctx, kgo.StringRecord("on")).FirstErr(); err != nil {
 		t.Fatal(err)

@@ -104,7 +104,7 @@ func (s *service) stop(t *trial) {
 	s.cancel()
 	select {
 	case <-s.joined:
-	case <-time.After(time.Minute):
+	case <-time.After(6 * time.Minute):
 		t.Fatal("a payment service does not get its acknowledgements")
 	}
 	if err := s.failed(); err != nil {
@@ -157,7 +157,7 @@ func (s *service) life(ctx context.Context) error {
 }
 
 func (s *service) flush(cl *kgo.Client) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	return cl.Flush(ctx)
 }
@@ -201,7 +201,7 @@ func (s *service) done(i int64, r *kgo.Record, err error) {
 func (t *trial) firstAck(services []*service, p *process) time.Duration {
 	t.Helper()
 	var at int64
-	t.await("first acknowledgement of "+p.name, 30*time.Second, func() error {
+	t.await("first acknowledgement of "+p.name, 2*time.Minute, func() error {
 		p.mustLive()
 		for _, s := range services {
 			if err := s.failed(); err != nil {

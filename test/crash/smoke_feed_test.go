@@ -136,7 +136,7 @@ func (f *feeder) stop(t *trial) {
 	t.Helper()
 	f.cancel()
 	<-f.joined
-	ctx, cancel := context.WithTimeout(t.ctx, time.Minute*t.patience())
+	ctx, cancel := context.WithTimeout(t.ctx, 5*time.Minute*t.patience())
 	defer cancel()
 	if err := f.cl.Flush(ctx); err != nil {
 		t.Fatalf("a feeder does not get its acknowledgements: %v", err)

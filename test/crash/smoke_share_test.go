@@ -30,7 +30,7 @@ func newCrew(s *smoke) *crew {
 	for i := range c.hands {
 		c.startHand(i)
 	}
-	c.await("workers in the group", time.Minute, func() error {
+	c.await("workers in the group", 2*time.Minute, func() error {
 		cl, err := kgo.NewClient(kgo.SeedBrokers(c.bootstrap))
 		if err != nil {
 			return err
@@ -56,7 +56,7 @@ func (c *crew) allMove() {
 	c.Helper()
 	began := time.Now()
 	var from map[int32]int64
-	c.await("progress in all partitions", time.Minute, func() error {
+	c.await("progress in all partitions", 2*time.Minute, func() error {
 		for _, p := range c.hands {
 			p.mustLive()
 		}

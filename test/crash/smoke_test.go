@@ -67,7 +67,7 @@ func (s *smoke) moves() {
 	s.Helper()
 	began := time.Now()
 	from := int64(-1)
-	s.await("a result", time.Minute, func() error {
+	s.await("a result", 2*time.Minute, func() error {
 		s.pipeline.mustLive()
 		now, err := s.end("count")
 		if err == nil && from < 0 {
@@ -104,7 +104,7 @@ func (s *smoke) zombie() {
 	if err := old.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		s.Fatal(err)
 	}
-	s.await("the end of the fenced worker", 30*time.Second, func() error {
+	s.await("the end of the fenced worker", 2*time.Minute, func() error {
 		select {
 		case <-old.done:
 			return nil
@@ -139,7 +139,7 @@ func (s *smoke) settle(restart func()) {
 	}
 	in := s.acknowledgedInputs(s.bootstrap, s.feeders)
 	var got outputs
-	s.await("the outputs", 2*time.Minute, func() error {
+	s.await("the outputs", 10*time.Minute, func() error {
 		s.pipeline.mustLive()
 		s.pause(200 * time.Millisecond)
 		got = s.outputs()
@@ -195,8 +195,8 @@ func (s *smoke) outputs() outputs {
 func TestSmokeInNode(tt *testing.T) {
 	t := newTrial(tt)
 	s := &smoke{chain: &chain{trial: t, data: filepath.Join(t.dir, "node")}}
-	s.bootstrap = t.ports(1)[0]
 	addrs := t.ports(2)
+	s.bootstrap = addrs[0]
 	first := t.start("mainstem", "dev", "--data", s.data, "--kafka", s.bootstrap, "--http", addrs[1])
 	s.begin()
 	first.stop()

@@ -112,7 +112,7 @@ func (t *trial) executeSQL(p *process, addr, statements string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.await("statements", 30*time.Second, func() error {
+	t.await("statements", 2*time.Minute, func() error {
 		p.mustLive()
 		req, err := http.NewRequestWithContext(t.ctx, http.MethodPost, "http://"+addr+"/ksql", bytes.NewReader(body))
 		if err != nil {
@@ -169,14 +169,17 @@ CREATE SOURCE CONNECTOR v WITH (%[1]s, 'path'='%[2]s', 'table.include.list'='vis
 		t.Fatal(err)
 	}
 	for topic, rows := range map[string]int64{"shop-orders": s.orders, "shop-visits": s.visits} {
-		t.await("all of "+topic, 30*time.Second, func() error {
-			p.mustLive()
-			n, err := ended(t.ctx, addrs[0], topic)
-			if err == nil && n < rows {
-				err = fmt.Errorf("%d of %d rows", n, rows)
-			}
-			return err
-		})
+		for n := int64(0); n < rows; { // however many rows the connector is behind
+			t.await("more of "+topic, 2*time.Minute, func() error {
+				p.mustLive()
+				now, err := ended(t.ctx, addrs[0], topic)
+				if err == nil && now <= n {
+					err = fmt.Errorf("%d of %d rows", n, rows)
+				}
+				n = max(n, now)
+				return err
+			})
+		}
 		t.countsUp(addrs[0], topic, rows)
 	}
 	t.Logf("%d kills, %d orders, %d visits", kills, s.orders, s.visits)
@@ -191,7 +194,7 @@ func (t *trial) reads(p *process, bootstrap string) {
 	t.Helper()
 	for _, topic := range []string{"shop-orders", "shop-visits"} {
 		before := int64(-1)
-		t.await("rows of "+topic, 30*time.Second, func() error {
+		t.await("rows of "+topic, 2*time.Minute, func() error {
 			p.mustLive()
 			n, err := ended(t.ctx, bootstrap, topic)
 			if err != nil {

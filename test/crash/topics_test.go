@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/mainstemio/mainstem/examples/payments"
@@ -21,10 +22,13 @@ func (t *trial) createTopics(bootstrap string, partitions map[string]int32) {
 	}
 	defer cl.Close()
 	for topic, n := range partitions {
-		t.await("create topic "+topic, 30*time.Second, func() error {
-			ctx, cancel := context.WithTimeout(t.ctx, 10*time.Second)
+		t.await("create topic "+topic, 2*time.Minute, func() error {
+			ctx, cancel := context.WithTimeout(t.ctx, 20*time.Second)
 			defer cancel()
 			_, err := kadm.NewClient(cl).CreateTopic(ctx, n, 1, nil, topic)
+			if errors.Is(err, kerr.TopicAlreadyExists) {
+				err = nil // made by a request before, whose answer was lost or late
+			}
 			return err
 		})
 	}
@@ -94,9 +98,31 @@ func ended(ctx context.Context, bootstrap, topic string) (sum int64, err error) 
 		return 0, err
 	}
 	defer cl.Close()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	ends, err := kadm.NewClient(cl).ListCommittedOffsets(ctx, topic)
 	ends.Each(func(o kadm.ListedOffset) { sum += o.Offset })
 	return sum, errors.Join(err, ends.Error())
+}
+
+// committed returns an application's positions in a topic.
+func committed(ctx context.Context, bootstrap, app, topic string) (map[int32]int64, error) {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(bootstrap))
+	if err != nil {
+		return nil, err
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	all, err := kadm.NewClient(cl).FetchOffsets(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	at := map[int32]int64{}
+	all.Offsets().Each(func(o kadm.Offset) {
+		if o.Topic == topic {
+			at[o.Partition] = o.At
+		}
+	})
+	return at, all.Error()
 }

@@ -1,7 +1,6 @@
 package crash
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -86,11 +85,7 @@ func (t *trial) startKafka() string {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	addr := t.ports(1)[0]
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	addr, port := t.portPair()
 	t.Cleanup(func() {
 		if out, err := exec.Command(script, "kill", dir).CombinedOutput(); err != nil {
 			t.Logf("end Kafka: %v\n%s", err, out)

@@ -12,7 +12,7 @@ import (
 )
 
 // restLimit is how long the requests of a case may take together.
-const restLimit = 30 * time.Second
+const restLimit = 2 * time.Minute
 
 // A restRun is one REST case on its server.
 type restRun struct {

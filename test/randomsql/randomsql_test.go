@@ -163,7 +163,7 @@ func newOracle(t *testing.T) *oracle {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close(context.Background()) })
-	if _, err := db.Exec(t.Context(), "SET jit = off; SET extra_float_digits = 3; SET statement_timeout = '20s'; SET intervalstyle = 'iso_8601'"); err != nil {
+	if _, err := db.Exec(t.Context(), "SET jit = off; SET extra_float_digits = 3; SET statement_timeout = '2min'; SET intervalstyle = 'iso_8601'"); err != nil {
 		t.Fatal(err)
 	}
 	return &oracle{t, db}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"strconv"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -24,7 +23,7 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 func connect(ts *testscript.TestScript, address string, opts ...kgo.Opt) (*kgo.Client, context.Context) {
 	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(address))...)
 	ts.Check(err)
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	ts.Defer(func() { cancel(); cl.Close() })
 	return cl, ctx
 }
@@ -43,7 +42,8 @@ func waitStable(ts *testscript.TestScript, _ bool, args []string) {
 
 // openTransaction leaves a transaction open with one record: opentransaction ADDRESS ID
 func openTransaction(ts *testscript.TestScript, _ bool, args []string) {
-	cl, ctx := connect(ts, args[0], kgo.TransactionalID(args[1]), kgo.DefaultProduceTopic("in-doubt"), kgo.AllowAutoTopicCreation())
+	cl, ctx := connect(ts, args[0], kgo.TransactionalID(args[1]), kgo.TransactionTimeout(2*patience),
+		kgo.DefaultProduceTopic("in-doubt"), kgo.AllowAutoTopicCreation())
 	ts.Check(cl.BeginTransaction())
 	ts.Check(cl.ProduceSync(ctx, kgo.StringRecord("maybe")).FirstErr())
 }

@@ -8,8 +8,10 @@ import (
 	"net"
 	"os"
 	"regexp"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -20,13 +22,14 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"mainstem": func() { os.Exit(cli.Main()) }})
 }
 
-// TestScripts gives every session free ports in KAFKA, HTTP and CUSTOMER, so that sessions run side by side.
+// TestScripts gives every session free ports in KAFKA, HTTP, CUSTOMER and OTHER, so that sessions run side by side.
 func TestScripts(t *testing.T) {
+	var free addresses
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			for _, name := range []string{"KAFKA", "HTTP", "CUSTOMER", "OTHER"} {
-				addr, err := freeAddress()
+				addr, err := free.next()
 				if err != nil {
 					return err
 				}
@@ -41,19 +44,37 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// freeAddress draws a port that systems give to no outgoing connection: neither another program's nor waitPort's own, which could otherwise
-// meet itself there while nobody listens yet.
-func freeAddress() (string, error) {
+// addresses are free ones of this machine, each drawn once: a session may use its own long after it got it.
+type addresses struct {
+	mu    sync.Mutex
+	drawn map[string]bool
+}
+
+// next draws a port that systems give to no outgoing connection: neither another program's nor waitPort's own, which could otherwise
+// meet itself there while nobody listens yet. Tests of other packages, which may run now, draw from others.
+func (a *addresses) next() (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 16000+rand.IntN(3500)))
 		if errors.Is(err, syscall.EADDRINUSE) {
 			continue
 		}
 		if err != nil {
 			return "", err
 		}
-		defer l.Close()
-		return l.Addr().String(), nil
+		addr := l.Addr().String()
+		if err := l.Close(); err != nil {
+			return "", err
+		}
+		if a.drawn[addr] {
+			continue
+		}
+		if a.drawn == nil {
+			a.drawn = map[string]bool{}
+		}
+		a.drawn[addr] = true
+		return addr, nil
 	}
 }
 
@@ -72,9 +93,14 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// patience bounds the wait for anything.
+const patience = 5 * time.Minute
+
 // waitPort waits until something listens at an address: waitport ADDRESS
 func waitPort(ts *testscript.TestScript, _ bool, args []string) {
-	for range 30_000_000 {
+	again := time.NewTicker(2 * time.Millisecond)
+	defer again.Stop()
+	for began := time.Now(); time.Since(began) < patience; <-again.C {
 		if c, err := net.Dial("tcp", args[0]); err == nil {
 			_ = c.Close()
 			return
@@ -87,7 +113,7 @@ func waitPort(ts *testscript.TestScript, _ bool, args []string) {
 func until(ts *testscript.TestScript, _ bool, args []string) {
 	pattern, err := regexp.Compile(args[0])
 	ts.Check(err)
-	for range 300 {
+	for began := time.Now(); time.Since(began) < patience; {
 		ts.Check(ts.Exec(args[1], args[2:]...))
 		if pattern.MatchString(ts.ReadFile("stdout")) {
 			return

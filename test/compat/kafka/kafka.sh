@@ -8,9 +8,11 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 log4j='-Dlog4j2.level=WARN'
 
+retry() { for _ in 1 2 3; do "$@" && return || sleep 10; done; "$@"; } # what comes from other machines
+
 fetch() {
   [ -e "$here/lib/.complete" ] && return
-  mvn -B -q -f "$here/pom.xml" package
+  retry mvn -B -q -U -f "$here/pom.xml" package
   touch "$here/lib/.complete"
 }
 
@@ -43,6 +45,10 @@ EOF
 start() {
   local dir=$1 port=$2
   fetch
+  if answers "$port" || answers $((port + 1)); then
+    echo "port $port or $((port + 1)) is another program's" >&2
+    return 1
+  fi
   mkdir -p "$dir"
   settings "$dir" "$port" > "$dir/server.properties"
   if [ ! -e "$dir/data/meta.properties" ]; then
@@ -51,20 +57,25 @@ start() {
   setsid java -Xms512M -Xmx512M -XX:+UseG1GC -Djava.awt.headless=true $log4j -cp "$here/lib/*" kafka.Kafka "$dir/server.properties" \
     > "$dir/out" 2>&1 < /dev/null &
   echo $! > "$dir/pid"
-  for _ in $(seq 900); do
-    if (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then return; fi
-    kill -0 "$(cat "$dir/pid")" || { cat "$dir/out" >&2; return 1; }
+  for _ in $(seq 3000); do
+    lives "$(cat "$dir/pid")" || { cat "$dir/out" >&2; return 1; }
+    if answers "$port"; then return; fi
     sleep 0.2
   done
-  echo "Kafka did not answer on port $port within 180 s" >&2
+  echo "Kafka did not answer on port $port within 600 s" >&2
   return 1
 }
+
+answers() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
+
+# lives: a process that has ended stays as a zombie where nobody waits for orphans, as in some containers.
+lives() { kill -0 "$1" 2> /dev/null && ! grep -qs '^State:.*Z' "/proc/$1/status"; }
 
 end() {
   local pid
   pid=$(cat "$1/pid")
   kill "-$2" "$pid"
-  while kill -0 "$pid" 2> /dev/null; do sleep 0.1; done
+  while lives "$pid"; do sleep 0.1; done
   rm -f "$1/pid"
 }
 

@@ -15,7 +15,7 @@ from confluent_kafka.admin import (
 )
 
 BOOTSTRAP, NAME = sys.argv[1], sys.argv[2]
-DEADLINE = time.monotonic() + 60
+DEADLINE = time.monotonic() + 240
 
 
 def admin():
@@ -176,7 +176,7 @@ def transactions():
     assert len(got) == 10
 
     def producer():
-        p = Producer({"bootstrap.servers": BOOTSTRAP, "transactional.id": NAME + "-tx", "transaction.timeout.ms": 20000})
+        p = Producer({"bootstrap.servers": BOOTSTRAP, "transactional.id": NAME + "-tx", "transaction.timeout.ms": 120000})
         p.init_transactions(30)
         return p
 

@@ -8,7 +8,7 @@ from kafka.admin import NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
 BOOTSTRAP, NAME = sys.argv[1], sys.argv[2]
-DEADLINE = time.monotonic() + 60
+DEADLINE = time.monotonic() + 240
 
 
 def create(topic, partitions):
