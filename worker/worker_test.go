@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/mainstemio/mainstem"
+	"github.com/mainstemio/mainstem/internal/need"
 	"github.com/mainstemio/mainstem/serde"
 	"github.com/mainstemio/mainstem/stream"
 	"github.com/mainstemio/mainstem/worker"
@@ -61,31 +59,14 @@ func newCluster(t *testing.T) *cluster {
 	return c
 }
 
-// listen listens on c.addr again, or at the first time on a port that systems give to no outgoing connection: a worker that tries to connect
-// while nobody listens could have it otherwise when the node wants it back.
-func (c *cluster) listen() net.Listener {
-	c.t.Helper()
-	for {
-		addr := c.addr
-		if addr == "" {
-			addr = fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
-		}
-		l, err := net.Listen("tcp", addr)
-		if c.addr == "" && errors.Is(err, syscall.EADDRINUSE) {
-			continue
-		}
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		c.addr = addr
-		return l
-	}
-}
-
 func (c *cluster) up() {
 	c.t.Helper()
-	var err error
-	if c.node, err = mainstem.Open(within(c.t), c.dir, mainstem.WithKafka(c.listen())); err != nil {
+	l, err := need.Listen(c.addr)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.addr = l.Addr().String()
+	if c.node, err = mainstem.Open(within(c.t), c.dir, mainstem.WithKafka(l)); err != nil {
 		c.t.Fatal(err)
 	}
 }

@@ -3,14 +3,10 @@ package payments_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http/httptest"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,6 +16,7 @@ import (
 	"github.com/mainstemio/mainstem/examples/payments/customer"
 	"github.com/mainstemio/mainstem/examples/payments/generate"
 	"github.com/mainstemio/mainstem/examples/payments/publish"
+	"github.com/mainstemio/mainstem/internal/need"
 	"github.com/mainstemio/mainstem/worker"
 )
 
@@ -56,27 +53,13 @@ func newSystem(t *testing.T) *system {
 // startBroker runs a node that is nothing but a broker, always at the same address.
 func (s *system) startBroker() {
 	s.t.Helper()
-	listener, err := s.listen()
+	listener, err := need.Listen(s.bootstrap)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.bootstrap = listener.Addr().String()
 	if s.broker, err = mainstem.Open(context.Background(), filepath.Join(s.dir, "broker"), mainstem.WithKafka(listener)); err != nil {
 		s.t.Fatal(err)
-	}
-}
-
-// listen draws an address the first time, below the ports that systems give to outgoing connections: one of those may be taken when the broker
-// comes back, by its own clients that looked for it.
-func (s *system) listen() (net.Listener, error) {
-	if s.bootstrap != "" {
-		return net.Listen("tcp", s.bootstrap)
-	}
-	for {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(4000)))
-		if !errors.Is(err, syscall.EADDRINUSE) {
-			return l, err
-		}
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package need says what a test needs that a machine with Go alone does not have: a program, a folder, a server.
+// Package need says what a test needs that a machine with Go alone does not have: a program, a folder, a server; and finds it a port to keep.
 //
 // Tests call it. Where the thing is missing the test is skipped with the reason; with MAINSTEM_TEST_REQUIRE=all it fails, so that
 // a complete run skips nothing in silence.

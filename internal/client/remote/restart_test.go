@@ -3,12 +3,8 @@ package remote_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
-	"net"
 	"slices"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
@@ -18,6 +14,7 @@ import (
 	"github.com/mainstemio/mainstem/internal/client/clienttest"
 	"github.com/mainstemio/mainstem/internal/clock"
 	"github.com/mainstemio/mainstem/internal/coordinator/group"
+	"github.com/mainstemio/mainstem/internal/need"
 	"github.com/mainstemio/mainstem/internal/server/kafka"
 	"github.com/mainstemio/mainstem/internal/vfs"
 	"github.com/mainstemio/mainstem/record"
@@ -39,33 +36,17 @@ func newNode(t *testing.T) *node {
 	return n
 }
 
-// listen listens on n.addr again, or at the first time on a port that systems give to no outgoing connection: one of the clients, which try
-// to connect while nobody listens, could have it otherwise when the broker wants it back.
-func (n *node) listen() (net.Listener, error) {
-	for {
-		addr := n.addr
-		if addr == "" {
-			addr = fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
-		}
-		l, err := net.Listen("tcp", addr)
-		if n.addr == "" && errors.Is(err, syscall.EADDRINUSE) {
-			continue
-		}
-		n.addr = addr
-		return l, err
-	}
-}
-
-// start serves on n.addr.
+// start serves on n.addr again, or on a new port at the first time.
 func (n *node) start() error {
 	b, err := broker.Open(broker.Options{FS: n.fs, Dir: "broker", Clock: clock.System, JournalFileSize: 1 << 20, Group: group.Options{MinSession: shortSession}})
 	if err != nil {
 		return err
 	}
-	ln, err := n.listen()
+	ln, err := need.Listen(n.addr)
 	if err != nil {
 		return errors.Join(err, b.Close())
 	}
+	n.addr = ln.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{}, 2)
 	go func() { _ = b.Run(ctx); ended <- struct{}{} }()
