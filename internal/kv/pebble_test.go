@@ -268,3 +268,41 @@ func TestRunsWaitToBeMerged(t *testing.T) {
 	}
 	must(t, s.Close())
 }
+
+// The filters of the lowest level grow with the keys: reading them for each key cost more than the block where it is.
+func TestRowsByKeyAskOnlyTheFiltersOfUpperLevels(t *testing.T) {
+	s, err := OpenPebble("db", PebbleOptions{FS: vfs.NewCrashable()})
+	must(t, err)
+	keys := [][]byte{[]byte("a"), []byte("b"), []byte("c")}
+	run := func(keys ...[]byte) {
+		r := s.NewRun()
+		for _, k := range keys {
+			must(t, r.Put(k, []byte("v")))
+		}
+		must(t, r.Commit())
+		must(t, r.Close())
+	}
+	asked := func() int64 {
+		found := 0
+		must(t, s.GetAll(keys, func(_ int, v []byte) error {
+			if v != nil {
+				found++
+			}
+			return nil
+		}))
+		if found != 2 {
+			t.Errorf("%d of the keys are there", found)
+		}
+		m := s.(*pebbleStore).db.Metrics()
+		return m.Filter.Hits + m.Filter.Misses
+	}
+	run(keys[0], keys[2])
+	if n := asked(); n != 0 {
+		t.Errorf("the filters of the lowest level were asked %d times", n)
+	}
+	run(keys[0], keys[2]) // above the other one
+	if n := asked(); n != 3 {
+		t.Errorf("the filters of the upper level were asked %d times for 3 keys", n)
+	}
+	must(t, s.Close())
+}
