@@ -15,9 +15,6 @@ import (
 func TestAQueryIsBuiltBesideTheOldOneAndTakesItsPlace(t *testing.T) {
 	t.Run("in the node", func(t *testing.T) { rebuild(t, "") })
 	t.Run("on Kafka", func(t *testing.T) {
-		if testing.Short() {
-			t.Skip("a Kafka is for whole runs")
-		}
 		rebuild(t, fmt.Sprintf("rebuild%d-", time.Now().UnixNano()),
 			mainstem.WithKafka(nil), mainstem.WithBroker("kafka://"+need.Env(t, "MAINSTEM_KAFKA", "host:port of an Apache Kafka")), mainstem.WithSQL())
 	})

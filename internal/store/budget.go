@@ -35,9 +35,9 @@ func NewBudget(limit int64) *Budget {
 	return &Budget{limit: limit}
 }
 
-// CacheBytes is what the database that rows leave for may keep in memory on top of the budget. Its filters must find room there, or each row
-// that is read by its key reads them, too: rows of 40 bytes that take four times the budget have filters of an eighth of it, half of
-// them in runs that wait to be merged.
+// CacheBytes is what the database that rows leave for may keep in memory on top of the budget. The filters of runs that wait to be
+// merged must find room there, or each row that is read by its key reads them, too: with rows of 40 bytes that take four times the budget all
+// filters are an eighth of it, those of runs about a half of that.
 func (b *Budget) CacheBytes() int64 { return min(max(8<<20, b.limit/16), 128<<20) }
 
 // Used is how many bytes are taken.

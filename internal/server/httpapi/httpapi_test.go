@@ -305,17 +305,23 @@ func (p *pipes) Close() error {
 }
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
+// askForEvents serves over pipes until ctx ends, and sends the request for the stream on one of them.
+func askForEvents(ctx context.Context, t *testing.T) (l *pipes, ours net.Conn, served chan error) {
+	t.Helper()
+	l, served = &pipes{make(chan net.Conn), make(chan struct{})}, make(chan error, 1)
+	go func() { served <- Serve(ctx, l, handler(nil)) }()
+	ours, theirs := net.Pipe()
+	l.conns <- theirs
+	if _, err := io.WriteString(ours, "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	return l, ours, served
+}
+
 func TestAReaderThatStopsReadingIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		l := &pipes{make(chan net.Conn), make(chan struct{})}
-		served := make(chan error, 1)
-		go func() { served <- Serve(ctx, l, handler(nil)) }()
-		ours, theirs := net.Pipe()
-		l.conns <- theirs
-		if _, err := io.WriteString(ours, "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
-			t.Fatal(err)
-		}
+		_, ours, served := askForEvents(ctx, t)
 		r := bufio.NewReader(ours)
 		if line, err := r.ReadString('\n'); err != nil || !strings.Contains(line, "200") {
 			t.Fatal(line, err)
@@ -340,15 +346,8 @@ func TestAReaderThatStopsReadingIsDropped(t *testing.T) {
 func TestServeEndsItsStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		l := &pipes{make(chan net.Conn), make(chan struct{})}
-		served := make(chan error, 1)
-		go func() { served <- Serve(ctx, l, handler(nil)) }()
-		ours, theirs := net.Pipe()
+		l, ours, served := askForEvents(ctx, t)
 		defer ours.Close()
-		l.conns <- theirs
-		if _, err := io.WriteString(ours, "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
-			t.Fatal(err)
-		}
 		r, err := http.ReadResponse(bufio.NewReader(ours), nil)
 		if err != nil {
 			t.Fatal(err)
