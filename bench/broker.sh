@@ -25,6 +25,7 @@ trap cleanup EXIT
 find_peers "$systems"
 go build -o "$scratch/bin/" ./cmd/table ./cmd/transactions
 (cd .. && CGO_ENABLED=0 go build -o "$scratch/bin/" ./cmd/mainstem)
+sync # what the builds wrote must not reach the disk in the midst of a measurement
 
 load() { local command=$1; shift; "$peers/load/load" "$command" -b "127.0.0.1:$port" "$@"; }
 

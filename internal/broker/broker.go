@@ -15,12 +15,13 @@
 // too. Recovery: newest checkpoint, logs cut at its marks, journal repeated behind it.
 //
 // A third goroutine, the keeper, writes checkpoints; a fourth, the cleaner, carries out retention and compaction (package cleanup
-// decides what may go).
+// decides what may go); a fifth sends the logs' bytes to the disk before a checkpoint has to wait for them.
 //
 // Not here: sockets, the Kafka wire, authorisation, replication.
 package broker
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -343,14 +344,15 @@ func (b *Broker) Run(ctx context.Context) error {
 		return err
 	}
 	quitCommits, quitKeeper := make(chan struct{}), make(chan struct{})
-	var commits, keeper sync.WaitGroup
+	var commits, keeper, cleaner sync.WaitGroup
 	commits.Go(func() { b.commits.run(quitCommits) })
-	keeper.Go(func() {
-		if err := b.keeper.run(quitKeeper); err != nil {
-			b.commits.fail(err, nil)
-		}
-	})
-	var cleaner sync.WaitGroup
+	for _, run := range []func(quit <-chan struct{}) error{b.keeper.run, b.seq.st.home.back.Run} {
+		keeper.Go(func() {
+			if err := run(quitKeeper); err != nil {
+				b.commits.fail(err, nil)
+			}
+		})
+	}
 	cleaner.Go(b.cleaner.Run)
 	err := b.seq.run(ctx)
 	b.cleaner.Stop()
@@ -374,10 +376,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	}
 	b.seq.abandon(why)
 	cleaner.Wait()
-	if err := b.enter(running, ended); err != nil {
-		return err
-	}
-	return err
+	return cmp.Or(b.enter(running, ended), err)
 }
 
 func (b *Broker) enter(from, to phase) error {

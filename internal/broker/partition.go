@@ -170,6 +170,7 @@ type logHome struct {
 	fs           vfs.FS
 	dir          string
 	segmentBytes int64
+	back         *commitlog.WriteBack
 }
 
 func (h logHome) path(number uint32) string {
@@ -181,7 +182,7 @@ func partitionDir(number uint32) string { return fmt.Sprintf("%08d", number) }
 func (h logHome) options(p *partition) commitlog.Options {
 	return commitlog.Options{
 		FS: h.fs, Dir: h.path(p.number),
-		SegmentBytes: h.limit(p),
+		SegmentBytes: h.limit(p), WriteBack: h.back,
 	}
 }
 

@@ -40,7 +40,8 @@ type recovery struct {
 }
 
 func newRecovery(o Options) *recovery {
-	home := logHome{fs: o.FS, dir: o.FS.PathJoin(o.Dir, logsName), segmentBytes: o.SegmentBytes}
+	// Sent to the disk is a small part of what comes between two checkpoints.
+	home := logHome{o.FS, o.FS.PathJoin(o.Dir, logsName), o.SegmentBytes, commitlog.NewWriteBack(int(o.JournalFileSize / 64))}
 	return &recovery{
 		o: o, home: home, journal: o.FS.PathJoin(o.Dir, journalName),
 		st: newState(home, o), doomed: map[uint32]bool{},

@@ -3,6 +3,8 @@ package cleanup
 import (
 	"hash/maphash"
 	"math"
+	"runtime"
+	"slices"
 
 	"github.com/mainstemio/mainstem/record"
 )
@@ -103,9 +105,12 @@ func (m *offsets) put(key hashed, o record.Offset) bool {
 func (m *offsets) grow() {
 	old := m.slots
 	m.slots = make([]slot, 2*len(old))
-	for _, s := range old {
-		if s.at != 0 {
-			*m.find(hashed{s.hash, s.more}) = s
+	for some := range slices.Chunk(old, minSlots) {
+		runtime.Gosched() // as look does
+		for _, s := range some {
+			if s.at != 0 {
+				*m.find(hashed{s.hash, s.more}) = s
+			}
 		}
 	}
 }

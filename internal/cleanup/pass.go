@@ -3,6 +3,7 @@ package cleanup
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sort"
 
 	"github.com/mainstemio/mainstem/internal/batch"
@@ -116,9 +117,11 @@ func (p *Pass) learn(v batch.View) error {
 }
 
 // look reads the next records of the batch that the reader was reset to, some at a time: what the map has of their keys comes into the
-// processor's caches together. It returns false at the end and on an error.
+// processor's caches together. It returns false at the end and on an error. Before, whoever waits for the processor gets it: a pass goes
+// on for long and nobody waits for it.
 func (p *Pass) look() bool {
 	const some = 128
+	runtime.Gosched()
 	p.looked = p.looked[:0]
 	for len(p.looked) < some && p.reader.Next() {
 		r := &p.reader

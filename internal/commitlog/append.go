@@ -92,6 +92,10 @@ func (l *Log) publish(b []byte, end record.Offset) {
 	a.size += int64(len(b))
 	a.end = end
 	l.mu.dirty.active = true
+	if l.back != nil {
+		l.back.note(l, len(b), !l.mu.behind)
+		l.mu.behind = true
+	}
 }
 
 // roll seals the active segment and starts the next one. The index is written but, like all, only synced by Sync.

@@ -47,8 +47,9 @@ const (
 type Options struct {
 	FS           vfs.FS
 	Dir          string
-	SegmentBytes int64 // roll after this many bytes; default 128 MiB, at most 2 GiB
-	CacheBytes   int   // newest batches kept in memory for readers at the tail; default 256 KiB, 0 means default, -1 none
+	SegmentBytes int64      // roll after this many bytes; default 128 MiB, at most 2 GiB
+	CacheBytes   int        // newest batches kept in memory for readers at the tail; default 256 KiB, 0 means default, -1 none
+	WriteBack    *WriteBack // of all logs of a disk; nil: what was appended reaches it by Sync
 }
 
 func (o Options) withDefaults() Options {
@@ -83,6 +84,7 @@ type Log struct {
 	fs           vfs.FS
 	dir          string
 	segmentBytes int64
+	back         *WriteBack // may be nil
 
 	rewriting  sync.Mutex
 	generation uint32      // newest one given out; rewriting guards it
@@ -99,6 +101,7 @@ type Log struct {
 		cache    tailCache
 		indexes  indexCache
 		dirty    dirty
+		behind   bool  // back has been told of bytes to write
 		err      error // sticky: writing ended with it; reading goes on unless it is errClosed
 	}
 }
@@ -140,7 +143,7 @@ func newLog(o Options) (*Log, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	l := &Log{fs: o.FS, dir: o.Dir, segmentBytes: o.SegmentBytes}
+	l := &Log{fs: o.FS, dir: o.Dir, segmentBytes: o.SegmentBytes, back: o.WriteBack}
 	l.mu.cache.limit = o.CacheBytes
 	return l, nil
 }

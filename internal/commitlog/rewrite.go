@@ -158,7 +158,7 @@ func (w *rewriter) write(sources []*segment, transform transformation) error {
 	if err != nil {
 		return err
 	}
-	w.file, w.index = file, newIndex(w.made.base)
+	w.file, w.index = vfs.Gradually(file), newIndex(w.made.base)
 	w.index.rewritten = true
 	if err := w.log.scanAll(sources, func(v batch.View) error { return w.add(v, transform) }); err != nil {
 		return err

@@ -66,7 +66,7 @@ func (r *pebbleRun) room(n int) error {
 		return r.wrap(err)
 	}
 	r.paths = append(r.paths, path)
-	r.w = sstable.NewWriter(objstorageprovider.NewFileWritable(f), r.p.tables)
+	r.w = sstable.NewWriter(objstorageprovider.NewFileWritable(vfs.Gradually(f)), r.p.tables)
 	return nil
 }
 

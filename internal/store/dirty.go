@@ -155,40 +155,51 @@ func (t *Table[K, V]) write(w kv.Writer, c *taken[V]) error {
 		}
 	}
 	c.sort()
-	var value []byte
-	var v, zero V // here, or each would be allocated
-	for i, r := range c.rows {
-		if i%touched == 0 {
-			c.touch(c.rows[i:min(i+touched, len(c.rows))])
-		}
-		e := parse(c.at(r.place))
-		if !r.live {
-			if replaces {
-				continue
-			}
-			if err := w.Delete(e.key); err != nil {
+	to := rowWriter[V]{kv: w, taken: c, buries: !replaces}
+	for some := range inTurns(c.rows, touched) {
+		c.touch(some)
+		for i := range some {
+			if err := t.writeRow(&to, &some[i]); err != nil {
 				return err
 			}
-			continue
-		}
-		if v = zero; t.flat != nil {
-			t.flat.Read(e.value, &v)
-		} else {
-			v = c.objects[r.object]
-		}
-		b, err := t.o.Value.Append(binary.AppendVarint(value[:0], int64(e.ts)), v)
-		if err == nil && b == nil {
-			err = errNullValue
-		}
-		if err != nil {
-			return err
-		}
-		value = b
-		if err := w.Put(e.key, value); err != nil {
-			return err
 		}
 	}
 	return nil
+}
+
+// A rowWriter is where the rows of a checkpoint go, with what is used for one after the other.
+type rowWriter[V any] struct {
+	kv     kv.Writer
+	taken  *taken[V]
+	buries bool // deleted rows are written as such
+	row    []byte
+	value  V // here, or each would be allocated
+}
+
+func (t *Table[K, V]) writeRow(to *rowWriter[V], r *takenRow) error {
+	e := parse(to.taken.at(r.place))
+	if !r.live {
+		if !to.buries {
+			return nil
+		}
+		return to.kv.Delete(e.key)
+	}
+	if t.flat != nil {
+		var zero V
+		to.value = zero
+		t.flat.Read(e.value, &to.value)
+	} else {
+		to.value = to.taken.objects[r.object]
+	}
+	row, err := t.o.Value.Append(binary.AppendVarint(to.row[:0], int64(e.ts)), to.value)
+	if err == nil && row == nil {
+		err = errNullValue
+	}
+	if err != nil {
+		return err
+	}
+	to.row = row
+	return to.kv.Put(e.key, row)
 }
 
 // Load implements Store.

@@ -3,6 +3,8 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"iter"
+	"runtime"
 	"slices"
 )
 
@@ -55,15 +57,32 @@ func (c *taken[V]) touch(rows []takenRow) (seen uint32) {
 	return seen
 }
 
+// inTurns gives rows, n at a time, and before each time the processor to whoever waits for it: a checkpoint goes on for long and nobody
+// waits for it, but what its table gets meanwhile is waited for.
+func inTurns(rows []takenRow, n int) iter.Seq[[]takenRow] {
+	return func(yield func([]takenRow) bool) {
+		for some := range slices.Chunk(rows, n) {
+			if runtime.Gosched(); !yield(some) {
+				return
+			}
+		}
+	}
+}
+
+// sortedRows is how many rows are sorted in a turn.
+const sortedRows = 1 << 10
+
 // sort puts the rows in the order of their keys: the database's files then cover narrow ranges, and are merged with few others. It sorts by
 // eight bytes of the keys that stand in the rows, those behind what all keys begin with; only keys that are the same in them are looked at
 // again, for they stand all over the memory.
 func (c *taken[V]) sort() {
 	shared := c.shared()
-	for i := range c.rows {
-		var b [8]byte
-		copy(b[:], c.keyOf(&c.rows[i])[shared:])
-		c.rows[i].key = binary.BigEndian.Uint64(b[:])
+	for some := range inTurns(c.rows, sortedRows) {
+		for i := range some {
+			var b [8]byte
+			copy(b[:], c.keyOf(&some[i])[shared:])
+			some[i].key = binary.BigEndian.Uint64(b[:])
+		}
 	}
 	c.rows = sorted(c.rows)
 	for rest := c.rows; len(rest) > 0; {
@@ -84,14 +103,16 @@ func (c *taken[V]) shared() int {
 		return 0
 	}
 	all := c.keyOf(&c.rows[0])
-	for i := range c.rows {
-		key := c.keyOf(&c.rows[i])
-		n := 0
-		for n < min(len(all), len(key)) && all[n] == key[n] {
-			n++
-		}
-		if all = all[:n]; n == 0 {
-			break
+	for some := range inTurns(c.rows, sortedRows) {
+		for i := range some {
+			key := c.keyOf(&some[i])
+			n := 0
+			for n < min(len(all), len(key)) && all[n] == key[n] {
+				n++
+			}
+			if all = all[:n]; n == 0 {
+				return 0
+			}
 		}
 	}
 	return len(all)
@@ -101,9 +122,11 @@ func (c *taken[V]) shared() int {
 // are the same in all rows cost nothing.
 func sorted(rows []takenRow) []takenRow {
 	var counts [8][256]uint32
-	for i := range rows {
-		for digit, key := 0, rows[i].key; digit < 8; digit, key = digit+1, key>>8 {
-			counts[digit][byte(key)]++
+	for some := range inTurns(rows, sortedRows) {
+		for i := range some {
+			for digit, key := 0, some[i].key; digit < 8; digit, key = digit+1, key>>8 {
+				counts[digit][byte(key)]++
+			}
 		}
 	}
 	var other []takenRow
@@ -119,10 +142,12 @@ func sorted(rows []takenRow) []takenRow {
 		for i, n := range next {
 			next[i], at = at, at+n
 		}
-		for i := range rows {
-			b := byte(rows[i].key >> (8 * digit))
-			other[next[b]] = rows[i]
-			next[b]++
+		for some := range inTurns(rows, sortedRows) {
+			for i := range some {
+				b := byte(some[i].key >> (8 * digit))
+				other[next[b]] = some[i]
+				next[b]++
+			}
 		}
 		rows, other = other, rows
 	}

@@ -22,6 +22,15 @@ var Default = vfs.Default
 // NewCrashable returns an in-memory file system whose CrashClone drops unsynced writes.
 func NewCrashable() *MemFS { return vfs.NewCrashableMem() }
 
+// gradualBytes is small enough for others' syncs to pass between two pieces: a disk takes one in a few milliseconds.
+const gradualBytes = 512 << 10
+
+// Gradually is f, which is only written at its end, with what was written on its way to the disk while more comes. A Sync of all at once
+// would keep the syncs of other files behind it.
+func Gradually(f File) File {
+	return vfs.NewSyncingFile(f, vfs.SyncingFileOptions{BytesPerSync: gradualBytes, NoSyncOnClose: true})
+}
+
 // SyncDir makes creations, renames and removals in dir durable.
 func SyncDir(fs FS, dir string) error {
 	d, err := fs.OpenDir(dir)
