@@ -131,7 +131,7 @@ func joinStreams[K, V, W, R any](left Stream[K, V], right Stream[K, W], w JoinWi
 	op.Key, op.Left, op.Right = left.key, left.value, right.value
 	op.Before, op.After, op.Grace = millis(w.before), millis(w.after), millis(w.grace)
 	op.LeftStore, op.RightStore, op.WaitingStore = names.left, names.right, names.waiting
-	if b.optimize && left.node == right.node && b.graph.SourcesInFront(left.node) <= 1 {
+	if b.optimize && left.node == right.node {
 		return selfJoin(left, names.step, op)
 	}
 	n := topology.Node{Name: names.step, Kind: topology.Processor, Inputs: []topology.NodeID{left.node, right.node}, Op: op}

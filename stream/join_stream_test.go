@@ -73,6 +73,22 @@ func TestJoinWithItselfIsTheSameInBatches(t *testing.T) {
 	}
 }
 
+// As in Kafka Streams, whatever is in front of it.
+func TestAnOptimizedJoinWithItselfKeepsOneStore(t *testing.T) {
+	for _, sources := range [][]string{{"in"}, {"in", "in2"}} {
+		b := stream.New("app", stream.Optimized())
+		s := stream.From(b, sources[0], nullable, nullable)
+		for _, topic := range sources[1:] {
+			s = s.Merge(stream.From(b, topic, nullable, nullable))
+		}
+		stream.LeftJoin(s, s, stream.Within(ms, ms), func(l *string, _ **string) string { return text(l) }).To("out", nullable, serde.String)
+		text := build(t, b).Describe()
+		if n := strings.Count(text, "KSTREAM-JOINTHIS"); n == 0 || strings.Contains(text, "KSTREAM-OUTEROTHER") || strings.Contains(text, "SHARED") {
+			t.Errorf("%d sources: not one store:\n%s", len(sources), text)
+		}
+	}
+}
+
 func TestJoinsWithoutNamesShareTheMoveOfAStream(t *testing.T) {
 	b := stream.New("app")
 	s := stream.SelectKey(stream.From(b, "in", nullable, nullable), func(v *string) *string { return v }).WithSerdes(nullable, nullable)

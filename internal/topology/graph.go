@@ -193,29 +193,3 @@ func (g *Graph) ChangesKeys(id NodeID) bool {
 	}
 	return n.Rekeys
 }
-
-// SourcesInFront returns how many Sources lead to a node that was added, other than those of tables that mirror their topics, and
-// of tables that are only looked up.
-func (g *Graph) SourcesInFront(id NodeID) int {
-	sources := 0
-	seen := map[NodeID]bool{}
-	for todo := []NodeID{id}; len(todo) > 0; {
-		at := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if seen[at] {
-			continue
-		}
-		seen[at] = true
-		if g.nodes[at].Kind == Source {
-			sources++
-		}
-		switch n := &g.nodes[at]; {
-		case n.Mirrors != "":
-		case n.LooksUp:
-			todo = append(todo, n.Inputs[0])
-		default:
-			todo = append(todo, n.Inputs...)
-		}
-	}
-	return sources
-}
