@@ -6,9 +6,10 @@
 //
 // One goroutine appends and rolls; any number read; Sync, AdvanceStart, Rewrite, Close and Remove may come from other goroutines,
 // Close and Remove not beside Append. Locks: rewriting (one Rewrite at a time, held while it reads and writes), then upkeep (held
-// across I/O; one Sync, AdvanceStart or exchange of files at a time), then mu (never held across I/O; guards the list of segments,
-// the active one's length and index, and the tail cache). Readers take mu shared, copy what they need, and use file handles of
-// their own, so that a file may go while they read it; the only handle an idle log may keep open is the active segment's.
+// across I/O; one Sync, write-back, AdvanceStart or exchange of files at a time), then mu (never held across I/O; guards the list of
+// segments, the active one's length and index, and the tail cache), then the mu of the WriteBack, which logs share. Readers take mu
+// shared, copy what they need, and use file handles of their own, so that a file may go while they read it; the only handle an idle
+// log may keep open is the active segment's.
 //
 // The format is in docs/format/segment.md: NNN.log holds raw batches, NNN.index of a sealed segment where they are, and
 // NNN-NNN-GGG.log and .index what Rewrite made of sealed segments. The active segment may have stale bytes behind its length, from
