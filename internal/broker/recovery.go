@@ -40,7 +40,7 @@ type recovery struct {
 }
 
 func newRecovery(o Options) *recovery {
-	// Sent to the disk is a small part of what comes between two checkpoints.
+	// A checkpoint is due with each file of the journal: a small part of one goes to the disk at a time.
 	home := logHome{o.FS, o.FS.PathJoin(o.Dir, logsName), o.SegmentBytes, commitlog.NewWriteBack(int(o.JournalFileSize / 64))}
 	return &recovery{
 		o: o, home: home, journal: o.FS.PathJoin(o.Dir, journalName),
