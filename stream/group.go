@@ -113,6 +113,22 @@ func AggregateWithKey[K, V, A any](g Grouped[K, V], initial A, f func(K, A, V) A
 	}, opts)
 }
 
+// AggregateChanges is Aggregate with a function that also tells whether it has changed the aggregate. Where it has not, the table stays as it
+// was, its time included, and has no update: a record that comes twice is told on once.
+func AggregateChanges[K, V, A any](g Grouped[K, V], initial A, f func(A, V) (A, bool), value serde.Serde[A], opts ...Option) Table[K, A] {
+	g.need("AggregateChanges", f != nil && value != nil)
+	return aggregate(g, kindAggregate, table.Aggregate[K, V, A]{
+		Value: value, Initial: initial,
+		Add: func(_ K, a A, v V) (A, error) {
+			next, changed := f(a, v)
+			if !changed {
+				return next, table.ErrUnchanged
+			}
+			return next, nil
+		},
+	}, opts)
+}
+
 func aggregate[K, V, A any](g Grouped[K, V], k kind, op table.Aggregate[K, V, A], opts []Option) Table[K, A] {
 	n, _ := g.stateful(k, opts)
 	store := n.Stores[0]

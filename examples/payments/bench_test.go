@@ -69,11 +69,11 @@ func benchmarkDecode[T any](b *testing.B, s serde.Serde[T], v T) {
 	}
 }
 
-func BenchmarkFold(b *testing.B) {
+func BenchmarkAdd(b *testing.B) {
 	list, p := fullList(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if !list.Fold(p).Changed() {
+		if _, changed := list.Add(p); !changed {
 			b.Fatal("nothing changed")
 		}
 	}

@@ -8,8 +8,6 @@ const Keep = 5
 type LastFive struct {
 	CustomerID int64     `json:"customerId" serde:"required"`
 	Payments   []Payment `json:"payments" serde:"required"`
-
-	unchanged bool // Fold left the list as it was
 }
 
 // Add returns the list with p in its place and whether that is another list. Of equal dates the earlier arrival stays ahead. A
@@ -34,13 +32,3 @@ func (l LastFive) Add(p Payment) (LastFive, bool) {
 	next = append(next, rest[:min(len(rest), Keep-len(next))]...)
 	return LastFive{CustomerID: p.CustomerID, Payments: next}, true
 }
-
-// Fold is Add for a stream's aggregate: the result itself tells whether it is another list.
-func (l LastFive) Fold(p Payment) LastFive {
-	next, changed := l.Add(p)
-	next.unchanged = !changed
-	return next
-}
-
-// Changed reports whether the payment that was last folded in changed the list.
-func (l LastFive) Changed() bool { return !l.unchanged }

@@ -64,15 +64,6 @@ func TestLastFive(t *testing.T) {
 	}
 }
 
-func TestFoldTellsWhetherTheListChanged(t *testing.T) {
-	l := payments.LastFive{}.Fold(paid(t, 1, 10))
-	again := l.Fold(paid(t, 1, 10))
-	after := again.Fold(paid(t, 2, 5))
-	if !l.Changed() || again.Changed() || !after.Changed() || ids(after) != "1 2" {
-		t.Errorf("changed: %v, %v, %v; list %s", l.Changed(), again.Changed(), after.Changed(), ids(after))
-	}
-}
-
 func TestARedeliveryIsEqualInAllFieldsAndTheAmountAsANumber(t *testing.T) {
 	p := paid(t, 1, 10)
 	l, _ := payments.LastFive{}.Add(p)

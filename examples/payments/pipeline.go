@@ -21,8 +21,8 @@ func Pipeline() (*stream.Topology, error) {
 
 	all := stream.From(t, PaymentTopic, serde.String, PaymentJSON)
 	byCustomer := stream.GroupBy(all, Payment.Customer, serde.Int64)
-	last := stream.Aggregate(byCustomer, LastFive{}, LastFive.Fold, LastFiveJSON, stream.Named("last-five"), stream.Uncached())
-	last.Updates().Filter(LastFive.Changed).To(LastFiveTopic, serde.Int64, LastFiveJSON, stream.Compacted())
+	last := stream.AggregateChanges(byCustomer, LastFive{}, LastFive.Add, LastFiveJSON, stream.Named("last-five"), stream.Uncached())
+	last.Updates().To(LastFiveTopic, serde.Int64, LastFiveJSON, stream.Compacted())
 
 	return t.Build()
 }

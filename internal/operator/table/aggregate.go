@@ -1,10 +1,15 @@
 package table
 
 import (
+	"errors"
+
 	"github.com/mainstemio/mainstem/internal/operator"
 	"github.com/mainstemio/mainstem/internal/store"
 	"github.com/mainstemio/mainstem/serde"
 )
+
+// ErrUnchanged of an Add leaves the aggregate as it was: no row changes, and nobody is told.
+var ErrUnchanged = errors.New("the aggregate is the same")
 
 // Aggregate folds the values of each key into a table. operator.Rows with a null key or value are dropped and counted.
 //
@@ -17,7 +22,7 @@ type Aggregate[K, V, A any] struct {
 	// Initial is what the first value is added to; First, when set, makes the first value the aggregate instead.
 	Initial A
 	First   func(V) A
-	// Add returns the new aggregate; a null one deletes the key.
+	// Add returns the new aggregate; a null one deletes the key. See ErrUnchanged.
 	Add func(K, A, V) (A, error)
 }
 
@@ -80,7 +85,10 @@ func (a *aggregate[K, V, A]) Receive(b *operator.Batch[K, V]) (err error) {
 			a.env.Drops.Add(operator.DropNullKey)
 			continue
 		}
-		if err := a.fold(c, b, keys[i], i); err != nil {
+		switch err := a.fold(c, b, keys[i], i); {
+		case err == ErrUnchanged:
+			continue
+		case err != nil:
 			return err
 		}
 		c.Sel = append(c.Sel, i)
@@ -121,7 +129,10 @@ func (a *aggregate[K, V, A]) fold(c *operator.Changes[K, A], b *operator.Batch[K
 		next, err = a.Add(b.Keys[i], old, b.Values[i])
 	}
 	a.rows.Row = operator.NoRow
-	if err != nil {
+	switch {
+	case err == ErrUnchanged:
+		return err
+	case err != nil:
 		return operator.Rejected(&b.Rows, i, a.node, err)
 	}
 	c.Timestamps[i] = ts
