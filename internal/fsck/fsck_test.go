@@ -225,10 +225,13 @@ func TestTheTablesPositionsAreComparedWithTheirChangelogs(t *testing.T) {
 	if err := fs.MkdirAll("/data/broker", 0o700); err != nil {
 		t.Fatal(err)
 	}
+	var prices [16]byte // read by a global table
 	run(t, fs, func(b *broker.Broker) {
 		create(t, b, "app-totals-changelog", 3)
 		produce(t, b, "app-totals-changelog", 0, 1)
 		produce(t, b, "app-totals-changelog", 1, 1)
+		create(t, b, "prices", 1)
+		prices = b.Topics().ByName["prices"].ID
 	}, func() {})
 	db, err := kv.OpenPebble("/data/state", kv.PebbleOptions{FS: fs})
 	if err != nil {
@@ -242,7 +245,8 @@ func TestTheTablesPositionsAreComparedWithTheirChangelogs(t *testing.T) {
 	err = c.Write([]store.CheckpointPart{
 		{Name: "totals", Partition: 0, Next: 3, Rows: rows},
 		{Name: "totals", Partition: 1, Next: 4, Rows: rows},
-		{Name: "gone", Partition: 0, Next: 1, Rows: rows},
+		{Name: "gone", Partition: 0, Next: 1, Rows: rows, Topic: [16]byte{1}},
+		{Name: "every-price", Partition: 0, Next: 7, Rows: rows, Topic: prices},
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
@@ -250,9 +254,10 @@ func TestTheTablesPositionsAreComparedWithTheirChangelogs(t *testing.T) {
 	r := checked(t, fs)
 	codes := map[string]string{}
 	for _, f := range r.Findings {
-		codes[f.Code] = f.About
+		codes[f.Code] += f.About + "\n"
 	}
-	if r.Tables != 3 || len(codes) != 2 || !strings.Contains(codes["table_ahead"], "totals/1 of app is at 4") ||
+	if r.Tables != 4 || len(codes) != 2 || !strings.Contains(codes["table_ahead"], "totals/1 of app is at 4") ||
+		!strings.Contains(codes["table_ahead"], "every-price/0 of app is at 7 of prices/0, which ends at 0\n") ||
 		!strings.Contains(codes["table_without_changelog"], "gone/0") {
 		t.Errorf("%d tables, %v", r.Tables, codes)
 	}

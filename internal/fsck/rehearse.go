@@ -101,7 +101,7 @@ func (c *check) table(dir string, t store.TableCheckpoint) {
 	if c.start.broker == nil {
 		return // the changelogs are on a cluster, or cannot be reached
 	}
-	topic := topology.Changelog(t.App, t.Name)
+	topic := c.changelog(t)
 	end := c.start.broker.ListOffset(broker.TopicRef{Name: topic}, t.Partition, listEnd, true)
 	switch {
 	case end.Err != nil && c.start.broken[fmt.Sprintf("%s/%d", topic, t.Partition)] != "":
@@ -118,6 +118,19 @@ func (c *check) table(dir string, t store.TableCheckpoint) {
 			Node:  "it starts; pipeline " + t.App + " stops with this error",
 		})
 	}
+}
+
+// changelog returns the topic that a table's checkpoint belongs to: its changelog, or of a global table the topic that it is read from.
+func (c *check) changelog(t store.TableCheckpoint) string {
+	own, topics := topology.Changelog(t.App, t.Name), c.start.broker.Topics().ByName
+	if topics[own] == nil {
+		for name, topic := range topics {
+			if topic.ID == t.Topic {
+				return name
+			}
+		}
+	}
+	return own
 }
 
 // listEnd asks ListOffset for the end.

@@ -14,6 +14,7 @@ type TableCheckpoint struct {
 	Partition int32
 	Next      record.Offset // changelog position; -1: a first checkpoint that was not finished, it is removed at the next start
 	Rows      int64
+	Topic     [16]byte // id of the topic that Next is a position of; zero: not known
 }
 
 // Inspect reads every key of a checkpoint database and lists its tables, in the order of their keys. Keys that are not of the
@@ -46,7 +47,7 @@ func Inspect(db kv.Reader) ([]TableCheckpoint, error) {
 			if err != nil {
 				return fmt.Errorf("%w in key %x", err, key)
 			}
-			known.Next = at.next
+			known.Next, known.Topic = at.next, at.topic
 		}
 		return nil
 	})
