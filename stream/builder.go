@@ -77,6 +77,7 @@ type options struct {
 	times      any // an operator.TimeFunc[K, V]
 	place      any // an operator.PlaceFunc[K, V]
 	compacted  bool
+	published  string
 	history    time.Duration
 
 	maxRecords   int64

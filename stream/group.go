@@ -78,7 +78,8 @@ func (g Grouped[K, V]) move(name string) edge {
 	})
 }
 
-// Count counts the records of each key. Records with a null key or value are dropped, here and in all aggregations.
+// Count counts the records of each key. Records with a null key or value are dropped, here and in all aggregations. Options, here and in
+// Reduce and Aggregate: Named, Published.
 func Count[K, V any](g Grouped[K, V], opts ...Option) Table[K, int64] {
 	g.b.burnForCount(opts)
 	return Aggregate(g, 0, func(n int64, _ V) int64 { return n + 1 }, serde.Int64, opts...)
@@ -130,11 +131,44 @@ func AggregateChanges[K, V, A any](g Grouped[K, V], initial A, f func(A, V) (A, 
 }
 
 func aggregate[K, V, A any](g Grouped[K, V], k kind, op table.Aggregate[K, V, A], opts []Option) Table[K, A] {
-	n, _ := g.stateful(k, opts)
+	n, o := g.stateful(k, opts, optPublished)
 	store := n.Stores[0]
 	at := g.placed(store)
 	n.Inputs = []topology.NodeID{at.node}
 	op.Store, op.Key = store, g.key
-	n.Op = op
-	return Table[K, A]{edge: at.add(n), key: g.key, value: op.Value, store: store}
+	n.Op, n.Published, n.Uncached = op, o.published, o.has(optPublished)
+	t := Table[K, A]{edge: at.add(n), key: g.key, value: op.Value, store: store}
+	t.publish(o)
+	return t
+}
+
+const optPublished optionKind = "Published"
+
+// Published has each change of a kept table written to a topic that others read, and that takes the place of the changelog: the table is
+// restored from it, so what would be written twice is written once. A change is a record with the key, the time and the new value of a row,
+// null for a delete, in the serdes of the table. There is one for every update, also where record caches hold back those of other tables.
+//
+// The topic belongs to the table: nobody else may write to it, for that would change the table at its next restore. It is created
+// compacted, with a partition for each of the table's tasks. One that exists is changed to that while it is empty; with records in it, it
+// must be so, or the pipeline does not start (worker.ErrPublished). A change that the topic does not take is not made: its record is a bad
+// one. A table that has a changelog does not move into a topic: under another name it begins with what the topic holds. See ADR 9.
+func Published(topic string) Option {
+	return func(o *options) { o.published, o.given = topic, append(o.given, optPublished) }
+}
+
+// publish adds the sink of a table with the option Published.
+func (t Table[K, V]) publish(o options) {
+	switch {
+	case !o.has(optPublished):
+		return
+	case !o.named:
+		t.b.mistake("Published needs the option Named, which names the store")
+	case t.b.cuts:
+		t.b.mistake("Published: in consistent mode a table tells the end of an epoch only, not each change")
+	}
+	updates := t.Updates()
+	updates.add(topology.Node{
+		Name: t.b.newName(kindSink.prefix), Kind: topology.Sink, Inputs: []topology.NodeID{updates.node}, Topics: []string{o.published}, Compacted: true,
+		Op: operator.Sink[K, V]{Topic: o.published, Key: t.key, Value: t.value, Publishes: true},
+	})
 }

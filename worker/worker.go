@@ -39,6 +39,8 @@ var (
 	ErrUnknownTopic = client.ErrUnknownTopic
 	// ErrPartitions: the topology does not fit the topics' numbers of partitions, or its state was made for others.
 	ErrPartitions = engine.ErrPartitions
+	// ErrPublished: a published table's topic cannot be its changelog.
+	ErrPublished = engine.ErrPublished
 	// ErrShared: the topology can't be shared (stream.Consistent), or rows that workers shared wait for them.
 	ErrShared = engine.ErrShared
 )

@@ -21,8 +21,7 @@ func Pipeline() (*stream.Topology, error) {
 
 	all := stream.From(t, PaymentTopic, serde.String, PaymentJSON)
 	byCustomer := stream.GroupBy(all, Payment.Customer, serde.Int64)
-	last := stream.AggregateChanges(byCustomer, LastFive{}, LastFive.Add, LastFiveJSON, stream.Named("last-five"), stream.Uncached())
-	last.Updates().To(LastFiveTopic, serde.Int64, LastFiveJSON, stream.Compacted())
+	stream.AggregateChanges(byCustomer, LastFive{}, LastFive.Add, LastFiveJSON, stream.Named("last-five"), stream.Published(LastFiveTopic))
 
 	return t.Build()
 }

@@ -93,7 +93,7 @@ type TopicInfo struct {
 	ID         [16]byte
 	Partitions int32
 	Replicas   int32             // 0: not known
-	Configs    map[string]string // as far as known: those set on the topic
+	Configs    map[string]string // those set on the topic; nil: not known
 }
 
 // A TopicSpec asks for a topic. Partitions 0 means the broker's default.
@@ -111,6 +111,9 @@ type Door interface {
 	Names(ctx context.Context) ([]string, error)
 	// EnsureTopics creates what is missing and returns all; an existing topic is left as it is.
 	EnsureTopics(ctx context.Context, specs ...TopicSpec) (map[string]TopicInfo, error)
+	// FitTopic raises an existing topic's partitions to those of spec, sets the settings of spec, and returns what it is then. One that is so
+	// already is left as it is; partitions are never taken away.
+	FitTopic(ctx context.Context, spec TopicSpec) (TopicInfo, error)
 	// DeleteTopics deletes topics with all that they hold, and returns when they are gone for this door. One that is not there is ignored.
 	DeleteTopics(ctx context.Context, names ...string) error
 	// Starts and Ends return first offsets and committed ends (last stable offsets).

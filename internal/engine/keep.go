@@ -43,6 +43,9 @@ func (e *Engine) Keep(ctx context.Context) error {
 // ErrPartitions: the topology does not fit the topics' numbers of partitions, or its state was made for others.
 var ErrPartitions = errors.New("partitions do not fit the topology")
 
+// ErrPublished: a published table's topic cannot be its changelog.
+var ErrPublished = errors.New("the topic cannot hold the table")
+
 // A doorError is an error of the broker or cluster behind the door: it may pass by itself. Errors from elsewhere (the topology,
 // the stores, the checkpoints' disk) are not marked and never do.
 type doorError struct {
@@ -69,7 +72,7 @@ func Retryable(err error) bool {
 	if errors.As(err, &bad) || !errors.As(err, &door) {
 		return false
 	}
-	for _, decisive := range []error{client.ErrFenced, client.ErrGap, client.ErrRecreated, client.ErrTooLarge, ErrPartitions, ErrShared, assign.ErrVersion, context.Canceled} {
+	for _, decisive := range []error{client.ErrFenced, client.ErrGap, client.ErrRecreated, client.ErrTooLarge, ErrPartitions, ErrPublished, ErrShared, assign.ErrVersion, context.Canceled} {
 		if errors.Is(err, decisive) {
 			return false
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/mainstemio/mainstem/internal/client"
 	"github.com/mainstemio/mainstem/internal/task"
 	"github.com/mainstemio/mainstem/internal/topology"
+	"github.com/mainstemio/mainstem/record"
 )
 
 // framing is the most that a batch needs around the contents of its only record, with room for a few headers.
@@ -26,7 +28,11 @@ func (s *session) openTopics(ctx context.Context) (*task.Set, error) {
 	var specs []client.TopicSpec
 	names := append(s.o.Topology.SourceTopics(), s.o.Topology.SinkTopics()...)
 	slices.Sort(names)
+	published := s.o.Topology.Published()
 	for _, name := range slices.Compact(names) { // a topic may be a sink of one part and a source of another
+		if slices.Contains(published, name) && !slices.Contains(s.o.Topology.SourceTopics(), name) {
+			continue // it is made as other changelogs are
+		}
 		spec := client.TopicSpec{Name: name}
 		if s.o.Topology.Compacted(name) {
 			spec.Configs = map[string]string{"cleanup.policy": "compact"}
@@ -37,6 +43,11 @@ func (s *session) openTopics(ctx context.Context) (*task.Set, error) {
 	if err != nil {
 		return nil, starting(err)
 	}
+	existing, err := s.publishedTopics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(infos, existing)
 	parts, limits := map[string]int32{}, map[string]int{}
 	for name, info := range infos {
 		parts[name] = info.Partitions
@@ -61,6 +72,59 @@ func (s *session) openTopics(ctx context.Context) (*task.Set, error) {
 		return nil, fmt.Errorf("%w: %w", ErrPartitions, err)
 	}
 	return set, s.openInternal(ctx, set.Topics())
+}
+
+// publishedTopics returns those of the published tables' topics that exist. A table that has a changelog would leave its rows there.
+func (s *session) publishedTopics(ctx context.Context) (map[string]client.TopicInfo, error) {
+	own := map[string]string{}
+	names := s.o.Topology.Published()
+	for _, st := range s.o.Topology.Stores {
+		if st.Published != "" {
+			own[topology.Changelog(s.o.App, st.Name)] = st.Name
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	infos, err := s.o.Door.Topics(ctx, slices.AppendSeq(names, maps.Keys(own))...)
+	for name := range infos {
+		if store := own[name]; store != "" {
+			return nil, fmt.Errorf("%w: the table %s has its rows in %s and would leave them there: take the option Published away, or name the "+
+				"table otherwise, then it begins with what its topic holds", ErrPublished, store, name)
+		}
+	}
+	return infos, starting(err)
+}
+
+// fitPublished makes sure that a published table's topic can be its changelog: a partition for each of the tasks, which keeps the last record
+// of each key for good. What is still empty, as when a reader came first and the broker made the topic with its defaults, is changed to that.
+func (s *session) fitPublished(ctx context.Context, info client.TopicInfo, spec client.TopicSpec) (client.TopicInfo, error) {
+	policy := cmp.Or(info.Configs["cleanup.policy"], "the default")
+	compacted := policy == spec.Configs["cleanup.policy"] || info.Configs == nil // where we may not see the settings, we trust who made them
+	switch {
+	case info.Partitions == spec.Partitions && compacted:
+		return info, nil
+	case info.Partitions > spec.Partitions:
+		return info, fmt.Errorf("%w: topic %s has %d partitions, but is the changelog of a published table with %d tasks, each of which writes to "+
+			"one: delete it, or publish into another topic", ErrPublished, info.Name, info.Partitions, spec.Partitions)
+	}
+	tps := make([]record.TopicPartition, info.Partitions)
+	for i := range tps {
+		tps[i] = record.TopicPartition{Topic: info.Name, Partition: int32(i)}
+	}
+	ends, err := s.o.Door.Ends(ctx, tps...)
+	if err != nil {
+		return info, starting(err)
+	}
+	for tp, end := range ends {
+		if end > 0 {
+			return info, fmt.Errorf("%w: topic %s has %d partitions, cleanup.policy is %s and there are records in partition %d: the changelog of a "+
+				"published table with %d tasks has as many partitions and cleanup.policy=compact. Change the topic, or publish into another",
+				ErrPublished, info.Name, info.Partitions, policy, tp.Partition, spec.Partitions)
+		}
+	}
+	info, err = s.o.Door.FitTopic(ctx, spec)
+	return info, starting(err)
 }
 
 // resolve finds the topics that patterns match now.
@@ -137,8 +201,14 @@ func (s *session) openInternal(ctx context.Context, specs []client.TopicSpec) er
 		return starting(err)
 	}
 	s.changelogs, s.tombstones = map[string][16]byte{}, map[string]time.Duration{}
+	published := s.o.Topology.Published()
 	for _, spec := range specs {
 		info := infos[spec.Name]
+		if slices.Contains(published, spec.Name) {
+			if info, err = s.fitPublished(ctx, info, spec); err != nil {
+				return err
+			}
+		}
 		s.changelogs[spec.Name] = info.ID
 		s.noteTombstones(info, spec.Configs)
 		_, internal := spec.Configs["cleanup.policy"] // dead letters may have other partitions than their sources

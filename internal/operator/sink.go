@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -16,6 +17,8 @@ type Sink[K, V any] struct {
 	Key   serde.Serde[K]
 	Value serde.Serde[V]
 	Keyed bool // a row without a key is a bad record
+	// Publishes: the topic is the changelog of the table in front. Each row goes to the task's own partition, and none is left out.
+	Publishes bool
 
 	// Choose, when set, gives the topic of each row instead of Topic. Topics that the Env does not know are looked up.
 	Choose func(Outgoing[K, V]) string
@@ -118,7 +121,8 @@ type sink[K, V any] struct {
 	Sink[K, V]
 	node    string
 	env     *Env
-	fixed   Room // of Topic
+	fixed   Room  // of Topic
+	own     int32 // the task's partition
 	keyID   serde.Serde[K]
 	valueID serde.Serde[V]
 	keyIn   RecordSerde[K] // nil: it sees the value only
@@ -132,7 +136,7 @@ type sink[K, V any] struct {
 // Instance implements Spec.
 func (k Sink[K, V]) Instance(s *Site) (any, error) {
 	c := &sink[K, V]{
-		Sink: k, node: s.Node, env: s.Env, keyID: Identify(k.Key), valueID: Identify(k.Value), placedBy: windowed.PlacedBy(k.Key),
+		Sink: k, node: s.Node, env: s.Env, own: s.Partition, keyID: Identify(k.Key), valueID: Identify(k.Value), placedBy: windowed.PlacedBy(k.Key),
 	}
 	if c.keyIn, _ = k.Key.(RecordSerde[K]); c.keyIn != nil {
 		c.keyID = nil // what another record's headers say is not known here
@@ -140,7 +144,11 @@ func (k Sink[K, V]) Instance(s *Site) (any, error) {
 	if c.valueIn, _ = k.Value.(RecordSerde[V]); c.valueIn != nil {
 		c.valueID = nil
 	}
-	if k.Choose != nil {
+	switch {
+	case k.Choose != nil:
+		return c, nil
+	case k.Publishes: // it may not exist yet, and has a partition for each task then
+		c.fixed = Room{MaxBytes: cmp.Or(s.RecordBytes[k.Topic], s.MaxRecordBytes)}
 		return c, nil
 	}
 	var err error
@@ -157,7 +165,7 @@ func (k *sink[K, V]) Receive(b *Batch[K, V]) error {
 		if err == nil {
 			return nil
 		}
-		if !k.env.leavesOut(err) {
+		if k.Publishes || !k.env.leavesOut(err) {
 			return err
 		}
 		from = at + 1
@@ -244,7 +252,9 @@ func (k *sink[K, V]) stage(b *Batch[K, V], i int32, out Staged, room Room) error
 		return TooLarge(b.Origins[i], k.node, size, room.MaxBytes)
 	}
 	if k.Place == nil {
-		out.Partition = partitionOf(k.placing(out.Key), b.Origins[i], room.Partitions)
+		if out.Partition = k.own; !k.Publishes {
+			out.Partition = partitionOf(k.placing(out.Key), b.Origins[i], room.Partitions)
+		}
 		k.env.Stage.Add(out)
 		return nil
 	}

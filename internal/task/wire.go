@@ -297,6 +297,12 @@ func (w *wiring) changelogs() {
 	}
 	for _, st := range w.set.env.Stores[len(w.set.changelogs):] {
 		topic := topology.Changelog(w.set.c.App, st.Name())
+		for i := range w.set.c.Topology.Stores {
+			if of := &w.set.c.Topology.Stores[i]; of.Name == st.Name() {
+				topic = of.Changelog(w.set.c.App)
+				w.set.published[st] = of.Published != ""
+			}
+		}
 		w.set.changelogs[st] = record.TopicPartition{Topic: topic, Partition: st.Partition()}
 	}
 }

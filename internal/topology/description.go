@@ -57,7 +57,7 @@ func (t *Topology) Description() Description {
 		if !st.Private {
 			of := StoreDescription{Name: st.Name, SubTopology: st.Sub}
 			if !st.Global {
-				of.Changelog = Changelog(t.Name, st.Name)
+				of.Changelog = st.Changelog(t.Name)
 				if source := t.Node(st.Node).Mirrors; source != "" {
 					of.Changelog = source
 				}

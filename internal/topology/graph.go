@@ -89,7 +89,24 @@ func (t *Topology) check() []error {
 			}
 		}
 	}
-	return append(mistakes, t.checkTopics()...)
+	return append(mistakes, append(t.checkTopics(), t.checkPublished()...)...)
+}
+
+// checkPublished finds topics that hold the changes of a table and get records of others, too: the table would be restored from both.
+func (t *Topology) checkPublished() []error {
+	var mistakes []error
+	for _, topic := range t.Published() {
+		writers := 0
+		for i := range t.Nodes {
+			if n := &t.Nodes[i]; n.Kind == Sink && slices.Contains(n.Topics, topic) {
+				writers++
+			}
+		}
+		if writers > 1 {
+			mistakes = append(mistakes, fmt.Errorf("the topic %q is the changelog of a published table: no other step may write to it", topic))
+		}
+	}
+	return mistakes
 }
 
 // checkTopics finds topics that two sources read: they would share one position.

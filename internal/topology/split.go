@@ -69,7 +69,10 @@ func (t *Topology) place(id NodeID) {
 		if !own {
 			retention = n.Retention
 		}
-		t.Stores = append(t.Stores, Store{Name: store, Node: id, Sub: in.ID, Retention: retention, Private: slices.Contains(n.Private, store), Global: n.Global, Settings: n.Changelogs[store]})
+		t.Stores = append(t.Stores, Store{
+			Name: store, Node: id, Sub: in.ID, Retention: retention, Private: slices.Contains(n.Private, store), Global: n.Global,
+			Settings: n.Changelogs[store], Published: n.Published,
+		})
 	}
 }
 

@@ -12,6 +12,7 @@
 package topology
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -52,6 +53,7 @@ type Node struct {
 	Changelogs map[string]map[string]string // settings of its stores' changelog topics, by store, where they are made
 	Private    []string                     // of its stores: the runtime\'s own, which descriptions leave out
 	Mirrors    string                       // the topic that the store is a copy of: optimized descriptions name it as the changelog
+	Published  string                       // the topic that the Sink behind it writes each change of its store to, in place of a changelog
 	Uses       []string                     // stores of other nodes that it uses: it belongs to their sub-topology and has their partitions
 	Partitions int32                        // of a Repartition: asked for explicitly, else 0
 	Uncached   bool                         // no record cache stands behind its table
@@ -78,7 +80,7 @@ type Node struct {
 	RowWise bool
 }
 
-// A Store is a named table that a node owns. Its changelog topic is named by Topology.Changelog.
+// A Store is a named table that a node owns.
 type Store struct {
 	Name      string
 	Node      NodeID
@@ -87,7 +89,11 @@ type Store struct {
 	Global    bool              // it is restored from the topic that it is read from
 	Retention time.Duration     // of its changelog; 0: for good
 	Settings  map[string]string // of its changelog topic, beside those of the runtime
+	Published string            // the topic that is its changelog; empty: one of its own
 }
+
+// Changelog returns the topic that holds the store's changes in application app.
+func (s *Store) Changelog(app string) string { return cmp.Or(s.Published, Changelog(app, s.Name)) }
 
 // A SubTopology is a part of the graph whose nodes share tasks: one task for each partition.
 type SubTopology struct {
@@ -134,6 +140,17 @@ func (t *Topology) TopicsFromEnd() map[string]time.Duration {
 
 // SinkTopics returns the topics the pipeline writes, in order of creation, each once.
 func (t *Topology) SinkTopics() []string { return t.topics(Sink) }
+
+// Published returns the topics that are changelogs of stores: they have as many partitions as the store has tasks.
+func (t *Topology) Published() []string {
+	var topics []string
+	for i := range t.Nodes {
+		if topic := t.Nodes[i].Published; topic != "" {
+			topics = append(topics, topic)
+		}
+	}
+	return topics
+}
 
 // Compacted reports whether the topic is to be created as one that keeps the last record of each key.
 func (t *Topology) Compacted(topic string) bool {

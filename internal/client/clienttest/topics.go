@@ -31,6 +31,31 @@ var topicTests = map[string]func(*testing.T, *world){
 		equal(t, "cleanup.policy", "compact", got[a].Configs["cleanup.policy"])
 	},
 
+	"FitTopicAddsPartitionsAndSetsSettings": func(t *testing.T, w *world) {
+		name := w.name("t")
+		spec := client.TopicSpec{Name: name, Partitions: 1, Configs: map[string]string{"cleanup.policy": "delete", "retention.ms": "100000"}}
+		made, err := w.Door.EnsureTopics(w.ctx, spec)
+		must(t, err)
+		for _, partitions := range []int32{3, 3, 2} { // the second and the third time it is so already
+			fit, err := w.Door.FitTopic(w.ctx, client.TopicSpec{Name: name, Partitions: partitions, Configs: map[string]string{"cleanup.policy": "compact"}})
+			must(t, err)
+			if fit.ID != made[name].ID || fit.Partitions != 3 || fit.Configs["cleanup.policy"] != "compact" || fit.Configs["retention.ms"] != "100000" {
+				t.Errorf("got %+v", fit)
+			}
+		}
+		tp := record.TopicPartition{Topic: name, Partition: 2}
+		p := w.producer(t, w.Door, w.app)
+		e := p.NewEpoch()
+		fill(t, e, tp, numbered(1)...)
+		must(t, p.Commit(w.ctx, e, nil))
+		if ends := w.ends(t, tp); ends[tp] < 1 {
+			t.Errorf("ends are %v", ends)
+		}
+		if _, err := w.Door.FitTopic(w.ctx, client.TopicSpec{Name: w.name("missing"), Partitions: 1}); err == nil {
+			t.Error("a topic that is not there was changed")
+		}
+	},
+
 	"DeletedTopicsAreGone": func(t *testing.T, w *world) {
 		name := w.name("gone")
 		_, err := w.Door.EnsureTopics(w.ctx, client.TopicSpec{Name: name, Partitions: 1})

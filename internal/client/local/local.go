@@ -65,7 +65,11 @@ func (d *Door) Names(context.Context) ([]string, error) {
 }
 
 func info(t *broker.Topic) client.TopicInfo {
-	return client.TopicInfo{Name: t.Name, ID: t.ID, Partitions: t.Partitions, Replicas: 1, Configs: t.Configs}
+	info := client.TopicInfo{Name: t.Name, ID: t.ID, Partitions: t.Partitions, Replicas: 1, Configs: t.Configs}
+	if info.Configs == nil {
+		info.Configs = map[string]string{}
+	}
+	return info
 }
 
 // EnsureTopics implements client.Door.
@@ -104,6 +108,33 @@ func (d *Door) EnsureTopics(ctx context.Context, specs ...client.TopicSpec) (map
 		infos[r.Name] = info(t)
 	}
 	return infos, nil
+}
+
+// FitTopic implements client.Door.
+func (d *Door) FitTopic(ctx context.Context, spec client.TopicSpec) (client.TopicInfo, error) {
+	if t := d.b.Topics().ByName[spec.Name]; t != nil && t.Partitions < spec.Partitions {
+		r, err := d.b.CreatePartitions(spec.Name, spec.Partitions, false).Wait(ctx)
+		if _, err = changed(r, err); err != nil {
+			return client.TopicInfo{}, fmt.Errorf("add partitions to topic %s: %w", spec.Name, err)
+		}
+	}
+	var changes []broker.ConfigChange
+	for name, value := range spec.Configs {
+		changes = append(changes, broker.ConfigChange{Name: name, Value: value, Op: "set"})
+	}
+	r, err := d.b.AlterTopicConfigs(spec.Name, changes, false, false).Wait(ctx)
+	t, err := changed(r, err)
+	if err != nil {
+		return client.TopicInfo{}, fmt.Errorf("change topic %s: %w", spec.Name, err)
+	}
+	return info(t), nil
+}
+
+func changed(r broker.TopicResult, err error) (*broker.Topic, error) {
+	if err == nil && r.Err != nil {
+		err = explain(r.Err, r.Detail)
+	}
+	return r.Topic, err
 }
 
 // DeleteTopics implements client.Door.

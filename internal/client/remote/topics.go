@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -191,12 +192,71 @@ func (d *Door) create(ctx context.Context, specs []client.TopicSpec, have map[st
 		if err == nil || errors.Is(err, kerr.TopicAlreadyExists) { // or made by somebody else meanwhile
 			continue
 		}
+		message := ""
 		if t.ErrorMessage != nil {
-			err = fmt.Errorf("%w: %s", err, *t.ErrorMessage)
+			message = *t.ErrorMessage
 		}
-		return fmt.Errorf("create topic %s: %w", t.Topic, err)
+		return fmt.Errorf("create topic %s: %w", t.Topic, explained(err, message))
 	}
 	return nil
+}
+
+// FitTopic implements client.Door.
+func (d *Door) FitTopic(ctx context.Context, spec client.TopicSpec) (client.TopicInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.o.CommitTimeout)
+	defer cancel()
+	have, err := d.describe(ctx, []string{spec.Name})
+	if err == nil && have[spec.Name].Partitions < spec.Partitions {
+		err = d.addPartitions(ctx, spec)
+	}
+	if err != nil {
+		return client.TopicInfo{}, fmt.Errorf("add partitions to topic %s: %w", spec.Name, err)
+	}
+	var changes []kadm.AlterConfig
+	for name, value := range spec.Configs {
+		changes = append(changes, kadm.AlterConfig{Name: name, Value: &value})
+	}
+	results, err := d.adm.AlterTopicConfigs(ctx, changes, spec.Name)
+	for _, r := range results {
+		err = cmp.Or(err, explained(r.Err, r.ErrMessage))
+	}
+	if err != nil {
+		return client.TopicInfo{}, fmt.Errorf("change topic %s: %w", spec.Name, err)
+	}
+	infos, err := d.Topics(ctx, spec.Name)
+	return infos[spec.Name], err
+}
+
+// addPartitions returns when the new partitions have leaders.
+func (d *Door) addPartitions(ctx context.Context, spec client.TopicSpec) error {
+	results, err := d.adm.UpdatePartitions(ctx, int(spec.Partitions), spec.Name)
+	for _, r := range results {
+		if !errors.Is(r.Err, kerr.InvalidPartitions) { // somebody else has added them meanwhile
+			err = cmp.Or(err, explained(r.Err, r.ErrMessage))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for b := (backoff{clock: d.o.Clock}); ; {
+		if err := d.waitForLeaders(ctx, []string{spec.Name}); err != nil {
+			return err
+		}
+		have, err := d.describe(ctx, []string{spec.Name})
+		if err != nil || have[spec.Name].Partitions >= spec.Partitions {
+			return err
+		}
+		if err := b.wait(ctx); err != nil {
+			return fmt.Errorf("wait for the new partitions: %w", err)
+		}
+	}
+}
+
+func explained(err error, message string) error {
+	if err != nil && message != "" {
+		return fmt.Errorf("%w: %s", err, message)
+	}
+	return err
 }
 
 // waitForLeaders waits until the cluster has spread the word about new topics.

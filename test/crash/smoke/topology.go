@@ -101,7 +101,7 @@ func aggregates(s stream.Stream[string, number]) {
 	decimal(count, "count")
 	decimal(sum, "sum")
 	decimal(stream.Reduce(g, func(old, n int64) int64 { return min(old, n) }, serde.Int64, stream.Named("min")), "min")
-	decimal(stream.Reduce(g, func(old, n int64) int64 { return max(old, n) }, serde.Int64, stream.Named("max")), "max")
+	stream.Reduce(g, func(old, n int64) int64 { return max(old, n) }, serde.JSON[int64](), stream.Named("max"), stream.Published("max"))
 	write(stream.JoinTables(sum, count, func(sum, count int64) string { return strconv.FormatFloat(float64(sum)/float64(count), 'f', 3, 64) }), "average")
 	distinct := stream.Aggregate(g, nil, func(seen []int64, n int64) []int64 {
 		at, found := slices.BinarySearch(seen, n%residues)
