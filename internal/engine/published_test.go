@@ -72,10 +72,15 @@ func TestATopicThatCannotHoldAPublishedTableIsRefused(t *testing.T) {
 		configs    map[string]string
 		want       string
 	}{
-		"more partitions":         {"joined", 3, compact, "topic joined has 3 partitions"},
-		"fewer, with records":     {"joined", 1, compact, "topic joined has 1 partitions, cleanup.policy is compact and there are records in partition 0"},
-		"deletes, with records":   {"joined", 2, nil, "cleanup.policy is the default and there are records in partition 0"},
-		"does both, with some":    {"joined", 2, map[string]string{"cleanup.policy": "compact,delete"}, "cleanup.policy is compact,delete and there are"},
+		"more partitions":       {"joined", 3, compact, "topic joined has 3 partitions"},
+		"fewer, with records":   {"joined", 1, compact, "topic joined has 1 partitions, cleanup.policy is compact, "},
+		"deletes, with records": {"joined", 2, nil, "cleanup.policy is the default, message.timestamp.type is the default and there are records in partition 0"},
+		"does both, with some":  {"joined", 2, map[string]string{"cleanup.policy": "compact,delete"}, "cleanup.policy is compact,delete, "},
+		"takes its own times": {
+			"joined", 2,
+			map[string]string{"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime"},
+			"message.timestamp.type is LogAppendTime and there are records",
+		},
 		"a changelog from before": {topology.Changelog("app", "joined-values"), 2, compact, "the table joined-values has its rows in app-joined-values-changelog"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +98,7 @@ func TestATopicThatCannotHoldAPublishedTableIsRefused(t *testing.T) {
 
 // Who makes the topic, or reads it, before the pipeline has started need not know what the table needs.
 func TestAnEmptyTopicIsMadeFitForAPublishedTable(t *testing.T) {
-	for name, configs := range map[string]map[string]string{"deletes": {"cleanup.policy": "delete", "retention.ms": "5000"}, "defaults": nil} {
+	for name, configs := range map[string]map[string]string{"deletes": {"cleanup.policy": "delete", "retention.ms": "5000"}, "times": {"message.timestamp.type": "LogAppendTime"}, "defaults": nil} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.topic("joined", 1, configs)
@@ -109,7 +114,8 @@ func TestAnEmptyTopicIsMadeFitForAPublishedTable(t *testing.T) {
 				equal(t, "joined", []string{"a=1", "a=12"}, w.read("joined"))
 				infos, err := w.door.Topics(context.Background(), "joined")
 				got := infos["joined"]
-				if err != nil || got.Partitions != 2 || got.Configs["cleanup.policy"] != "compact" || got.Configs["retention.ms"] != configs["retention.ms"] {
+				if err != nil || got.Partitions != 2 || got.Configs["cleanup.policy"] != "compact" || got.Configs["retention.ms"] != configs["retention.ms"] ||
+					got.Configs["message.timestamp.type"] != "CreateTime" {
 					t.Errorf("topics: %+v, %v", infos, err)
 				}
 			})

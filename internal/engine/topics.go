@@ -100,9 +100,9 @@ func (s *session) publishedTopics(ctx context.Context) (map[string]client.TopicI
 // of each key for good. What is still empty, as when a reader came first and the broker made the topic with its defaults, is changed to that.
 func (s *session) fitPublished(ctx context.Context, info client.TopicInfo, spec client.TopicSpec) (client.TopicInfo, error) {
 	policy := cmp.Or(info.Configs["cleanup.policy"], "the default")
-	compacted := policy == spec.Configs["cleanup.policy"] || info.Configs == nil // where we may not see the settings, we trust who made them
+	unset := policy != spec.Configs["cleanup.policy"] || info.Configs["message.timestamp.type"] == "LogAppendTime"
 	switch {
-	case info.Partitions == spec.Partitions && compacted:
+	case info.Partitions == spec.Partitions && (!unset || info.Configs == nil): // settings that we may not see are trusted
 		return info, nil
 	case info.Partitions > spec.Partitions:
 		return info, fmt.Errorf("%w: topic %s has %d partitions, but is the changelog of a published table with %d tasks, each of which writes to "+
@@ -118,9 +118,10 @@ func (s *session) fitPublished(ctx context.Context, info client.TopicInfo, spec 
 	}
 	for tp, end := range ends {
 		if end > 0 {
-			return info, fmt.Errorf("%w: topic %s has %d partitions, cleanup.policy is %s and there are records in partition %d: the changelog of a "+
-				"published table with %d tasks has as many partitions and cleanup.policy=compact. Change the topic, or publish into another",
-				ErrPublished, info.Name, info.Partitions, policy, tp.Partition, spec.Partitions)
+			return info, fmt.Errorf("%w: topic %s has %d partitions, cleanup.policy is %s, message.timestamp.type is %s and there are records in "+
+				"partition %d: the changelog of a published table with %d tasks has as many partitions, cleanup.policy=compact and CreateTime. Change "+
+				"the topic, or publish into another", ErrPublished, info.Name, info.Partitions, policy,
+				cmp.Or(info.Configs["message.timestamp.type"], "the default"), tp.Partition, spec.Partitions)
 		}
 	}
 	info, err = s.o.Door.FitTopic(ctx, spec)

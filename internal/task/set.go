@@ -97,15 +97,18 @@ const deadLetterBytes = "10485760"
 // segmentBytes ends segments of internal topics early: the last one is neither compacted nor removed.
 const segmentBytes = "52428800"
 
+// timestampType and ownTimes keep the times of rows in internal topics, also where a cluster's default is to write down its own.
+const timestampType, ownTimes = "message.timestamp.type", "CreateTime"
+
 // changelogConfigs are those of a changelog topic. As in Kafka Streams that of a store with a retention is compacted, and cut a day later than
 // the store forgets. Its tombstones stay as long: a checkpoint that is older has rows only whose time is over.
 func changelogConfigs(retention time.Duration) map[string]string {
 	const later = 24 * time.Hour
 	if retention == 0 {
-		return map[string]string{"cleanup.policy": "compact", "segment.bytes": segmentBytes}
+		return map[string]string{"cleanup.policy": "compact", "segment.bytes": segmentBytes, timestampType: ownTimes}
 	}
 	kept := strconv.FormatInt((retention + later).Milliseconds(), 10)
-	return map[string]string{"cleanup.policy": "compact,delete", "retention.ms": kept, "delete.retention.ms": kept, "segment.bytes": segmentBytes}
+	return map[string]string{"cleanup.policy": "compact,delete", "retention.ms": kept, "delete.retention.ms": kept, "segment.bytes": segmentBytes, timestampType: ownTimes}
 }
 
 // withSettings adds settings to those of a topic.
@@ -123,7 +126,7 @@ func (s *Set) Topics() []client.TopicSpec {
 		}
 		configs := changelogConfigs(st.Retention)
 		if st.Published != "" {
-			configs = map[string]string{"cleanup.policy": "compact"} // its readers may want to find more than the last record of each key
+			configs = map[string]string{"cleanup.policy": "compact", timestampType: ownTimes} // its readers may want to find more than the last record of each key
 		}
 		specs = append(specs, client.TopicSpec{
 			Name: st.Changelog(s.c.App), Partitions: s.plan.Tasks[st.Sub], Configs: withSettings(configs, st.Settings),
@@ -161,7 +164,7 @@ func (s *Set) repartitionTopics() []client.TopicSpec {
 		}
 		topic, partitions := topology.RepartitionTopic(s.c.App, n.Name), s.plan.Counts[n.ID]
 		specs = append(specs, client.TopicSpec{
-			Name: topic, Partitions: partitions, Configs: map[string]string{"cleanup.policy": "delete", "retention.ms": "-1", "segment.bytes": segmentBytes},
+			Name: topic, Partitions: partitions, Configs: map[string]string{"cleanup.policy": "delete", "retention.ms": "-1", "segment.bytes": segmentBytes, timestampType: ownTimes},
 		})
 	}
 	return specs

@@ -114,7 +114,9 @@ func TestTasksBehindAnExchangeFinishWithinProcess(t *testing.T) {
 	if got := len(s.Stores()); got != 3 {
 		t.Errorf("%d stores, want one for each partition of the exchange", got)
 	}
-	spec := client.TopicSpec{Name: "app-counts-changelog", Partitions: 3, Configs: map[string]string{"cleanup.policy": "compact", "segment.bytes": "52428800"}}
+	spec := client.TopicSpec{Name: "app-counts-changelog", Partitions: 3, Configs: map[string]string{
+		"cleanup.policy": "compact", "segment.bytes": "52428800", "message.timestamp.type": "CreateTime",
+	}}
 	if diff := cmp.Diff([]client.TopicSpec{spec}, s.Topics()); diff != "" {
 		t.Errorf("topics -want +got\n%s", diff)
 	}

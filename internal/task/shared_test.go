@@ -43,7 +43,7 @@ func TestTasksApartExchangeOverTopics(t *testing.T) {
 		t.Errorf("the first task reads %s, want %s", got, want)
 	}
 	topics := fmt.Sprint(front.Topics())
-	if !strings.Contains(topics, "{app-counts-repartition 2 map[cleanup.policy:delete retention.ms:-1 segment.bytes:52428800]}") {
+	if !strings.Contains(topics, "{app-counts-repartition 2 map[cleanup.policy:delete message.timestamp.type:CreateTime retention.ms:-1 segment.bytes:52428800]}") {
 		t.Errorf("the repartition topic is missing: %s", topics)
 	}
 	headers := []record.Header{{Key: "h", Value: []byte("1")}}

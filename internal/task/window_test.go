@@ -86,7 +86,10 @@ func TestTopicsOfWindows(t *testing.T) {
 	k := newTicking(t, stream.Tumbling(time.Hour, 0))
 	want := []client.TopicSpec{{
 		Name: "app-counts-changelog", Partitions: 1,
-		Configs: map[string]string{"cleanup.policy": "compact,delete", "retention.ms": "90000000", "delete.retention.ms": "90000000", "segment.bytes": "52428800"},
+		Configs: map[string]string{
+			"cleanup.policy": "compact,delete", "retention.ms": "90000000", "delete.retention.ms": "90000000", "segment.bytes": "52428800",
+			"message.timestamp.type": "CreateTime",
+		},
 	}}
 	if diff := cmp.Diff(want, k.set.Topics()); diff != "" {
 		t.Error(diff)
