@@ -2,16 +2,31 @@ package store
 
 import (
 	"errors"
+	"fmt"
+	"math"
 
 	"github.com/mainstemio/mainstem/record"
 )
 
 var errUncommitted = errors.New("the epoch sealed before is not committed yet")
 
+// fits tells whether the places of the overlay's changes still say where they are. Only Seal asks, since nothing that was read at a wrong place
+// leaves the process before: epochs end at a few megabytes, but a single call of user code may change any number of rows.
+func (t *Table[K, V]) fits() error {
+	if n, size := len(t.overlay.changes), len(t.overlay.encoded); n > change26 || size > math.MaxUint32 {
+		return fmt.Errorf("one unit of work changes %d rows in %d bytes; at most %d rows and %d bytes can be changed at once: do it in several calls",
+			n, size, change26, uint32(math.MaxUint32))
+	}
+	return nil
+}
+
 // Seal implements Store.
 func (t *Table[K, V]) Seal(changelog func(key, value []byte, ts record.Timestamp) error) error {
 	if t.inSeal {
 		return t.wrap("seal", errUncommitted)
+	}
+	if err := t.fits(); err != nil {
+		return t.wrap("seal", err)
 	}
 	if err := t.cold.err.Load(); err != nil {
 		return t.wrap("seal", *err)

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -251,5 +252,16 @@ func TestValuesWithoutAFlatFormAreKeptAsTheyAre(t *testing.T) {
 	v, _, ok := tb.Get([]byte("0"))
 	if _, _, gone := tb.Get([]byte("2")); !ok || v.Labels["round"] != "2" || gone {
 		t.Errorf("%v %v %v", v, ok, gone)
+	}
+}
+
+// Places behind 4 GiB would wrap around.
+func TestAUnitThatChangesTooMuchIsAnError(t *testing.T) {
+	tb := newTable()
+	tb.overlay.encoded = make([]byte, math.MaxUint32, math.MaxUint32+100) // never touched: it takes no memory
+	tb.Put([]byte("a"), "x", 1)
+	err := tb.Seal(func([]byte, []byte, record.Timestamp) error { return errors.New("a record was written") })
+	if err == nil || !strings.Contains(err.Error(), "1 rows in 4294967296 bytes; at most 67108863 rows and 4294967295 bytes") {
+		t.Errorf("Seal returned %v", err)
 	}
 }
