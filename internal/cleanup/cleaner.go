@@ -12,11 +12,11 @@ import (
 	"github.com/mainstemio/mainstem/record"
 )
 
-// CleanerOptions tell how often and with what the logs are cleaned; fields not above zero take the defaults, Kafka's but for the map.
+// CleanerOptions tell how often and with what the logs are cleaned; fields not above zero take the defaults, Kafka's.
 type CleanerOptions struct {
 	CheckInterval time.Duration // between looks for what retention removes, log.retention.check.interval.ms; default 5 minutes
 	Backoff       time.Duration // between looks for what to compact, log.cleaner.backoff.ms; default 15 s
-	MapBytes      int64         // memory while a log is compacted, 16 bytes a key, log.cleaner.dedupe.buffer.size; default 64 MiB
+	MapBytes      int64         // memory while a log is compacted, 16 bytes a key, log.cleaner.dedupe.buffer.size; default 128 MiB
 	NoCompaction  bool          // log.cleaner.enable=false
 }
 
@@ -29,7 +29,7 @@ func (o CleanerOptions) WithDefaults() CleanerOptions {
 		o.Backoff = 15 * time.Second
 	}
 	if o.MapBytes <= 0 {
-		o.MapBytes = 64 << 20
+		o.MapBytes = 128 << 20
 	}
 	return o
 }

@@ -40,12 +40,13 @@ type looked struct {
 // offsets maps keys to the last offset seen, in 16 bytes a key. It grows up to its limit. The seeds are secrets of the process:
 // nobody can choose keys that collide.
 type offsets struct {
-	base   record.Offset
-	slots  []slot
-	used   int
-	limit  int // slots
-	first  maphash.Seed
-	second maphash.Seed
+	base     record.Offset
+	slots    []slot
+	used     int
+	limit    int // slots
+	replaced offsetSet
+	first    maphash.Seed
+	second   maphash.Seed
 }
 
 func newOffsets(base record.Offset, maxBytes int64) *offsets {
@@ -53,7 +54,10 @@ func newOffsets(base record.Offset, maxBytes int64) *offsets {
 	for int64(limit)*2*slotBytes <= maxBytes {
 		limit *= 2
 	}
-	return &offsets{base: base, slots: make([]slot, minSlots), limit: limit, first: maphash.MakeSeed(), second: maphash.MakeSeed()}
+	return &offsets{
+		base: base, slots: make([]slot, minSlots), limit: limit, replaced: offsetSet{base: base},
+		first: maphash.MakeSeed(), second: maphash.MakeSeed(),
+	}
 }
 
 func (m *offsets) hash(key []byte) hashed {
@@ -82,7 +86,7 @@ func (m *offsets) touch(keys []looked) (seen uint32) {
 	return seen
 }
 
-// put notes that key stands at o; false when there is no room for another key.
+// put notes that key stands at o, behind where it stood before; false when there is no room for another key.
 func (m *offsets) put(key hashed, o record.Offset) bool {
 	if o-m.base > maxSpan {
 		return false
@@ -97,6 +101,8 @@ func (m *offsets) put(key hashed, o record.Offset) bool {
 			s = m.find(key)
 		}
 		m.used++
+	} else {
+		m.replaced.add(m.base + record.Offset(s.at) - 1)
 	}
 	*s = slot{key.hash, key.more, uint32(o-m.base) + 1}
 	return true
@@ -104,7 +110,7 @@ func (m *offsets) put(key hashed, o record.Offset) bool {
 
 func (m *offsets) grow() {
 	old := m.slots
-	m.slots = make([]slot, 2*len(old))
+	m.slots = make([]slot, min(4*len(old), m.limit)) // few growths: each moves all keys
 	for some := range slices.Chunk(old, minSlots) {
 		runtime.Gosched() // as look does
 		for _, s := range some {
@@ -119,4 +125,30 @@ func (m *offsets) grow() {
 func (m *offsets) get(key hashed) (o record.Offset, ok bool) {
 	s := m.find(key)
 	return m.base + record.Offset(s.at) - 1, s.at != 0
+}
+
+// An offsetSet is offsets from base on, a bit each, in pages that are there where one was added.
+type offsetSet struct {
+	base  record.Offset
+	pages []*[setPage / 64]uint64
+}
+
+// setPage is how many offsets a page tells.
+const setPage = 1 << 15
+
+func (s *offsetSet) add(o record.Offset) {
+	at := int(o - s.base)
+	for at/setPage >= len(s.pages) {
+		s.pages = append(s.pages, nil)
+	}
+	page := &s.pages[at/setPage]
+	if *page == nil {
+		*page = new([setPage / 64]uint64)
+	}
+	(*page)[at%setPage/64] |= 1 << (at % 64)
+}
+
+func (s *offsetSet) has(o record.Offset) bool {
+	at := int(o - s.base)
+	return at/setPage < len(s.pages) && s.pages[at/setPage] != nil && s.pages[at/setPage][at%setPage/64]>>(at%64)&1 != 0
 }

@@ -38,17 +38,19 @@ type Options struct {
 type Pass struct {
 	o       Options
 	offsets *offsets
+	deleted offsetSet // of the records learned, the tombstones
 	until   record.Offset
 	aborted map[int64][]AbortedTxn // by producer, in order
 	reader  batch.Reader
 	writer  batch.Rewriter
 	looked  []looked // see look
-	kept    []bool   // by record of the batch that is being transformed
+	kept    []bool   // by record of the batch that is being transformed, see judge
 
 	// While transforming:
-	filled map[int64]bool         // producers with records since their last marker, outside aborted transactions
-	seen   map[record.Offset]bool // aborted transactions, by marker, that had records
-	empty  []record.Offset
+	inflated bool                   // the reader has the batch's records
+	filled   map[int64]bool         // producers with records since their last marker, outside aborted transactions
+	seen     map[record.Offset]bool // aborted transactions, by marker, that had records
+	empty    []record.Offset
 
 	Stats Stats
 }
@@ -66,7 +68,7 @@ type Stats struct {
 // NewPass begins a pass.
 func NewPass(o Options) *Pass {
 	p := &Pass{
-		o: o, offsets: newOffsets(o.Plan.Dirty, o.MapBytes), until: o.Plan.Dirty,
+		o: o, offsets: newOffsets(o.Plan.Dirty, o.MapBytes), deleted: offsetSet{base: o.Plan.Dirty}, until: o.Plan.Dirty,
 		aborted: map[int64][]AbortedTxn{}, filled: map[int64]bool{}, seen: map[record.Offset]bool{},
 	}
 	for _, a := range o.Aborted {
@@ -103,8 +105,15 @@ func (p *Pass) learn(v batch.View) error {
 	for p.look() {
 		for i := range p.looked {
 			l := &p.looked[i]
-			if l.null || l.offset < p.o.Plan.Dirty {
+			if l.offset < p.o.Plan.Dirty {
 				continue
+			}
+			if l.null {
+				p.offsets.replaced.add(l.offset)
+				continue
+			}
+			if l.tombstone {
+				p.deleted.add(l.offset)
 			}
 			if !p.offsets.put(l.key, l.offset) {
 				p.until = l.offset
@@ -149,6 +158,7 @@ func (p *Pass) abortedAt(v batch.View) *AbortedTxn {
 // go only after what it deletes.
 func (p *Pass) Transform(end record.Offset) func(dst []byte, v batch.View) ([]byte, error) {
 	return func(dst []byte, v batch.View) ([]byte, error) {
+		p.inflated = false
 		before := len(dst)
 		last := v.LastOffset()+1 == end
 		var err error
@@ -174,9 +184,6 @@ func (p *Pass) control(dst []byte, v batch.View, last bool) ([]byte, error) {
 		return dst, nil
 	case ok:
 		return append(dst, v...), nil
-	}
-	if err := p.reader.Reset(v, maxInflated); err != nil {
-		return dst, err
 	}
 	return p.rewrite(dst, v, p.horizon(), func() bool { return true })
 }
@@ -215,26 +222,12 @@ func (p *Pass) data(dst []byte, v batch.View, last bool) ([]byte, error) {
 	case v.Transactional() && count > 0:
 		p.filled[v.ProducerID()] = true
 	}
-	if err := p.reader.Reset(v, maxInflated); err != nil {
-		return dst, err
-	}
-	_, hasHorizon := v.DeleteHorizon()
-	kept, tombstones := int64(0), false
-	p.kept = p.kept[:0]
-	for aborted == nil && p.look() {
-		for i := range p.looked {
-			keep := p.keeps(v, &p.looked[i])
-			p.kept = append(p.kept, keep)
-			if keep {
-				kept++
-				tombstones = tombstones || p.looked[i].tombstone
-			}
-		}
-	}
-	if err := p.reader.Err(); err != nil {
+	kept, tombstones, err := p.judge(v, aborted != nil)
+	if err != nil {
 		return dst, err
 	}
 	p.Stats.RecordsAfter += kept
+	_, hasHorizon := v.DeleteHorizon()
 	mark, next := tombstones && !hasHorizon, -1
 	keep := func() bool { next++; return p.kept[next] }
 	switch {
@@ -250,24 +243,61 @@ func (p *Pass) data(dst []byte, v batch.View, last bool) ([]byte, error) {
 	return p.rewrite(dst, v, record.NoTimestamp, keep)
 }
 
+// judge decides which records of v are kept, how many they are, and whether there are tombstones among them.
+func (p *Pass) judge(v batch.View, aborted bool) (kept int64, tombstones bool, err error) {
+	p.kept = p.kept[:0]
+	if aborted {
+		return 0, false, nil
+	}
+	keep := func(l looked, replaced bool) {
+		stays := p.keeps(v, l, replaced)
+		p.kept = append(p.kept, stays)
+		if stays {
+			kept++
+			tombstones = tombstones || l.tombstone
+		}
+	}
+	if p.learned(v) {
+		for o := v.BaseOffset(); o <= v.LastOffset(); o++ {
+			keep(looked{offset: o, tombstone: p.deleted.has(o)}, p.offsets.replaced.has(o))
+		}
+		return kept, tombstones, nil
+	}
+	if err := p.reader.Reset(v, maxInflated); err != nil {
+		return 0, false, err
+	}
+	p.inflated = true
+	for p.look() {
+		for _, l := range p.looked {
+			at, ok := p.offsets.get(l.key)
+			keep(l, l.null || ok && at > l.offset) // nothing can ever replace or ask for what has no key, as in Kafka
+		}
+	}
+	return kept, tombstones, p.reader.Err()
+}
+
+// learned tells whether Learn has noted of each record of v what becomes of it, by its offset.
+func (p *Pass) learned(v batch.View) bool {
+	dense := v.LastOffset()-v.BaseOffset()+1 == record.Offset(v.Count())
+	return dense && v.BaseOffset() >= p.o.Plan.Dirty && v.LastOffset() < p.until
+}
+
 // keeps tells whether a record of v stays.
-func (p *Pass) keeps(v batch.View, l *looked) bool {
+func (p *Pass) keeps(v batch.View, l looked, replaced bool) bool {
 	if l.offset >= p.until {
 		return true
 	}
-	if l.null {
-		return false // nothing can ever replace or ask for it, as in Kafka
-	}
-	if at, ok := p.offsets.get(l.key); ok && at > l.offset {
-		return false
-	}
 	horizon, ok := v.DeleteHorizon()
-	return !l.tombstone || !ok || p.o.Now < horizon
+	return !replaced && (!l.tombstone || !ok || p.o.Now < horizon)
 }
 
-// rewrite appends v with the records that keep says, of those that the reader, which was reset to v, walks.
+// rewrite appends v with the records that keep says.
 func (p *Pass) rewrite(dst []byte, v batch.View, horizon record.Timestamp, keep func() bool) ([]byte, error) {
-	p.reader.Rewind()
+	if p.inflated {
+		p.reader.Rewind()
+	} else if err := p.reader.Reset(v, maxInflated); err != nil {
+		return dst, err
+	}
 	p.writer.Reset(v, horizon)
 	for p.reader.Next() {
 		if keep() {
