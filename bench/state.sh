@@ -77,10 +77,14 @@ measure_restart() {
   done
 }
 
+# keys: the same records of few and of many keys. A run of some seconds would end before the broker compacts the changelog for the first time.
 measure_keys() {
-  local keys n
-  for keys in ${KEYS:-100000 1000000 10000000}; do
-    n=$((keys < 2000000 ? 4000000 : 2 * keys))
+  local keys n=4000000 all=${KEYS:-100000 1000000 10000000}
+  for keys in $all; do
+    n=$((2 * keys > n ? 2 * keys : n))
+  done
+  for keys in $all; do
+    sync
     fill "$n" "$keys" -state-bytes $((8 << 30))
     counted "$n" "$keys" keys
     load verify -w count -n "$n" -tag "$keys" | note keys

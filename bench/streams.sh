@@ -97,6 +97,7 @@ kafka() { # kafka WORKLOAD PARTS
 for workload in "${workloads[@]}"; do
   for p in $parts; do
     for system in $systems; do
+      sync # nobody's measurement pays for what the one before has not written yet
       echo "== $system $workload, $p partitions" >&2
       "$system" "$workload" "$p"
     done

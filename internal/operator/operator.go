@@ -54,6 +54,7 @@ type Site struct {
 	Partition int32  // the task's
 	RowWise   bool
 	Unkeyed   bool      // of a Repartition: rows with a null key move too
+	Published bool      // the Sink behind the node writes the changes of its store, in place of a changelog
 	Cached    bool      // a cache stands between the node's table and its children: see Caches
 	Retention Retention // of the node's store, set by the operator before it makes its out
 	Children  []any     // receivers of the children, in order

@@ -47,6 +47,7 @@ type PutRow[K, V any] struct {
 
 // NewState makes the store of an instance and enters it into the Set's.
 func NewState[K, V any](s *Site, o store.Options[K, V]) *State[K, V] {
+	o.Published = s.Published
 	t := &State[K, V]{
 		Table: store.NewTable(o), value: o.Value, key: o.Key, KeyID: Identify(o.Key), id: Identify(o.Value),
 		env: s.Env, node: s.Node, Row: NoRow,

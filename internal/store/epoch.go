@@ -31,28 +31,37 @@ func (t *Table[K, V]) Seal(changelog func(key, value []byte, ts record.Timestamp
 	if err := t.cold.err.Load(); err != nil {
 		return t.wrap("seal", *err)
 	}
-	for i := range t.overlay.changes {
-		c := &t.overlay.changes[i]
-		if !c.silent {
-			value, err := t.encode(c)
-			if err != nil {
-				return t.wrap("seal", err)
-			}
-			if err := changelog(t.overlay.keyOf(c), value, c.ts); err != nil {
-				return t.wrap("seal", err)
-			}
-		}
+	if err := t.tell(changelog); err != nil {
+		return t.wrap("seal", err)
 	}
 	for i := range t.overlay.changes { // apart, so that the processor brings many rows at once
 		t.mu.rows.at(t.overlay.changes[i].row).own |= inSealed
-	}
-	if err := t.sealMarks(changelog); err != nil {
-		return t.wrap("seal", err)
 	}
 	t.tail += len(t.overlay.changes)
 	t.overlay, t.sealed = t.sealed, t.overlay // Commit left the other one empty
 	t.inSeal = true
 	return nil
+}
+
+// tell hands the overlay's changes to changelog.
+func (t *Table[K, V]) tell(changelog func(key, value []byte, ts record.Timestamp) error) error {
+	if t.o.Published {
+		return nil
+	}
+	for i := range t.overlay.changes {
+		c := &t.overlay.changes[i]
+		if c.silent {
+			continue
+		}
+		value, err := t.encode(c)
+		if err != nil {
+			return err
+		}
+		if err := changelog(t.overlay.keyOf(c), value, c.ts); err != nil {
+			return err
+		}
+	}
+	return t.sealMarks(changelog)
 }
 
 // encode returns the changelog value of c: nil for a deletion. It is valid until the next call.

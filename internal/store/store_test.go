@@ -265,3 +265,22 @@ func TestAUnitThatChangesTooMuchIsAnError(t *testing.T) {
 		t.Errorf("Seal returned %v", err)
 	}
 }
+
+func TestAPublishedTableTellsNoChangelog(t *testing.T) {
+	tb := NewTable(Options[string, string]{Name: "last", Key: text{}, Value: text{}, Published: true})
+	must(t, tb.Restore([]byte("a"), []byte("1"), 5))
+	tb.PutEncoded([]byte("a"), "2", 6, []byte("2"))
+	tb.Put([]byte("b"), "bad", 7) // whoever wrote it to the topic has encoded it
+	tb.Delete([]byte("b"))
+	tb.PutEncoded([]byte("c"), "3", 8, []byte("3"))
+	if got := seal(t, tb); len(got) != 0 {
+		t.Errorf("the changelog got %v", got)
+	}
+	if n := tb.Tail(); n != 4 {
+		t.Errorf("a restart replays %d records", n)
+	}
+	tb.Commit()
+	if got, want := [3]string{get(tb, "a"), get(tb, "b"), get(tb, "c")}, [3]string{"2 @6", "none", "3 @8"}; got != want {
+		t.Errorf("the table has %v, expected %v", got, want)
+	}
+}

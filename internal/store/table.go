@@ -30,6 +30,8 @@ type Options[K, V any] struct {
 	Retention record.Timestamp
 	// KeepBytes, if above 0, lets rows whose Retention is over stay until the table takes more bytes.
 	KeepBytes int64
+	// Published: whoever changes a row writes the change to the topic that the table is restored from. Seal tells of none.
+	Published bool
 	// Marks is how many numbers are kept beside the rows, such as the stream time of the operator. They are durable as the rows are, under
 	// the empty key, which no row of such a table may have. They begin as record.NoTimestamp.
 	Marks int
@@ -226,6 +228,10 @@ func (t *Table[K, V]) Put(key []byte, v V, ts record.Timestamp) {
 // PutEncoded is Put for a caller that has v's encoded bytes already: the changelog record reuses them (copied). encoded must
 // not be nil.
 func (t *Table[K, V]) PutEncoded(key []byte, v V, ts record.Timestamp, encoded []byte) {
+	if t.o.Published {
+		t.Put(key, v, ts)
+		return
+	}
 	c := t.change(t.findOrAdd(key), key)
 	reuse := c.encoded && int(c.n) >= len(encoded)
 	c.v, c.ts, c.deleted, c.silent, c.encoded = v, ts, false, false, true

@@ -28,7 +28,6 @@ type Set struct {
 	behind     []*task // those that have inboxes
 	loops      []*task // those where rows pass on their way back
 	changelogs map[store.Store]record.TopicPartition
-	published  map[store.Store]bool // a sink writes the changelog
 	stores     []store.Store
 	caches     []operator.Holder // in the order of the topology
 	resters    []operator.Rester // besides those among the Undoers and the stores
@@ -63,7 +62,7 @@ func New(c Config) (*Set, error) {
 		c: c, plan: plan, rows: c.BatchRows,
 		env:  &operator.Env{Partitions: c.Partitions, MaxRecordBytes: c.MaxRecordBytes, RecordBytes: c.RecordBytes, Calls: c.Calls},
 		byTP: map[record.TopicPartition]*input{}, wall: record.NoTimestamp,
-		changelogs: map[store.Store]record.TopicPartition{}, published: map[store.Store]bool{}, nodeRows: make([]int64, len(c.Topology.Nodes)),
+		changelogs: map[store.Store]record.TopicPartition{}, nodeRows: make([]int64, len(c.Topology.Nodes)),
 		asked: map[failing]verdict{}, verdicts: map[operator.Origin]verdict{}, lost: map[operator.Origin]verdict{},
 	}
 	s.env.OverTopics, s.env.LookUp, s.env.LeaveOut = c.Tasks != nil, c.LookUp, s.leaveOut
@@ -234,11 +233,8 @@ func (s *Set) Positions() map[record.TopicPartition]record.Offset {
 // Seal ends the epoch: the changes of all stores go to out as changelog records.
 func (s *Set) Seal(out Output) error {
 	for _, st := range s.stores {
-		tp, published := s.changelogs[st], s.published[st]
+		tp := s.changelogs[st]
 		err := st.Seal(func(key, value []byte, ts record.Timestamp) error {
-			if published {
-				return nil
-			}
 			return out.Append(tp, ts, key, value, nil)
 		})
 		if err != nil {

@@ -267,6 +267,7 @@ func (w *wiring) sender(n *topology.Node, of func(*operator.Site) (any, error)) 
 // site collects what an instance of n needs to know.
 func (w *wiring) site(n *topology.Node) (*operator.Site, error) {
 	site := &operator.Site{Env: w.set.env, Task: w.made.Task, ID: int(n.ID), Node: n.Name, Partition: w.made.partition, RowWise: n.RowWise}
+	site.Published = n.Published != ""
 	if w.set.c.Topology.Consistent {
 		site.Cached = (len(n.Stores) > 0 || n.Joins) && !w.sub.Global
 	} else {
@@ -300,7 +301,6 @@ func (w *wiring) changelogs() {
 		for i := range w.set.c.Topology.Stores {
 			if of := &w.set.c.Topology.Stores[i]; of.Name == st.Name() {
 				topic = of.Changelog(w.set.c.App)
-				w.set.published[st] = of.Published != ""
 			}
 		}
 		w.set.changelogs[st] = record.TopicPartition{Topic: topic, Partition: st.Partition()}
