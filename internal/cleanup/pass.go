@@ -258,6 +258,7 @@ func (p *Pass) judge(v batch.View, aborted bool) (kept int64, tombstones bool, e
 		}
 	}
 	if p.learned(v) {
+		runtime.Gosched() // as look does
 		for o := v.BaseOffset(); o <= v.LastOffset(); o++ {
 			keep(looked{offset: o, tombstone: p.deleted.has(o)}, p.offsets.replaced.has(o))
 		}
@@ -276,10 +277,10 @@ func (p *Pass) judge(v batch.View, aborted bool) (kept int64, tombstones bool, e
 	return kept, tombstones, p.reader.Err()
 }
 
-// learned tells whether Learn has noted of each record of v what becomes of it, by its offset.
+// learned tells whether Learn has noted what becomes of the records of v, by their offsets: of those below until; the others stay.
 func (p *Pass) learned(v batch.View) bool {
 	dense := v.LastOffset()-v.BaseOffset()+1 == record.Offset(v.Count())
-	return dense && v.BaseOffset() >= p.o.Plan.Dirty && v.LastOffset() < p.until
+	return dense && v.BaseOffset() >= p.o.Plan.Dirty
 }
 
 // keeps tells whether a record of v stays.
