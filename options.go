@@ -129,8 +129,7 @@ func WithStateBytes(n int64) Option {
 // "retention.ms"), when and how retention and compaction work ("log.retention.check.interval.ms", "log.cleaner.enable",
 // "log.cleaner.backoff.ms", "log.cleaner.dedupe.buffer.size"), "num.partitions", "auto.create.topics.enable", and the limits of groups,
 // offsets and transactions. Those that a client changes while the node runs go before. Open fails on a name or value that is none.
-// Defaults: Kafka's, but for "group.initial.rebalance.delay.ms" (0). A later option adds to
-// an earlier one.
+// Defaults: Kafka's, but for "group.initial.rebalance.delay.ms" (0). A later option adds to an earlier one.
 func WithSettings(values map[string]string) Option {
 	return func(o *options) error {
 		if o.settings == nil {

@@ -313,3 +313,22 @@ func FuzzPass(f *testing.F) {
 		}
 	})
 }
+
+// What is noted beside the keys is bounded, too: a far record ends a pass, with a key or without.
+func TestAFarRecordEndsTheLearning(t *testing.T) {
+	for _, key := range []string{"k", "-"} {
+		p := NewPass(Options{MapBytes: 1})
+		l := looked{key: p.offsets.hash([]byte(key)), null: key == "-", tombstone: true}
+		for l.offset = range record.Offset(20_000) {
+			if !p.note(&l) {
+				break
+			}
+		}
+		if l.offset != minSlots*slotBytes {
+			t.Errorf("key %s: noted up to %d", key, l.offset)
+		}
+		if l.offset = 1 << 50; p.note(&l) {
+			t.Errorf("key %s: a record at %d was noted", key, l.offset)
+		}
+	}
+}

@@ -13,7 +13,7 @@ const (
 	slotBytes = 16
 	minSlots  = 1 << 10
 	maxFill   = 0.85
-	// maxSpan is how many offsets a map tells apart.
+	// maxSpan is how many offsets a map tells apart at most.
 	maxSpan = math.MaxUint32 - 1
 )
 
@@ -60,6 +60,12 @@ func newOffsets(base record.Offset, maxBytes int64) *offsets {
 	}
 }
 
+// reaches tells whether o is near enough to the base. There are as many offsets as the map may have bytes, so that a set of them takes an eighth
+// of that.
+func (m *offsets) reaches(o record.Offset) bool {
+	return o-m.base < min(record.Offset(m.limit)*slotBytes, maxSpan)
+}
+
 func (m *offsets) hash(key []byte) hashed {
 	return hashed{maphash.Bytes(m.first, key), uint32(maphash.Bytes(m.second, key))}
 }
@@ -86,11 +92,8 @@ func (m *offsets) touch(keys []looked) (seen uint32) {
 	return seen
 }
 
-// put notes that key stands at o, behind where it stood before; false when there is no room for another key.
+// put notes that key stands at o, within reach and behind where it stood before; false when there is no room for another key.
 func (m *offsets) put(key hashed, o record.Offset) bool {
-	if o-m.base > maxSpan {
-		return false
-	}
 	s := m.find(key)
 	if s.at == 0 {
 		if float64(m.used+1) > maxFill*float64(len(m.slots)) {

@@ -26,7 +26,7 @@ type AbortedTxn struct {
 // Options of a Pass.
 type Options struct {
 	Plan     Plan
-	MapBytes int64 // bound of the offset map, in bytes: 16 for a key; at least 16 KiB
+	MapBytes int64 // bound of the offset map, in bytes: 16 for a key, at least 16 KiB; up to a quarter more for what becomes of the records
 	// Aborted are all those of the partition whose marker is not below the plan's base, in the order of their markers.
 	Aborted         []AbortedTxn
 	Now             record.Timestamp
@@ -108,14 +108,7 @@ func (p *Pass) learn(v batch.View) error {
 			if l.offset < p.o.Plan.Dirty {
 				continue
 			}
-			if l.null {
-				p.offsets.replaced.add(l.offset)
-				continue
-			}
-			if l.tombstone {
-				p.deleted.add(l.offset)
-			}
-			if !p.offsets.put(l.key, l.offset) {
+			if !p.note(l) {
 				p.until = l.offset
 				return fmt.Errorf("%d keys up to offset %d: %w", p.offsets.used, p.until, ErrFull)
 			}
@@ -123,6 +116,22 @@ func (p *Pass) learn(v batch.View) error {
 	}
 	p.Stats.Keys = p.offsets.used
 	return p.reader.Err()
+}
+
+// note remembers a record of the dirty section; false when there is no room for it.
+func (p *Pass) note(l *looked) bool {
+	switch {
+	case !p.offsets.reaches(l.offset):
+		return false
+	case l.null:
+		p.offsets.replaced.add(l.offset) // nothing can ever replace or ask for it, as in Kafka
+		return true
+	case !p.offsets.put(l.key, l.offset):
+		return false
+	case l.tombstone:
+		p.deleted.add(l.offset)
+	}
+	return true
 }
 
 // look reads the next records of the batch that the reader was reset to, some at a time: what the map has of their keys comes into the
@@ -271,7 +280,7 @@ func (p *Pass) judge(v batch.View, aborted bool) (kept int64, tombstones bool, e
 	for p.look() {
 		for _, l := range p.looked {
 			at, ok := p.offsets.get(l.key)
-			keep(l, l.null || ok && at > l.offset) // nothing can ever replace or ask for what has no key, as in Kafka
+			keep(l, l.null || ok && at > l.offset)
 		}
 	}
 	return kept, tombstones, p.reader.Err()
